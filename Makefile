@@ -1,0 +1,122 @@
+# csce513fall24Msg - SPDX-License-Identifier: GPL-3.0-or-later
+#
+#   make            build everything into build/
+#   make run        install what is missing, build, start the server
+#   make test       install what is missing, build, run every test
+#
+# One tree serves several flavours; each has a folder of its own below build/:
+#   FLAVOUR=release (build/)   what people run
+#   FLAVOUR=faults  (build/faults/)  release plus named crash points, for tests only
+#   FLAVOUR=asan    (build/asan/)    faults plus AddressSanitizer and UBSan
+
+NAME    := csce513fall24Msg
+VERSION := 0.1.0
+FLAVOUR ?= release
+PREFIX  ?= /usr/local
+CC      ?= cc
+
+BUILD.release := build
+BUILD.faults  := build/faults
+BUILD.asan    := build/asan
+BUILD         := $(BUILD.$(FLAVOUR))
+
+PACKAGES := build-essential pkg-config libsodium-dev libcmocka-dev libsqlite3-dev libreadline-dev \
+            libutf8proc-dev libinih-dev libjansson-dev libseccomp-dev tmux python3 python3-nacl \
+            mandoc sqlite3
+
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla
+HARDEN   := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
+LINKSAFE := -pie -Wl,-z,relro,-z,now
+CPPFLAGS += -D_GNU_SOURCE -Iipc -DVERSION='"$(VERSION)"' -DNAME='"$(NAME)"' -MMD -MP
+CFLAGS.release := -O2 -g $(HARDEN)
+CFLAGS.faults  := -O2 -g $(HARDEN) -DFAULTS
+CFLAGS.asan    := -O1 -g -fPIE -DFAULTS -fno-omit-frame-pointer -fsanitize=address,undefined \
+                  -fno-sanitize-recover=undefined
+LDFLAGS.asan   := -fsanitize=address,undefined
+ALL_CFLAGS     := -std=gnu17 $(WARN) $(CFLAGS.$(FLAVOUR)) $(CFLAGS)
+ALL_LDFLAGS    := $(LINKSAFE) $(LDFLAGS.$(FLAVOUR)) $(LDFLAGS)
+
+objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
+
+IPC_OBJ    := $(call objs,ipc/*.c)
+BROKER_OBJ := $(call objs,ipc/broker/*.c)
+WORKER_OBJ := $(call objs,worker/*.c)
+MASTER_OBJ := $(call objs,master/*.c)
+CTL_OBJ    := $(call objs,master/ctl/*.c)
+CLIENT_OBJ := $(call objs,client/*.c)
+FACE_OBJ   := $(call objs,client/face/*.c)
+UNIT_SRC   := $(wildcard tests/unit/test_*.c)
+UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+TOOL_SRC   := $(wildcard tests/tools/*.c)
+TOOL_BIN   := $(TOOL_SRC:tests/tools/%.c=$(BUILD)/tools/%)
+
+# The file named like a process holds main(); everything else of it can be linked into a test.
+LIB_IPC    := $(BUILD)/libipc.a
+LIB_BROKER := $(BUILD)/libbroker.a
+LIB_WORKER := $(BUILD)/libworker.a
+LIB_MASTER := $(BUILD)/libmaster.a
+LIB_CLIENT := $(BUILD)/libclient.a
+LIB_FACE   := $(BUILD)/libface.a
+BROKER_MAIN := $(BUILD)/obj/ipc/broker/broker.o
+WORKER_MAIN := $(BUILD)/obj/worker/worker.o
+MASTER_MAIN := $(BUILD)/obj/master/master.o
+FACE_MAIN   := $(BUILD)/obj/client/face/main.o
+
+PROGRAMS := $(BUILD)/$(NAME)d $(BUILD)/$(NAME)-worker $(BUILD)/$(NAME)-broker \
+            $(BUILD)/$(NAME) $(BUILD)/$(NAME)ctl
+
+.PHONY: all programs
+all: programs
+programs: $(PROGRAMS)
+
+$(LIB_IPC):    $(IPC_OBJ)
+$(LIB_BROKER): $(filter-out $(BROKER_MAIN),$(BROKER_OBJ))
+$(LIB_WORKER): $(filter-out $(WORKER_MAIN),$(WORKER_OBJ))
+$(LIB_MASTER): $(filter-out $(MASTER_MAIN),$(MASTER_OBJ))
+$(LIB_CLIENT): $(CLIENT_OBJ)
+$(LIB_FACE):   $(filter-out $(FACE_MAIN),$(FACE_OBJ))
+$(BUILD)/lib%.a:
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/$(NAME)d: $(MASTER_MAIN) $(LIB_MASTER) $(LIB_IPC)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -ljansson -lsodium
+$(BUILD)/$(NAME)-worker: $(WORKER_MAIN) $(LIB_WORKER) $(LIB_IPC)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsodium -lseccomp
+$(BUILD)/$(NAME)-broker: $(BROKER_MAIN) $(LIB_BROKER) $(LIB_IPC)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -ljansson -lsodium -lseccomp -lpthread
+$(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_IPC)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -ljansson -lutf8proc -lsqlite3 -lsodium
+$(BUILD)/$(NAME)ctl: $(CTL_OBJ) $(LIB_IPC)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lsodium
+
+ALL_LIBS := $(LIB_FACE) $(LIB_CLIENT) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_IPC)
+SYS_LIBS := -lreadline -lcmocka -lsqlite3 -linih -ljansson -lutf8proc -lsodium -lseccomp -lpthread
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(ALL_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
+$(BUILD)/tools/%: $(BUILD)/obj/tests/tools/%.o $(ALL_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+.PRECIOUS: $(BUILD)/obj/%.o
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: deps run unit clean
+deps:
+	@missing=; for p in $(PACKAGES); do \
+	    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	    echo "installing:$$missing"; as=; [ "$$(id -u)" = 0 ] || as=sudo; \
+	    $$as apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; fi
+
+unit: $(UNIT_BIN)
+	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
+
+clean:
+	rm -rf build
