@@ -1,0 +1,131 @@
+/*
+ * store.h - what lasts: accounts, devices, waiting messages, rooms.
+ *
+ * One thread owns the database, so that an fsync never stalls routing. The broker's loop hands in
+ * requests; the thread runs what has gathered as one transaction (group commit: whatever arrived
+ * while the last commit ran, at most STORE_BATCH) and hands back completions, which store_reap()
+ * delivers on the loop's thread. Requests take effect in the order in which they were made; a
+ * load sees every put made before it. A completion with STORE_OK means: on disk, fsync done.
+ *
+ * STORE_FULL (no space) loses nothing that was completed before; the request had no effect and
+ * may be tried again. Acknowledgements and deletes still work then (a reserve file is released).
+ * Any other failure to write is fatal(): the process exits and the next one recovers from the WAL.
+ *
+ * The interface knows nothing of SQLite: several hosts may share a store later.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+
+enum { STORE_BATCH = 4096, STORE_NAME_MAX = 32 };
+
+enum store_status { STORE_OK, STORE_FULL };
+
+struct store;
+
+struct store_account {
+    uint64_t id;                   /* never reused, greater than 0 */
+    char name[STORE_NAME_MAX + 1]; /* as registered; unique without case is the broker's duty */
+    uint8_t role;
+    uint64_t created_ms; /* since 1970, UTC */
+};
+
+struct store_device {
+    uint64_t account;
+    uint64_t device; /* chosen by the client, unique within the account */
+    uint8_t key[32]; /* Ed25519 */
+    uint64_t last_id; /* highest message id stored or noted for this sender device */
+    uint64_t acked;   /* queue row up to which (inclusive) everything is acknowledged */
+    uint64_t waiting, waiting_bytes; /* rows beyond acked; bytes = head + body */
+};
+
+/* A direct message waiting for one device, or a message of a room (device, account, head unused). */
+struct store_message {
+    uint64_t row;             /* queue: row number, rising; room: number in the room, from 1, no gaps */
+    uint64_t account, device; /* recipient */
+    uint64_t from_account, from_device, id;
+    uint64_t time_ms; /* when the broker took it */
+    struct slice head, body;
+};
+
+/*
+ * Opens or makes DIR/broker.db (WAL, synchronous=FULL), brings its schema up to date, raises the
+ * incarnation durably, starts the thread. Returns NULL with a text in err (what happened, why,
+ * what to do) when the folder or database cannot be used.
+ */
+struct store *store_open(const char *dir, char *err, size_t err_size);
+
+/* Completes everything that was asked for, checkpoints, ends the thread. NULL is fine. */
+void store_close(struct store *s);
+
+/* Counts the opens of this database, from 1. */
+uint64_t store_incarnation(const struct store *s);
+
+/* Before the first request, on the caller's thread: everything that was there at open. */
+void store_each_account(struct store *s, void (*each)(void *arg, const struct store_account *a),
+                        void *arg);
+void store_each_device(struct store *s, void (*each)(void *arg, const struct store_device *d),
+                       void *arg);
+/* Highest number given in a room, 0 when none. */
+uint64_t store_room_head(struct store *s, uint64_t room);
+
+/* Becomes readable when completions wait. */
+int store_fd(const struct store *s);
+
+/* Runs the callbacks of completed requests on the calling thread. */
+void store_reap(struct store *s);
+
+/* Requests handed in and not yet completed: the broker stops reading its workers over a mark. */
+size_t store_pending(const struct store *s);
+
+/* Time of the newest commit in microseconds, and how many commits there were: for status. */
+void store_stats(const struct store *s, uint64_t *commits, uint64_t *last_commit_us);
+
+typedef void store_done(void *ctx, enum store_status status, uint64_t row);
+
+/* Adds an account with its first device. row of the completion = account id (as given). */
+void store_put_account(struct store *s, const struct store_account *a, const struct store_device *d,
+                       store_done *done, void *ctx);
+
+/*
+ * Appends a direct message to a device's queue and raises last_id of the sender's device to at
+ * least m->id, in one transaction. head and body are copied. Completion: the row number.
+ */
+void store_put_message(struct store *s, const struct store_message *m, store_done *done, void *ctx);
+
+/* Appends a message to a room, raises the sender's last_id likewise. Completion: its number. */
+void store_put_room(struct store *s, uint64_t room, const struct store_message *m, store_done *done,
+                    void *ctx);
+
+/*
+ * Everything in the device's queue up to row is acknowledged. Durable with the next commit; no
+ * completion. Rows are deleted later, in slices of at most 500.
+ */
+void store_ack(struct store *s, uint64_t account, uint64_t device, uint64_t row);
+
+/* Messages in order; valid until the callback returns. more: the limits cut the list. */
+typedef void store_loaded(void *ctx, const struct store_message *m, size_t n, bool more);
+
+/* Rows of a device's queue after the given row, at most max_rows and about max_bytes (one at least). */
+void store_load(struct store *s, uint64_t account, uint64_t device, uint64_t after, size_t max_rows,
+                size_t max_bytes, store_loaded *done, void *ctx);
+
+/* Messages of a room with numbers after the given one, same limits. */
+void store_load_room(struct store *s, uint64_t room, uint64_t after, size_t max_rows, size_t max_bytes,
+                     store_loaded *done, void *ctx);
+
+/*
+ * Ends the life of unacknowledged queue rows taken before the given time, at most 500 of them:
+ * the completion lists them (without head and body), already deleted, so that senders can be told.
+ */
+void store_expire(struct store *s, uint64_t before_ms, store_loaded *done, void *ctx);
+
+/* Forgets a room's messages with numbers below keep_from; in slices, later. */
+void store_trim_room(struct store *s, uint64_t room, uint64_t keep_from);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * chan.h - the control channel between master and a child: SOCK_SEQPACKET, one packet = one
+ * message = at most one descriptor.
+ *
+ * A packet is type(u8) and fields (buf.h). What the socket does not take now is queued, in order,
+ * with its descriptor. A packet that brings more than one descriptor loses all of them; an empty
+ * packet is the end of the channel (SEQPACKET knows no other).
+ */
+#ifndef CHAN_H
+#define CHAN_H
+
+#include <stdbool.h>
+
+#include "buf.h"
+#include "loop.h"
+
+enum { CHAN_PACKET_MAX = 32768, CHAN_QUEUE_MAX = 65536 };
+
+struct chan;
+
+/*
+ * Called for each packet. fd is -1 or a descriptor that is the callee's from now on (close-on-exec).
+ * The callee may call chan_close() on c.
+ */
+typedef void chan_packet(struct chan *c, uint8_t type, struct slice fields, int fd);
+/* The other side is gone, or broke the rules; the callee closes c. */
+typedef void chan_ended(struct chan *c);
+
+struct chan_out;
+
+struct chan {
+    struct loop_io io;
+    struct loop *loop;
+    chan_packet *packet;
+    chan_ended *ended;
+    void *owner; /* free for the user */
+    struct chan_out *first, **last;
+    unsigned queued;
+    bool closed;
+};
+
+/* A connected pair, close-on-exec, non-blocking; fatal when it cannot be had. */
+void chan_pair(int fd[2]);
+
+/* Takes over fd and starts to listen on the loop. */
+void chan_open(struct chan *c, struct loop *l, int fd, chan_packet *packet, chan_ended *ended,
+               void *owner);
+
+/*
+ * Sends a packet; fd (or -1) is duplicated by the kernel and stays the caller's, who may close it
+ * at once. 0, or -1 when the other side is gone or CHAN_QUEUE_MAX packets wait.
+ */
+int chan_send(struct chan *c, uint8_t type, const struct buf *fields, int fd);
+
+/* Ends the channel and closes its descriptor; what was queued is dropped. */
+void chan_close(struct chan *c);
+
+#endif
