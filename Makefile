@@ -76,15 +76,16 @@ $(LIB_MASTER): $(filter-out $(MASTER_MAIN),$(MASTER_OBJ))
 $(LIB_CLIENT): $(CLIENT_OBJ)
 $(LIB_FACE):   $(filter-out $(FACE_MAIN),$(FACE_OBJ))
 $(BUILD)/lib%.a:
+	@mkdir -p $(@D)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
 $(BUILD)/$(NAME)d: $(MASTER_MAIN) $(LIB_MASTER) $(LIB_IPC)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -ljansson -lsodium
 $(BUILD)/$(NAME)-worker: $(WORKER_MAIN) $(LIB_WORKER) $(LIB_IPC)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsodium -lseccomp
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -lsodium -lseccomp
 $(BUILD)/$(NAME)-broker: $(BROKER_MAIN) $(LIB_BROKER) $(LIB_IPC)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -ljansson -lsodium -lseccomp -lpthread
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -linih -ljansson -lsodium -lseccomp -lpthread
 $(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_IPC)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -ljansson -lutf8proc -lsqlite3 -lsodium
 $(BUILD)/$(NAME)ctl: $(CTL_OBJ) $(LIB_IPC)
@@ -102,6 +103,8 @@ $(BUILD)/tools/%: $(BUILD)/obj/tests/tools/%.o $(ALL_LIBS)
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+include tests/powercut/rules.mk
 
 .PRECIOUS: $(BUILD)/obj/%.o
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

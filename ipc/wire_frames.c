@@ -214,7 +214,7 @@ bool wire_get_send(struct slice p, struct wire_send *m)
         wire_next_head(&c, &device, &head);
     m->head_bytes = (struct slice){heads, (size_t)(c.p - heads)};
     m->body = cur_rest(&c);
-    return cur_end(&c) && m->heads <= WIRE_HEADS_MAX && m->kind <= WIRE_TO_ROOM && m->id > 0;
+    return cur_end(&c) && m->heads <= WIRE_HEADS_MAX && m->kind <= WIRE_TO_ROOM && m->id > 0 && m->id <= INT64_MAX;
 }
 
 void wire_put_accepted(struct buf *b, const struct wire_accepted *m)

@@ -8,7 +8,8 @@
  * load sees every put made before it. A completion with STORE_OK means: on disk, fsync done.
  *
  * STORE_FULL (no space) loses nothing that was completed before; the request had no effect and
- * may be tried again. Acknowledgements and deletes still work then (a reserve file is released).
+ * may be tried again. Once a put was refused, so is every put made before its caller heard of it,
+ * so that no message overtakes an earlier one into a queue. Acknowledgements and deletes still work then (a reserve file is released).
  * Any other failure to write is fatal(): the process exits and the next one recovers from the WAL.
  *
  * The interface knows nothing of SQLite: several hosts may share a store later.
@@ -39,7 +40,8 @@ struct store_device {
     uint64_t account;
     uint64_t device; /* chosen by the client, unique within the account */
     uint8_t key[32]; /* Ed25519 */
-    uint64_t last_id; /* highest message id stored or noted for this sender device */
+    uint64_t last_id;      /* as a sender: every message up to this id is settled or stored */
+    uint64_t last_room_id; /* as a sender: highest id that has a number in a room */
     uint64_t acked;   /* queue row up to which (inclusive) everything is acknowledged */
     uint64_t waiting, waiting_bytes; /* rows beyond acked; bytes = head + body */
 };
@@ -49,16 +51,23 @@ struct store_message {
     uint64_t row;             /* queue: row number, rising; room: number in the room, from 1, no gaps */
     uint64_t account, device; /* recipient */
     uint64_t from_account, from_device, id;
+    uint64_t settled; /* put: what becomes the sender device's last_id, unless it is higher already */
     uint64_t time_ms; /* when the broker took it */
     struct slice head, body;
 };
 
 /*
  * Opens or makes DIR/broker.db (WAL, synchronous=FULL), brings its schema up to date, raises the
- * incarnation durably, starts the thread. Returns NULL with a text in err (what happened, why,
- * what to do) when the folder or database cannot be used.
+ * incarnation durably. Returns NULL with a text in err (what happened, why, what to do) when the
+ * folder or database cannot be used.
  */
 struct store *store_open(const char *dir, char *err, size_t err_size);
+
+/*
+ * Starts the store's threads: after sandbox_before_threads(), so that it holds for them too, and
+ * before sandbox_enter(). Without it the first request does so.
+ */
+void store_start(struct store *s);
 
 /* Completes everything that was asked for, checkpoints, ends the thread. NULL is fine. */
 void store_close(struct store *s);
@@ -66,7 +75,7 @@ void store_close(struct store *s);
 /* Counts the opens of this database, from 1. */
 uint64_t store_incarnation(const struct store *s);
 
-/* Before the first request, on the caller's thread: everything that was there at open. */
+/* Before store_start() and the first request, on the caller's thread: everything that was there at open. */
 void store_each_account(struct store *s, void (*each)(void *arg, const struct store_account *a),
                         void *arg);
 void store_each_device(struct store *s, void (*each)(void *arg, const struct store_device *d),
@@ -94,11 +103,11 @@ void store_put_account(struct store *s, const struct store_account *a, const str
 
 /*
  * Appends a direct message to a device's queue and raises last_id of the sender's device to at
- * least m->id, in one transaction. head and body are copied. Completion: the row number.
+ * least m->settled, in one transaction. head and body are copied. Completion: the row number.
  */
 void store_put_message(struct store *s, const struct store_message *m, store_done *done, void *ctx);
 
-/* Appends a message to a room, raises the sender's last_id likewise. Completion: its number. */
+/* Appends a message to a room, raises last_id likewise and last_room_id to m->id. Completion: its number. */
 void store_put_room(struct store *s, uint64_t room, const struct store_message *m, store_done *done,
                     void *ctx);
 

@@ -1,0 +1,144 @@
+/*
+ * client.h - the engine of every client: keeps one device connected, sends its outbox, receives
+ * its messages once and in order (docs/protocol.md sections 5 to 7, DESIGN section 5).
+ *
+ * It fits any loop: wait until client_fd() is ready for client_wants() or client_timeout_ms() has
+ * passed, then call client_step(). Thousands of clients fit into one process: no globals, no
+ * threads, a few hundred bytes each when idle.
+ *
+ * Everything that happens is told by events, from inside client_step(). A callback may call
+ * anything here but client_step() and client_free(). A message is told after it was committed to
+ * the store, and acknowledged whether or not the process lives to show it: what must not be missed
+ * is read back from the store (vault_history()).
+ */
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "identity.h"
+#include "vault.h"
+#include "trust.h"
+#include "wire.h"
+
+enum client_event_type {
+    CLIENT_CONNECTED, /* welcome */
+    CLIENT_LOST,      /* lost: goes on by itself after retry_ms */
+    CLIENT_FAILED,    /* failed: trying again cannot mend it; client_connect() tries all the same */
+    CLIENT_LEFT,      /* client_bye() has been carried out */
+    CLIENT_MESSAGE,   /* message */
+    CLIENT_ACCEPTED,  /* accepted: every id from first to m->id */
+    CLIENT_REJECTED,  /* rejected */
+    CLIENT_RECEIPT,   /* receipt */
+    CLIENT_CHANGES,   /* changes */
+    CLIENT_PERSON,    /* person: one of the list asked for */
+    CLIENT_LIST_END,  /* that was the list */
+    CLIENT_ABOUT,     /* about */
+    CLIENT_GROUP,     /* group */
+};
+
+/* Pointers and slices are valid during the callback. All text in them is foreign: see show.h. */
+struct client_event {
+    enum client_event_type type;
+    union {
+        const struct wire_welcome *welcome;
+        struct {
+            const char *code; /* wire_code_name(), or: unreachable, lost, busy, silent */
+            const char *reason;
+            uint32_t retry_ms;
+        } lost;
+        struct {
+            /* A wire_code_name() or: unknown-server, changed-server, trust, bad-proof, bad-time,
+             * not-ours, version, store, other-server, stream-gap. */
+            const char *code;
+            const char *text;
+            const uint8_t *server_id; /* unknown-server and changed-server */
+        } failed;
+        struct {
+            const struct wire_deliver *m;
+            uint64_t row; /* of the store's history */
+            bool own;     /* sent by this device */
+        } message;
+        struct {
+            const struct wire_accepted *m;
+            uint64_t first;
+        } accepted;
+        const struct wire_rejected *rejected;
+        const struct wire_receipt *receipt;
+        const struct wire_changes *changes;
+        const struct wire_person *person;
+        const struct wire_about *about;
+        const struct wire_group *group;
+    };
+};
+
+struct client_options {
+    const char *host, *port, *user;  /* copied */
+    uint32_t caps;                   /* WIRE_CAP_* */
+    const struct identity *identity; /* borrowed, like the store */
+    struct vault *vault;
+    /* Is this the server? NULL trusts any (load tools). Anything but PINNED ends in FAILED. */
+    enum trust_verdict (*trust)(void *arg, const uint8_t server_id[32]);
+    void (*event)(void *arg, const struct client_event *e);
+    void *arg;
+    uint64_t (*clock)(void *arg); /* monotonic ms; NULL: the system's */
+};
+
+enum client_state {
+    CLIENT_OFF,      /* not to be connected: new, failed, left, disconnected */
+    CLIENT_PAUSING,  /* waits before it dials again */
+    CLIENT_DIALLING, /* connecting, handshake */
+    CLIENT_LOGIN,    /* LOGIN sent */
+    CLIENT_OPEN,
+    CLIENT_LEAVING,  /* BYE sent */
+};
+
+struct client;
+
+/* A client that is off. Fails only when the store does: NULL. */
+struct client *client_new(const struct client_options *o);
+/* Closes at once. NULL is fine. */
+void client_free(struct client *c);
+
+/* Be connected from now on; the first try is made by the next client_step(). */
+void client_connect(struct client *c);
+/* The same over a connected socket instead of the first dial (tests). */
+void client_connect_over(struct client *c, int fd);
+/* Says BYE if there is a connection, then LEFT is told and the client is off. */
+void client_bye(struct client *c);
+
+enum client_state client_state(const struct client *c);
+/* The name as registered once connected, before that as given. */
+const char *client_name(const struct client *c);
+
+int client_fd(const struct client *c);       /* -1: none; changes with each connection */
+short client_wants(const struct client *c);  /* POLLIN, POLLOUT */
+int client_timeout_ms(struct client *c);     /* -1: no timer runs */
+void client_step(struct client *c, short revents);
+/* Sends what has been put into the outbox since; client_step() does it too. */
+void client_push(struct client *c);
+
+/*
+ * Puts a text into the outbox, durably, connected or not; kind and form as WIRE_TO_* and
+ * WIRE_FORM_*. 0 and its id; -1 when the store failed (FAILED is told) or text is too long.
+ */
+int client_send(struct client *c, uint8_t kind, const char *to, uint8_t form, struct slice text,
+                uint64_t *id);
+
+/* True when nothing waits in the outbox, of this process or another. */
+bool client_settled(const struct client *c);
+
+/* Longest text that is taken into the outbox; the server's own limit may be lower. */
+enum { CLIENT_TEXT_MAX = WIRE_JOINED_MAX - 512 };
+
+/* Questions. -1 when not connected. Away is remembered and said again after each login. */
+int client_ask_list(struct client *c);
+int client_ask_about(struct client *c, const char *name);
+int client_set_away(struct client *c, bool away, const char *text);
+int client_group(struct client *c, uint8_t op, const char *room);
+
+/* Takes a body apart: false when it is sealed or of a form that this version does not know. */
+bool client_body(struct slice body, uint8_t *form, struct slice *text);
+
+#endif

@@ -1,0 +1,493 @@
+/*
+ * client_frames.c - what the server says. One turn's frames are one batch:
+ *
+ *   take    decode, apply to the store inside one transaction, keep for telling
+ *   commit  the transaction
+ *   ack     the places reached
+ *   tell    the events, from the kept payloads
+ *
+ * A process killed before the commit gets everything again; killed after it, it finds in the
+ * store's history what it did not show. RESYNC cuts a batch in two. Every frame has one row in the
+ * table at the end.
+ */
+#include "client_private.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* What take found out and tell needs: a history row, a first id. */
+struct kept {
+    uint8_t type;
+    uint64_t extra;
+    uint32_t len;
+};
+
+static void keep(struct client *c, uint8_t type, uint64_t extra, struct slice payload)
+{
+    const struct kept k = {type, extra, (uint32_t)payload.len};
+    buf_put(&c->told, &k, sizeof k);
+    buf_put(&c->told, payload.data, payload.len);
+}
+
+/* Opens the transaction when the first frame needs it. */
+static int in_batch(struct client *c)
+{
+    if (!c->in_batch && vault_begin(c->o.vault) < 0) return -1;
+    c->in_batch = true;
+    return 0;
+}
+
+void client_drop_batch(struct client *c)
+{
+    if (c->in_batch) vault_rollback(c->o.vault);
+    c->settled_upto = c->told_upto;
+    c->in_batch = c->moved = c->ack_direct = c->ack_room = false;
+    c->flight_bytes = 0;
+    c->pinged_at = 0;
+    buf_free(&c->told);
+}
+
+/* --- taking: 0, -1 the frame is not allowed, TAKE_STORE the store failed, TAKE_OVER no more --- */
+
+enum { TAKE_STORE = -2, TAKE_OVER = -3 };
+
+static int end_batch(struct client *c);
+
+/* The store gave out ids that the server knows already: it has made new ones, start from them. */
+static int outrun(struct client *c, uint64_t last_id)
+{
+    struct wire_resume r;
+    if (vault_outrun(c->o.vault, last_id) < 0 || vault_resume(c->o.vault, &r) < 0) return -1;
+    if (r.next_id - 1 > c->settled_upto && last_id > c->settled_upto)
+        c->settled_upto = c->sent_upto = r.next_id - 1;
+    return 0;
+}
+
+static int take_welcome(struct client *c, struct slice p)
+{
+    struct wire_welcome m;
+    if (c->state != CLIENT_LOGIN || !wire_get_welcome(p, &m) || m.name.len > WIRE_NAME_MAX)
+        return -1;
+    memcpy(c->name, m.name.data, m.name.len);
+    c->name[m.name.len] = '\0';
+    c->state = CLIENT_OPEN;
+    c->failures = c->gaps;
+    c->bad_logins = 0;
+    if (outrun(c, m.last_id) < 0) return TAKE_STORE;
+    if (m.lobby_head == 0 && c->place.lobby == WIRE_NEWCOMER && (c->o.caps & WIRE_CAP_LOBBY)) {
+        c->place.lobby = 0; /* there is no backlog: what comes later is not one either */
+        c->moved = true;
+    }
+    if (c->away) client_set_away(c, true, c->away);
+    keep(c, WIRE_WELCOME, 0, p);
+    return 0;
+}
+
+static int take_error(struct client *c, struct slice p)
+{
+    static const uint16_t final[] = {WIRE_NAME_TAKEN, WIRE_NAME_INVALID, WIRE_NOT_ON_ROSTER,
+                                     WIRE_ELSEWHERE};
+    struct wire_error m;
+    char text[256];
+    if (!wire_get_error(p, &m)) return -1;
+    size_t n = m.text.len < sizeof text - 1 ? m.text.len : sizeof text - 1;
+    memcpy(text, m.text.data, n);
+    text[n] = '\0';
+    bool over = m.code == WIRE_BAD_LOGIN && ++c->bad_logins >= CLIENT_LOGIN_TRIES;
+    for (size_t i = 0; i < sizeof final / sizeof *final; i++)
+        over = over || m.code == final[i];
+    if (end_batch(c) < 0 || !c->link) return TAKE_OVER;
+    if (over)
+        client_fail(c, wire_code_name(m.code), text, NULL);
+    else
+        client_lost(c, wire_code_name(m.code), text, m.retry_ms);
+    return TAKE_OVER;
+}
+
+static int take_pong(struct client *c, struct slice p)
+{
+    uint64_t token;
+    (void)c;
+    return wire_get_ping(p, &token) ? 0 : -1;
+}
+
+/* Ids in the outbox have no gaps, so first and number say which these were. */
+static void settled(struct client *c, const struct vault_settled *gone)
+{
+    uint64_t last = gone->first + gone->n - 1;
+    c->flight_bytes -= gone->bytes < c->flight_bytes ? gone->bytes : c->flight_bytes;
+    if (last > c->settled_upto) c->settled_upto = last;
+    if (last > c->sent_upto) c->sent_upto = last; /* another process had sent it */
+}
+
+static int take_accepted(struct client *c, struct slice p)
+{
+    struct wire_accepted m;
+    struct vault_settled gone;
+    if (!wire_get_accepted(p, &m)) return -1;
+    if (in_batch(c) < 0 || vault_settle(c->o.vault, m.id, m.state, &gone) < 0) return TAKE_STORE;
+    if (gone.n == 0) return 0; /* a repeat, or another process was faster */
+    if (client_tell_settled(c, gone.first - 1) < 0) return TAKE_STORE;
+    settled(c, &gone);
+    keep(c, WIRE_ACCEPTED, gone.first, p);
+    return 0;
+}
+
+static int take_rejected(struct client *c, struct slice p)
+{
+    struct wire_rejected m;
+    struct vault_settled gone;
+    if (!wire_get_rejected(p, &m)) return -1;
+    if (in_batch(c) < 0 || vault_reject(c->o.vault, m.id, m.code, &gone) < 0) return TAKE_STORE;
+    if (gone.n == 0) return 0;
+    if (client_tell_settled(c, m.id - 1) < 0) return TAKE_STORE;
+    settled(c, &gone);
+    keep(c, WIRE_REJECTED, 0, p);
+    return 0;
+}
+
+static int take_receipt(struct client *c, struct slice p)
+{
+    struct wire_receipt m;
+    if (!wire_get_receipt(p, &m)) return -1;
+    if (in_batch(c) < 0 || vault_receipt(c->o.vault, m.id, m.state) < 0) return TAKE_STORE;
+    keep(c, WIRE_RECEIPT, 0, p);
+    return 0;
+}
+
+static int take_room(struct client *c, const struct wire_deliver *m)
+{
+    if (m->to.len != 6 || memcmp(m->to.data, "#lobby", 6) != 0) return -1;
+    if (c->place.lobby == WIRE_NEWCOMER || m->seq > c->place.lobby) c->place.lobby = m->seq;
+    c->ack_room = true;
+    return 0;
+}
+
+/*
+ * A number left out means that something was lost on the way, and acknowledging what came would
+ * lose it for ever: dial again instead. After login and RESYNC the stream may start anywhere.
+ */
+static int take_direct(struct client *c, const struct wire_deliver *m)
+{
+    bool same = m->incarnation == c->place.incarnation;
+    if (same && !c->loose && m->seq > c->place.seq + 1) {
+        c->gaps++;
+        if (end_batch(c) == 0 && c->link)
+            client_lost(c, "lost", "messages were missing from the stream", 0);
+        return TAKE_OVER;
+    }
+    if (!c->loose) c->gaps = 0;
+    c->loose = false;
+    if (!same || m->seq > c->place.seq) {
+        c->place.incarnation = m->incarnation;
+        c->place.seq = m->seq;
+    }
+    c->ack_direct = true;
+    return 0;
+}
+
+static int take_deliver(struct client *c, struct slice p)
+{
+    struct wire_deliver m;
+    uint64_t row;
+    if (!wire_get_deliver(p, &m) || m.from.len > WIRE_NAME_MAX) return -1;
+    int r = m.flags & WIRE_FLAG_ROOM ? take_room(c, &m) : take_direct(c, &m);
+    if (r < 0) return r;
+    if (in_batch(c) < 0) return TAKE_STORE;
+    c->moved = true;
+    r = vault_deliver(c->o.vault, &m, &row);
+    if (r < 0) return TAKE_STORE;
+    if (r > 0) keep(c, WIRE_DELIVER, row, p);
+    return 0;
+}
+
+static int take_presence(struct client *c, struct slice p)
+{
+    struct cur cur = cur_of(p.data, p.len);
+    struct wire_changes changes;
+    struct wire_about about;
+    struct wire_person person;
+    uint16_t count;
+    bool last;
+    int r;
+    if (p.len == 0) return -1;
+    switch (p.data[0]) {
+    case WIRE_PRESENCE_CHANGES: r = wire_get_changes(p, &changes) ? 0 : -1; break;
+    case WIRE_PRESENCE_ABOUT: r = wire_get_about(p, &about) ? 0 : -1; break;
+    default:
+        r = wire_list_head(&cur, &last, &count) ? 1 : -1;
+        while (r > 0)
+            r = wire_list_next(&cur, &count, &person);
+    }
+    if (r == 0) keep(c, WIRE_PRESENCE, 0, p);
+    return r;
+}
+
+static int take_group(struct client *c, struct slice p)
+{
+    struct wire_group m;
+    if (!wire_get_group(p, &m)) return -1;
+    keep(c, WIRE_GROUP, 0, p);
+    return 0;
+}
+
+static int take_history(struct client *c, struct slice p)
+{
+    struct wire_history m;
+    (void)c;
+    return wire_get_history(p, &m) ? 0 : -1; /* nothing here asks for it */
+}
+
+/* --- telling --- */
+
+static void tell_welcome(struct client *c, uint64_t extra, struct slice p)
+{
+    struct wire_welcome m;
+    (void)extra;
+    if (wire_get_welcome(p, &m))
+        client_tell(c, &(struct client_event){CLIENT_CONNECTED, .welcome = &m});
+}
+
+static void tell_accepted(struct client *c, uint64_t first, struct slice p)
+{
+    struct wire_accepted m;
+    if (wire_get_accepted(p, &m))
+        client_tell(c, &(struct client_event){CLIENT_ACCEPTED, .accepted = {&m, first}});
+}
+
+static void tell_rejected(struct client *c, uint64_t extra, struct slice p)
+{
+    struct wire_rejected m;
+    (void)extra;
+    if (wire_get_rejected(p, &m))
+        client_tell(c, &(struct client_event){CLIENT_REJECTED, .rejected = &m});
+}
+
+static void tell_receipt(struct client *c, uint64_t extra, struct slice p)
+{
+    struct wire_receipt m;
+    (void)extra;
+    if (wire_get_receipt(p, &m))
+        client_tell(c, &(struct client_event){CLIENT_RECEIPT, .receipt = &m});
+}
+
+static void tell_deliver(struct client *c, uint64_t row, struct slice p)
+{
+    struct wire_deliver m;
+    if (!wire_get_deliver(p, &m)) return;
+    bool own = m.from_device == c->o.identity->device && m.from.len == strlen(c->name) &&
+               memcmp(m.from.data, c->name, m.from.len) == 0;
+    client_tell(c, &(struct client_event){CLIENT_MESSAGE, .message = {&m, row, own}});
+}
+
+static void tell_list(struct client *c, struct slice p)
+{
+    struct cur cur = cur_of(p.data, p.len);
+    struct wire_person person;
+    uint16_t count;
+    bool last;
+    if (!wire_list_head(&cur, &last, &count)) return;
+    while (wire_list_next(&cur, &count, &person) > 0)
+        client_tell(c, &(struct client_event){CLIENT_PERSON, .person = &person});
+    if (last) client_tell(c, &(struct client_event){.type = CLIENT_LIST_END});
+}
+
+static void tell_presence(struct client *c, uint64_t extra, struct slice p)
+{
+    struct wire_changes changes;
+    struct wire_about about;
+    (void)extra;
+    if (p.data[0] == WIRE_PRESENCE_LIST)
+        tell_list(c, p);
+    else if (wire_get_changes(p, &changes))
+        client_tell(c, &(struct client_event){CLIENT_CHANGES, .changes = &changes});
+    else if (wire_get_about(p, &about))
+        client_tell(c, &(struct client_event){CLIENT_ABOUT, .about = &about});
+}
+
+static void tell_group(struct client *c, uint64_t extra, struct slice p)
+{
+    struct wire_group m;
+    (void)extra;
+    if (wire_get_group(p, &m)) client_tell(c, &(struct client_event){CLIENT_GROUP, .group = &m});
+}
+
+static void tell_nothing(struct client *c, uint64_t extra, struct slice p)
+{
+    (void)c, (void)extra, (void)p;
+}
+
+/* --- the batch --- */
+
+static int commit(struct client *c)
+{
+    if (c->moved && (in_batch(c) < 0 || vault_place(c->o.vault, &c->place) < 0)) return -1;
+    if (c->in_batch && vault_commit(c->o.vault) < 0) return -1;
+    c->in_batch = c->moved = false;
+    return 0;
+}
+
+static void ack(struct client *c)
+{
+    if (c->state != CLIENT_OPEN) return;
+    struct wire_ack m = {.kind = WIRE_TO_USER, .incarnation = c->place.incarnation,
+                         .seq = c->place.seq};
+    if (c->ack_direct) wire_put_ack(link_out(c->link), &m);
+    m = (struct wire_ack){.kind = WIRE_TO_ROOM, .seq = c->place.lobby,
+                          .room = {(const uint8_t *)"#lobby", 6}};
+    if (c->ack_room) wire_put_ack(link_out(c->link), &m);
+    c->ack_direct = c->ack_room = false;
+}
+
+static void tell_all(struct client *c);
+
+/* 0; -1 when the store failed: nothing was acknowledged and nothing is told. */
+static int end_batch(struct client *c)
+{
+    if (commit(c) < 0) {
+        client_vault_failed(c);
+        return -1;
+    }
+    ack(c);
+    c->told_upto = c->settled_upto;
+    tell_all(c);
+    return 0;
+}
+
+/* The server, or something on the way, has forgotten what was under way. */
+static int take_resync(struct client *c, struct slice p)
+{
+    uint64_t incarnation;
+    struct wire_resume r;
+    if (!wire_get_resync(p, &incarnation)) return -1;
+    if (end_batch(c) < 0 || c->state != CLIENT_OPEN) return TAKE_OVER;
+    link_forget_parts(c->link);
+    if (client_begin_stream(c, &r) < 0) return TAKE_OVER;
+    wire_put_resume(link_out(c->link), &r);
+    return 0;
+}
+
+int client_begin_stream(struct client *c, struct wire_resume *r)
+{
+    if (vault_resume(c->o.vault, r) < 0 || client_tell_settled(c, r->next_id - 1) < 0) {
+        client_vault_failed(c);
+        return -1;
+    }
+    c->place = (struct vault_place){r->incarnation, r->seq, r->lobby_seen};
+    c->loose = true;
+    c->more = true;
+    c->sent_upto = r->next_id - 1;
+    c->flight_bytes = 0;
+    return 0;
+}
+
+/* --- own messages that another process settled --- */
+
+/* Kept as if the server had said so: telling at once could be inside a transaction. */
+static void keep_state(struct client *c, uint64_t id, int state)
+{
+    struct buf b = {0};
+    uint8_t type = state >= VAULT_REJECTED ? WIRE_REJECTED : WIRE_ACCEPTED;
+    if (type == WIRE_REJECTED)
+        wire_put_rejected(&b, &(struct wire_rejected){
+                                  .id = id, .code = (uint16_t)(state - VAULT_REJECTED)});
+    else
+        wire_put_accepted(&b, &(struct wire_accepted){.id = id, .state = (uint8_t)state});
+    keep(c, type, id,
+         (struct slice){buf_head(&b) + WIRE_FRAME_HEAD, buf_len(&b) - WIRE_FRAME_HEAD});
+    buf_free(&b);
+}
+
+int client_tell_settled(struct client *c, uint64_t upto)
+{
+    while (c->settled_upto < upto) {
+        int state = 0, r = vault_state(c->o.vault, c->settled_upto + 1, &state);
+        if (r < 0) return -1;
+        c->settled_upto++;
+        if (r > 0 && state != VAULT_WAITING) keep_state(c, c->settled_upto, state);
+    }
+    if (c->settled_upto >= c->sent_upto) c->flight_bytes = 0;
+    return 0;
+}
+
+int client_sync_settled(struct client *c)
+{
+    struct wire_resume r;
+    if (vault_resume(c->o.vault, &r) < 0 || client_tell_settled(c, r.next_id - 1) < 0) {
+        client_vault_failed(c);
+        return -1;
+    }
+    c->told_upto = c->settled_upto;
+    tell_all(c);
+    return 0;
+}
+
+/* --- the table --- */
+
+static const struct handler {
+    uint8_t type;
+    int (*take)(struct client *c, struct slice payload);
+    void (*tell)(struct client *c, uint64_t extra, struct slice payload);
+} handlers[] = {
+    {WIRE_WELCOME, take_welcome, tell_welcome},
+    {WIRE_ERROR, take_error, tell_nothing},
+    {WIRE_PONG, take_pong, tell_nothing},
+    {WIRE_RESYNC, take_resync, tell_nothing},
+    {WIRE_ACCEPTED, take_accepted, tell_accepted},
+    {WIRE_REJECTED, take_rejected, tell_rejected},
+    {WIRE_DELIVER, take_deliver, tell_deliver},
+    {WIRE_RECEIPT, take_receipt, tell_receipt},
+    {WIRE_PRESENCE, take_presence, tell_presence},
+    {WIRE_GROUP, take_group, tell_group},
+    {WIRE_HISTORY, take_history, tell_nothing},
+};
+
+static const struct handler *handler_of(uint8_t type)
+{
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
+        if (handlers[i].type == type) return &handlers[i];
+    return NULL;
+}
+
+/* A callback may end the connection; the events of a committed batch are told all the same. */
+static void tell_all(struct client *c)
+{
+    struct buf told = c->told;
+    c->told = (struct buf){0};
+    while (buf_len(&told)) {
+        struct kept k;
+        memcpy(&k, buf_head(&told), sizeof k);
+        buf_drop(&told, sizeof k);
+        /* buf_drop() of everything moves the start; an empty payload needs no bytes. */
+        const struct slice p = {k.len ? buf_head(&told) : (const uint8_t *)"", k.len};
+        handler_of(k.type)->tell(c, k.extra, p);
+        buf_drop(&told, k.len);
+    }
+    buf_free(&told);
+}
+
+static int take_frame(struct client *c, const struct wire_frame *f)
+{
+    const struct handler *h = handler_of(f->type);
+    bool any_time = f->type == WIRE_ERROR || f->type == WIRE_WELCOME;
+    if (!h || (c->state != CLIENT_OPEN && !any_time)) return -1;
+    return h->take(c, f->payload);
+}
+
+void client_take(struct client *c)
+{
+    struct wire_frame f;
+    int r = 0;
+    while (r == 0 && c->link && link_frame(c->link, &f) > 0) {
+        c->heard_at = client_now(c);
+        c->pinged_at = 0;
+        if (c->state != CLIENT_LEAVING) r = take_frame(c, &f);
+    }
+    if (r == TAKE_OVER) return;
+    if (r == TAKE_STORE) {
+        client_vault_failed(c);
+        return;
+    }
+    if (end_batch(c) < 0) return;
+    if (r < 0 && c->link) client_lost(c, "lost", "the server broke the protocol", 0);
+}

@@ -1,0 +1,30 @@
+/* exits.c - see exits.h. */
+#include "exits.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum face_exit exit_of(const char *code)
+{
+    static const struct {
+        const char *code;
+        enum face_exit exit;
+    } rows[] = {
+        {"no-such-user", EXIT_NO_SUCH},    {"no-such-room", EXIT_NO_SUCH},
+        {"queue-full", EXIT_LATER},        {"disk-full", EXIT_LATER},
+        {"busy", EXIT_LATER},              {"too-many-sessions", EXIT_LATER},
+        {"name-taken", EXIT_REFUSED},      {"name-invalid", EXIT_REFUSED},
+        {"not-on-roster", EXIT_REFUSED},   {"bad-login", EXIT_REFUSED},
+        {"elsewhere", EXIT_REFUSED},       {"not-member", EXIT_REFUSED},
+        {"blocked", EXIT_REFUSED},         {"unknown-server", EXIT_TRUST},
+        {"changed-server", EXIT_TRUST},    {"bad-proof", EXIT_TRUST},
+        {"bad-time", EXIT_TRUST},          {"trust", EXIT_LOCAL},
+        {"store", EXIT_LOCAL},             {"local", EXIT_LOCAL},
+        {"usage", EXIT_USAGE},             {"not-ours", EXIT_UNREACHABLE},
+        {"version", EXIT_UNREACHABLE},     {"unreachable", EXIT_UNREACHABLE},
+        {"lost", EXIT_UNREACHABLE},        {"silent", EXIT_UNREACHABLE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].code, code) == 0) return rows[i].exit;
+    return EXIT_FAILED;
+}

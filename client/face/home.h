@@ -1,0 +1,34 @@
+/*
+ * home.h - where a user's things are: known_servers, and for each user name a folder (in lower
+ * case) with key, store.db, shown, history. One home serves several names.
+ */
+#ifndef FACE_HOME_H
+#define FACE_HOME_H
+
+#include <limits.h>
+
+#include "../why.h"
+#include "name.h"
+
+struct home {
+    char root[PATH_MAX / 2], folder[PATH_MAX / 2 + 64];
+    char known_servers[PATH_MAX];
+    char user[NAME_SIZE];
+};
+
+/* Finds the root: dir, or the default when it is NULL, and makes it. 0, or -1 and why. */
+int home_root(struct home *h, const char *dir, struct why *why);
+
+/* The only user there is: 1 and h->user; 0 when there are none or several. */
+int home_only_user(struct home *h);
+
+/* Chooses the user and makes the folder. 0; -1 and why: not a name (h->folder is empty) or disk. */
+int home_user(struct home *h, const char *name, struct why *why);
+
+/* The path of a file of the user, in out. Returns out. */
+const char *home_file(const struct home *h, const char *file, char out[PATH_MAX]);
+
+/* Calls f with the path of every user's store.db. */
+void home_each_store(const struct home *h, void (*f)(void *arg, const char *path), void *arg);
+
+#endif

@@ -1,0 +1,185 @@
+/* options.c - see options.h. */
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "name.h"
+#include "wire.h"
+
+struct row {
+    const char *name, *argument; /* argument NULL: a switch */
+    size_t offset;               /* of a const char * or a bool in struct options */
+    const char *help;
+};
+
+static const struct row rows[] = {
+    {"server", "HOST[:PORT]", offsetof(struct options, server),
+     "the server; default: the only one known, else localhost:5130"},
+    {"user", "NAME", offsetof(struct options, user), "your name; default: the only one in the home"},
+    {"home", "DIR", offsetof(struct options, home),
+     "where keys and messages are; default: $XDG_DATA_HOME/csmsg"},
+    {"accept-new", NULL, offsetof(struct options, accept_new),
+     "trust a server that was never seen before"},
+    {"wait", "STATE", offsetof(struct options, wait), "send: wait for accepted (default) or delivered"},
+    {"count", "N", offsetof(struct options, count), "tail: end after N messages"},
+    {"timeout", "S", offsetof(struct options, timeout), "give up after so many seconds"},
+    {"json", NULL, offsetof(struct options, json), "write one JSON object a line"},
+    {"quiet", NULL, offsetof(struct options, quiet), "say nothing but errors"},
+    {"verbose", NULL, offsetof(struct options, verbose), "say more about the connection"},
+    {"no-color", NULL, offsetof(struct options, no_color), "no colours (NO_COLOR does the same)"},
+    {"help", NULL, offsetof(struct options, help), "show this help and exit"},
+    {"version", NULL, offsetof(struct options, version), "show the version and exit"},
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static const struct row *find(const char *name, size_t len)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if (strlen(rows[i].name) == len && memcmp(rows[i].name, name, len) == 0) return &rows[i];
+    return NULL;
+}
+
+static int unknown(const char *name, size_t len, struct why *why)
+{
+    struct name_near near;
+    char safe[40];
+    size_t n = 0;
+    for (; n < len && n < sizeof safe - 1; n++)
+        safe[n] = isprint((unsigned char)name[n]) ? name[n] : '?';
+    safe[n] = '\0';
+    name_near_start(&near, name, len);
+    for (size_t i = 0; i < ROWS; i++)
+        name_near_offer(&near, rows[i].name, strlen(rows[i].name));
+    why_set(why, "unknown option \"--%s\"", safe);
+    if (near.n)
+        why_hint(why, "did you mean --%s?", near.name[0]);
+    else
+        why_hint(why, NAME " --help lists the options; -- ends them");
+    return -1;
+}
+
+/* Takes one option; *next is the argument after it. 1: it took that too, 0: not, -1: wrong. */
+static int take(struct options *o, const char *text, const char *next, struct why *why)
+{
+    const char *equals = strchr(text, '=');
+    size_t len = equals ? (size_t)(equals - text) : strlen(text);
+    const struct row *row = find(text, len);
+    if (!row) return unknown(text, len, why);
+    if (!row->argument) {
+        if (equals) {
+            why_set(why, "--%s takes no argument", row->name);
+            return -1;
+        }
+        *(bool *)((char *)o + row->offset) = true;
+        return 0;
+    }
+    const char *value = equals ? equals + 1 : next;
+    if (!value) {
+        why_set(why, "--%s needs an argument: --%s %s", row->name, row->name, row->argument);
+        return -1;
+    }
+    *(const char **)((char *)o + row->offset) = value;
+    return !equals;
+}
+
+static int numbers(struct options *o, struct why *why)
+{
+    char *end;
+    if (o->count) {
+        errno = 0;
+        o->messages = strtol(o->count, &end, 10);
+        if (errno || *end || end == o->count || o->messages < 1) {
+            why_set(why, "--count must be a number from 1");
+            return -1;
+        }
+    }
+    if (o->timeout) {
+        errno = 0;
+        double s = strtod(o->timeout, &end);
+        if (errno || *end || end == o->timeout || !(s >= 0 && s < 1e9)) {
+            why_set(why, "--timeout must be a number of seconds");
+            return -1;
+        }
+        o->timeout_ms = (int64_t)(s * 1000);
+    }
+    if (o->wait && strcmp(o->wait, "accepted") != 0 && strcmp(o->wait, "delivered") != 0) {
+        why_set(why, "--wait must be accepted or delivered");
+        return -1;
+    }
+    return 0;
+}
+
+int options_parse(int argc, char *const argv[], struct options *o, struct why *why)
+{
+    *o = (struct options){.timeout_ms = -1};
+    bool ended = false;
+    for (int i = 1; i < argc; i++) {
+        const char *text = argv[i];
+        if (!ended && strcmp(text, "--") == 0) {
+            ended = true;
+        } else if (!ended && strcmp(text, "-h") == 0) {
+            o->help = true;
+        } else if (!ended && text[0] == '-' && text[1] == '-') {
+            int r = take(o, text + 2, i + 1 < argc ? argv[i + 1] : NULL, why);
+            if (r < 0) return -1;
+            i += r;
+        } else if (!ended && text[0] == '-' && text[1]) {
+            why_set(why, "unknown option \"-%c\"", isprint((unsigned char)text[1]) ? text[1] : '?');
+            why_hint(why, "options have long names; -- before a text that starts with a dash");
+            return -1;
+        } else if (o->operands == OPTIONS_OPERANDS) {
+            why_set(why, "too many words: put the text in quotes");
+            return -1;
+        } else {
+            o->operand[o->operands++] = text;
+        }
+    }
+    return numbers(o, why);
+}
+
+void options_help(struct buf *out)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        char left[64], line[200];
+        snprintf(left, sizeof left, "--%s%s%s", rows[i].name, rows[i].argument ? " " : "",
+                 rows[i].argument ? rows[i].argument : "");
+        int n = snprintf(line, sizeof line, "  %-22s %s\n", left, rows[i].help);
+        buf_put(out, line, (size_t)n);
+    }
+}
+
+static bool port_ok(const char *port)
+{
+    char *end;
+    long n = strtol(port, &end, 10);
+    return isdigit((unsigned char)port[0]) && !*end && n >= 1 && n <= 65535;
+}
+
+int options_server(const char *text, char host[256], char port[8])
+{
+    const char *first = strchr(text, ':'), *last = strrchr(text, ':'), *bracket = NULL;
+    const char *begin = text, *end = text + strlen(text), *number = NULL;
+    if (text[0] == '[') {
+        bracket = strchr(text, ']');
+        if (!bracket || (bracket[1] && bracket[1] != ':')) return -1;
+        begin = text + 1;
+        end = bracket;
+        if (bracket[1]) number = bracket + 2;
+    } else if (first && first == last) {
+        end = first;
+        number = first + 1;
+    } /* several colons: a bare IPv6 address */
+    if (end == begin || end - begin > 255) return -1;
+    if (number && !port_ok(number)) return -1;
+    snprintf(host, 256, "%.*s", (int)(end - begin), begin);
+    if (number)
+        snprintf(port, 8, "%s", number);
+    else
+        snprintf(port, 8, "%d", WIRE_PORT);
+    return 0;
+}

@@ -1,0 +1,184 @@
+/* report.c - see report.h: the lines for people. JSON is in report_json.c. */
+#include "report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../show.h"
+
+static const char indent_dated[] = "                    | ";
+static const char indent_short[] = "      | ";
+
+void report_put(struct buf *out, const char *fmt, ...)
+{
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n > 0) {
+        char *at = (char *)buf_room(out, (size_t)n + 1);
+        vsnprintf(at, (size_t)n + 1, fmt, again);
+        buf_added(out, (size_t)n);
+    }
+    va_end(again);
+}
+
+static void put_time(struct buf *out, uint64_t ms, const char *format)
+{
+    char text[32];
+    struct tm tm;
+    time_t t = (time_t)(ms / 1000);
+    if (!localtime_r(&t, &tm) || strftime(text, sizeof text, format, &tm) == 0) return;
+    report_put(out, "%s", text);
+}
+
+void report_message_line(struct buf *out, const struct wire_deliver *m, enum report_style style)
+{
+    bool dated = style == REPORT_DATED, room = m->flags & WIRE_FLAG_ROOM;
+    uint8_t form = WIRE_FORM_SAYS;
+    struct slice text;
+    put_time(out, m->time_ms, dated ? "%Y-%m-%d %H:%M:%S " : "%H:%M ");
+    if (room) {
+        show_line(out, m->to);
+        report_put(out, " ");
+    }
+    if (room && dated) report_put(out, "%llu ", (unsigned long long)m->seq);
+    bool known = client_body(m->body, &form, &text);
+    if (form == WIRE_FORM_ACTS) report_put(out, "* ");
+    show_line(out, m->from);
+    report_put(out, form == WIRE_FORM_ACTS ? " " : ": ");
+    if (known)
+        show_body(out, text, dated ? indent_dated : indent_short);
+    else
+        report_put(out, "[a message that this version cannot read]");
+}
+
+static void put_span(struct buf *out, uint32_t seconds)
+{
+    static const struct {
+        uint32_t seconds;
+        const char *name;
+    } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+    for (size_t i = 0; i < 4; i++) {
+        if (seconds < units[i].seconds && i < 3) continue;
+        uint32_t n = seconds / units[i].seconds;
+        report_put(out, "%u %s%s", n, units[i].name, n == 1 ? "" : "s");
+        return;
+    }
+}
+
+void report_accepted_line(struct buf *out, const struct wire_accepted *m, const char *to)
+{
+    char name[64];
+    show_word(name, sizeof name, m->to.len ? m->to : (struct slice){(const uint8_t *)to, strlen(to)});
+    switch (m->state) {
+    case WIRE_STATE_DELIVERED: report_put(out, "delivered to %s", name); return;
+    case WIRE_STATE_STORED:
+        report_put(out, m->absent == 2 ? "stored: %s does not answer yet" : "stored: %s is absent",
+                   name);
+        if (m->waiting) report_put(out, ", %u wait for them", m->waiting);
+        if (m->keep_s) {
+            report_put(out, ", kept ");
+            put_span(out, m->keep_s);
+        }
+        return;
+    case WIRE_STATE_EXPIRED: report_put(out, "expired: %s did not come for it in time", name); return;
+    default: report_put(out, "accepted"); return;
+    }
+}
+
+void report_rejected_lines(struct buf *what, struct buf *hint, const struct wire_rejected *m,
+                           const char *to)
+{
+    char name[64];
+    show_word(name, sizeof name, (struct slice){(const uint8_t *)to, strlen(to)});
+    report_put(what, "cannot deliver to \"%s\": ", name);
+    if (m->text.len)
+        show_line(what, m->text);
+    else
+        report_put(what, "%s", wire_code_name(m->code));
+    if (m->hint.len) show_line(hint, m->hint);
+    if (m->hint.len || m->near == 0) return;
+    report_put(hint, "did you mean ");
+    for (unsigned i = 0; i < m->near && i < WIRE_NEAR_MAX; i++) {
+        report_put(hint, "%s\"", i == 0 ? "" : i + 1 == m->near ? " or " : ", ");
+        show_line(hint, m->name[i]);
+        report_put(hint, "\"");
+    }
+    report_put(hint, "?");
+}
+
+static const char *change_verb(uint8_t change)
+{
+    switch (change) {
+    case WIRE_CHANGE_JOINED: return "joined";
+    case WIRE_CHANGE_LEFT: return "left";
+    case WIRE_CHANGE_AWAY: return "away";
+    case WIRE_CHANGE_BACK: return "back";
+    default: return NULL;
+    }
+}
+
+static void put_names(struct buf *out, const struct wire_changes *m, uint8_t change, unsigned n)
+{
+    unsigned done = 0;
+    for (unsigned i = 0; i < m->n; i++) {
+        if (m->change[i].change != change) continue;
+        if (done) report_put(out, ", ");
+        show_line(out, m->change[i].name);
+        done++;
+        if (n == 1 && m->change[i].text.len) {
+            report_put(out, " (");
+            show_line(out, m->change[i].text);
+            report_put(out, ")");
+        }
+    }
+}
+
+void report_changes_line(struct buf *out, const struct wire_changes *m, uint8_t change)
+{
+    uint32_t more = change == WIRE_CHANGE_JOINED ? m->joined : change == WIRE_CHANGE_LEFT ? m->left : 0;
+    unsigned n = 0;
+    for (unsigned i = 0; i < m->n; i++)
+        n += m->change[i].change == change;
+    if (n + more == 0 || !change_verb(change)) return;
+    put_names(out, m, change, n);
+    if (more) report_put(out, n ? " and %u more" : "%u people", more);
+    bool state = change == WIRE_CHANGE_AWAY || change == WIRE_CHANGE_BACK;
+    report_put(out, " %s%s", state ? n > 1 ? "are " : "is " : "", change_verb(change));
+}
+
+void report_person_line(struct buf *out, const struct wire_person *p)
+{
+    char name[64];
+    show_word(name, sizeof name, p->name);
+    report_put(out, "%-20s %-5s %-10s since ", name, p->state ? "away" : "here",
+               p->in_lobby ? "in #lobby" : "");
+    put_time(out, p->since_ms, "%Y-%m-%d %H:%M");
+    if (p->text.len) {
+        report_put(out, "  ");
+        show_line(out, p->text);
+    }
+}
+
+void report_about_line(struct buf *out, const struct wire_about *m)
+{
+    static const char *const roles[] = {"member", "assistant", "instructor"};
+    char name[64];
+    show_word(name, sizeof name, m->name);
+    if (!m->found) {
+        report_put(out, "%s: no such user", name);
+        return;
+    }
+    report_put(out, "%s (%s) is ", name, m->role < 3 ? roles[m->role] : "?");
+    report_put(out, !m->online ? "absent, last seen " : m->state ? "away, here since " : "here since ");
+    put_time(out, m->since_ms, "%Y-%m-%d %H:%M");
+    if (!m->online && m->waiting) report_put(out, ", %u wait for them", m->waiting);
+    if (m->text.len) {
+        report_put(out, ": ");
+        show_line(out, m->text);
+    }
+}

@@ -1,0 +1,44 @@
+/*
+ * report.h - events as JSON objects and as lines for people. No terminal, no server: pure.
+ * All foreign bytes pass show.h (lines) or out_text() (JSON).
+ */
+#ifndef FACE_REPORT_H
+#define FACE_REPORT_H
+
+#include <jansson.h>
+
+#include "../client.h"
+
+json_t *report_message(const struct wire_deliver *m);
+json_t *report_accepted(const struct wire_accepted *m, uint64_t id, const char *to);
+json_t *report_rejected(const struct wire_rejected *m, const char *to);
+json_t *report_error(const char *code, const char *message, const char *hint);
+json_t *report_person(const struct wire_person *p);
+/* One change of presence; NULL for a kind that this version does not know. */
+json_t *report_change(const struct wire_change *c);
+
+enum report_style {
+    REPORT_DATED, /* 2024-10-10 14:03:31 #lobby 40 bob: text */
+    REPORT_SHORT, /* 14:03 #lobby bob: text */
+};
+
+/* A message; further lines of it begin with an indent and a bar. */
+void report_message_line(struct buf *out, const struct wire_deliver *m, enum report_style style);
+
+/* "stored: frank is absent, 3 wait for him, kept 30 days", or the other states. */
+void report_accepted_line(struct buf *out, const struct wire_accepted *m, const char *to);
+
+/* "cannot deliver to "frnak": no such user", and "did you mean "frank"?" (may be empty). */
+void report_rejected_lines(struct buf *what, struct buf *hint, const struct wire_rejected *m,
+                           const char *to);
+
+/* "bob, carol and 6 more joined", nothing when the changes are none of this kind. */
+void report_changes_line(struct buf *out, const struct wire_changes *m, uint8_t change);
+
+void report_person_line(struct buf *out, const struct wire_person *p);
+void report_about_line(struct buf *out, const struct wire_about *m);
+
+/* printf at the end of a buffer; the text must be ours or filtered. */
+void report_put(struct buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

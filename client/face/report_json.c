@@ -1,0 +1,121 @@
+/* report_json.c - see report.h: events as JSON objects. */
+#include <string.h>
+
+#include "out.h"
+#include "report.h"
+
+static json_t *event(const char *name)
+{
+    json_t *o = json_object();
+    json_object_set_new(o, "ev", json_string(name));
+    return o;
+}
+
+static void set(json_t *o, const char *key, json_t *value)
+{
+    json_object_set_new(o, key, value);
+}
+
+static json_t *number(uint64_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+static json_t *words(const char *s)
+{
+    return out_text((struct slice){(const uint8_t *)s, strlen(s)});
+}
+
+json_t *report_message(const struct wire_deliver *m)
+{
+    json_t *o = event("message");
+    uint8_t form = WIRE_FORM_SAYS;
+    struct slice text;
+    bool known = client_body(m->body, &form, &text);
+    set(o, "id", number(m->id));
+    set(o, "time", out_time(m->time_ms));
+    set(o, "from", out_text(m->from));
+    set(o, "to", out_text(m->to));
+    if (m->flags & WIRE_FLAG_ROOM) set(o, "number", number(m->seq));
+    if (m->flags & WIRE_FLAG_BACKLOG) set(o, "backlog", json_true());
+    if (form == WIRE_FORM_ACTS) set(o, "form", json_string("acts"));
+    set(o, "text", known ? out_text(text) : json_null());
+    return o;
+}
+
+static const char *state_name(uint8_t state)
+{
+    switch (state) {
+    case WIRE_STATE_DELIVERED: return "delivered";
+    case WIRE_STATE_STORED: return "stored";
+    case WIRE_STATE_EXPIRED: return "expired";
+    default: return "accepted";
+    }
+}
+
+json_t *report_accepted(const struct wire_accepted *m, uint64_t id, const char *to)
+{
+    json_t *o = event("accepted");
+    set(o, "id", number(id));
+    set(o, "state", json_string(state_name(m->state)));
+    set(o, "to", m->to.len ? out_text(m->to) : words(to));
+    if (m->state == WIRE_STATE_STORED) {
+        set(o, "waiting", number(m->waiting));
+        set(o, "keep_s", number(m->keep_s));
+        set(o, "absent", json_boolean(m->absent != 2));
+    }
+    return o;
+}
+
+json_t *report_error(const char *code, const char *message, const char *hint)
+{
+    json_t *o = event("error");
+    set(o, "code", json_string(code));
+    set(o, "message", words(message));
+    set(o, "hint", words(hint ? hint : ""));
+    return o;
+}
+
+json_t *report_rejected(const struct wire_rejected *m, const char *to)
+{
+    struct buf what = {0}, hint = {0};
+    report_rejected_lines(&what, &hint, m, to);
+    json_t *o = event("error");
+    set(o, "code", json_string(wire_code_name(m->code)));
+    set(o, "id", number(m->id));
+    set(o, "to", words(to));
+    set(o, "message", out_text((struct slice){buf_head(&what), buf_len(&what)}));
+    set(o, "hint", buf_len(&hint) ? out_text((struct slice){buf_head(&hint), buf_len(&hint)})
+                                  : json_string(""));
+    json_t *near = json_array();
+    for (unsigned i = 0; i < m->near && i < WIRE_NEAR_MAX; i++)
+        json_array_append_new(near, out_text(m->name[i]));
+    set(o, "near", near);
+    buf_free(&what);
+    buf_free(&hint);
+    return o;
+}
+
+json_t *report_person(const struct wire_person *p)
+{
+    json_t *o = event("user");
+    set(o, "user", out_text(p->name));
+    set(o, "state", json_string(p->state ? "away" : "here"));
+    set(o, "lobby", json_boolean(p->in_lobby));
+    set(o, "since", out_time(p->since_ms));
+    if (p->text.len) set(o, "text", out_text(p->text));
+    return o;
+}
+
+json_t *report_change(const struct wire_change *c)
+{
+    static const char *const names[] = {NULL, "join", "leave", "away", "back"};
+    if (c->change == 0 || c->change > WIRE_CHANGE_BACK) return NULL;
+    json_t *o = event(names[c->change]);
+    set(o, "user", out_text(c->name));
+    if (c->change == WIRE_CHANGE_LEFT)
+        set(o, "reason", out_text(c->text));
+    else if (c->text.len)
+        set(o, "text", out_text(c->text));
+    return o;
+}

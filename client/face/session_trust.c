@@ -1,0 +1,125 @@
+/* session_trust.c - see session_trust.h. */
+#include "session_trust.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../show.h"
+#include "out.h"
+#include "report.h"
+
+enum trust_verdict session_trust(void *arg, const uint8_t server_id[32])
+{
+    struct session *s = arg;
+    struct why why;
+    char print[TRUST_FINGERPRINT];
+    enum trust_verdict v =
+        trust_check(s->home.known_servers, s->place, server_id, &s->pinned, &why);
+    if (v == TRUST_UNKNOWN && s->options->accept_new) {
+        if (trust_accept(s->home.known_servers, s->place, server_id, &why) < 0)
+            v = TRUST_TROUBLE;
+        else
+            v = TRUST_PINNED;
+        trust_fingerprint(server_id, print);
+        if (v == TRUST_PINNED && !s->options->quiet)
+            out_say("new server %s, its key is now trusted: %s", s->place, print);
+    }
+    if (v == TRUST_TROUBLE) out_why(&why);
+    return v;
+}
+
+bool session_ask(const char *question)
+{
+    char line[16];
+    fprintf(stderr, "%s [yes/no]: ", question);
+    fflush(stderr);
+    return fgets(line, sizeof line, stdin) && (strcmp(line, "yes\n") == 0 || strcmp(line, "y\n") == 0);
+}
+
+/* True: the user wants it and it is pinned. */
+static bool accepts(struct session *s, const uint8_t server_id[32])
+{
+    char print[TRUST_FINGERPRINT];
+    struct why why;
+    trust_fingerprint(server_id, print);
+    out_say("%s has never been seen before.\n  fingerprint   %s\n"
+            "Compare it with what the server prints when it starts.", s->place, print);
+    if (!session_ask("Trust it from now on?")) return false;
+    if (trust_accept(s->home.known_servers, s->place, server_id, &why) == 0) return true;
+    out_why(&why);
+    return false;
+}
+
+static void unknown_server(struct session *s, const uint8_t server_id[32])
+{
+    struct why why;
+    char print[TRUST_FINGERPRINT];
+    bool may_ask = !s->no_questions && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+    if (may_ask && accepts(s, server_id)) {
+        client_connect(s->client);
+        return;
+    }
+    trust_fingerprint(server_id, print);
+    why_set(&why, "the key of %s is not known: %s", s->place, print);
+    why_hint(&why, "compare it with what the server prints, then say --accept-new");
+    session_end(s, session_error(s->options, "unknown-server", &why));
+}
+
+static void changed_server(struct session *s, const uint8_t server_id[32])
+{
+    struct why why;
+    char pinned[TRUST_FINGERPRINT], offered[TRUST_FINGERPRINT];
+    trust_fingerprint(s->pinned.server_id, pinned);
+    trust_fingerprint(server_id, offered);
+    why_set(&why, "STOP: the key of %s has changed", s->place);
+    why_hint(&why, NAME " keys replace-server %s", s->place);
+    if (s->options->json) out_json(report_error("changed-server", why.what, why.hint));
+    out_say("error: %s\n  pinned %-10s   %s\n  offered now         %s\n"
+            "Someone may be listening, or the server was set up anew. Ask the instructor for the\n"
+            "fingerprint, by another way than this network. Nothing was sent.\n"
+            "To accept:  %s", why.what, s->pinned.date, pinned, offered, why.hint);
+    session_end(s, EXIT_TRUST);
+}
+
+static const char *hint_for(const char *code)
+{
+    static const struct {
+        const char *code, *hint;
+    } rows[] = {
+        {"name-taken", "choose another --user, or use the --home that has this name's key"},
+        {"name-invalid", "choose another --user"},
+        {"not-on-roster", "ask the instructor to put the name on the roster, or check --user"},
+        {"elsewhere", "this name and key receive in a newer session now; end it to go on here"},
+        {"bad-login", "try again; if it stays, the key in the home may be damaged"},
+        {"bad-time", "check this machine's clock with: date"},
+        {"bad-proof", "somebody may be meddling with the connection; try another network"},
+        {"not-ours", "check host and port; the default port is 5130"},
+        {"version", "client and server are of different releases: update the older one"},
+        {"store", "check the disk: is it full?"},
+        {"other-server", "use another --home for another server, or send them there first"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].code, code) == 0) return rows[i].hint;
+    return "";
+}
+
+void session_failed(struct session *s, const struct client_event *e)
+{
+    struct why why;
+    char text[200];
+    const char *code = e->failed.code;
+    if (strcmp(code, "unknown-server") == 0) {
+        unknown_server(s, e->failed.server_id);
+        return;
+    }
+    if (strcmp(code, "changed-server") == 0) {
+        changed_server(s, e->failed.server_id);
+        return;
+    }
+    show_word(text, sizeof text,
+              (struct slice){(const uint8_t *)e->failed.text, strlen(e->failed.text)});
+    why_set(&why, "%s: %s", s->place, text[0] ? text : code);
+    why_hint(&why, "%s", hint_for(code));
+    session_end(s, session_error(s->options, code, &why));
+}

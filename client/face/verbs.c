@@ -1,0 +1,113 @@
+/* verbs.c - see verbs.h. */
+#include "verbs.h"
+
+#include <sodium.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "name.h"
+#include "out.h"
+#include "report.h"
+
+const struct verb verbs[] = {
+    {"send", "send TO [TEXT|-]", "send one message to a user or to '#lobby'; - or no text reads stdin",
+     "send frank 'see you at nine' --wait delivered", verb_send},
+    {"tail", "tail", "show messages as they come, each once, also across runs",
+     "tail --json --count 10 --timeout 60", verb_tail},
+    {"who", "who", "list who is connected", "who --json", verb_who},
+    {"keys", "keys show | keys replace-server HOST[:PORT]",
+     "show this device's key and the server's fingerprint; accept a server's new key",
+     "keys replace-server lab.example", verb_keys},
+    {"help", "help [COMMAND]", "show help", "help send", verb_help},
+    {0},
+};
+
+static const struct verb *find(const char *name)
+{
+    for (const struct verb *v = verbs; v->name; v++)
+        if (strcmp(v->name, name) == 0) return v;
+    return NULL;
+}
+
+static enum face_exit unknown(const struct options *o, const char *word)
+{
+    struct why why;
+    struct name_near near;
+    char safe[40];
+    name_near_start(&near, word, strlen(word));
+    for (const struct verb *v = verbs; v->name; v++)
+        name_near_offer(&near, v->name, strlen(v->name));
+    size_t n = 0;
+    for (; word[n] && n < sizeof safe - 1; n++)
+        safe[n] = word[n] > ' ' && word[n] < 127 ? word[n] : '?';
+    safe[n] = '\0';
+    why_set(&why, "unknown command \"%s\"", safe);
+    if (near.n)
+        why_hint(&why, "did you mean \"%s\"?", near.name[0]);
+    else
+        why_hint(&why, NAME " --help lists the commands; without one you get the conversation");
+    if (o->json) out_json(report_error("usage", why.what, why.hint));
+    out_why(&why);
+    return EXIT_USAGE;
+}
+
+static void put_overview(struct buf *out)
+{
+    report_put(out, "usage: " NAME " [OPTIONS]             the conversation, in a terminal\n");
+    report_put(out, "       " NAME " [OPTIONS] COMMAND     one thing, for scripts\n\ncommands:\n");
+    for (const struct verb *v = verbs; v->name; v++)
+        report_put(out, "  %-22s %s\n", v->name == verbs[3].name ? "keys show|..." : v->usage, v->help);
+    report_put(out, "\noptions, before or after the command:\n");
+    options_help(out);
+    report_put(out, "\nexit status: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 refused,\n"
+                    "  5 no such user or room, 6 server's key not trusted, 7 not in time, 8 local file\n"
+                    "  trouble, 75 try again later, 130 interrupted\n");
+}
+
+enum face_exit verb_help(const struct options *o)
+{
+    struct buf b = {0};
+    const struct verb *v = o->operands > 1 ? find(o->operand[1]) : NULL;
+    if (o->operands > 1 && !v) return unknown(o, o->operand[1]);
+    if (v)
+        report_put(&b, "usage: " NAME " %s\n  %s\nexample:\n  " NAME " %s\n", v->usage, v->help,
+                   v->example);
+    else
+        put_overview(&b);
+    b.len--; /* out_line() adds the last newline */
+    out_line(STDOUT_FILENO, &b);
+    buf_free(&b);
+    return EXIT_DONE;
+}
+
+static enum face_exit wrong_usage(const struct options *o, const struct why *why)
+{
+    if (o->json) out_json(report_error("usage", why->what, why->hint));
+    out_why(why);
+    return EXIT_USAGE;
+}
+
+int face_main(int argc, char *argv[])
+{
+    struct options o;
+    struct why why;
+    if (sodium_init() < 0) {
+        out_say("error: the machine gives no random numbers");
+        return EXIT_FAILED;
+    }
+    if (options_parse(argc, argv, &o, &why) < 0) return wrong_usage(&o, &why);
+    if (o.version) {
+        struct buf b = {0};
+        report_put(&b, NAME " " VERSION);
+        out_line(STDOUT_FILENO, &b);
+        buf_free(&b);
+        return EXIT_DONE;
+    }
+    const struct verb *v = o.operands ? find(o.operand[0]) : NULL;
+    if (o.help) {
+        const struct options help = {.operands = v ? 2 : 1, .operand = {"help", v ? v->name : NULL}};
+        return verb_help(&help);
+    }
+    if (!o.operands) return verb_chat(&o);
+    return v ? v->run(&o) : unknown(&o, o.operand[0]);
+}

@@ -1,0 +1,248 @@
+/*
+ * broker.c - start, control channel and turns of the broker process.
+ *
+ * Started by the master with its control channel at descriptor CTL_FD. CTL_SETUP brings settings and,
+ * when there is a roster, its descriptor: the broker itself may open nothing outside its data folder.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "broker.h"
+#include "child.h"
+#include "log.h"
+#include "sandbox.h"
+
+/* --- starting --- */
+
+static struct sandbox_spec sandbox_of(const struct broker *b)
+{
+    struct sandbox_spec spec = {.role = SANDBOX_BROKER,
+                                .data_dir = b->set.server.state_dir,
+                                .uid = (uid_t)-1,
+                                .gid = (gid_t)-1,
+                                .relaxed = !b->set.sandbox.enabled};
+    struct stat st;
+    /* Started as root, it becomes whoever owns the data. */
+    if (geteuid() == 0 && stat(spec.data_dir, &st) == 0 && st.st_uid != 0) {
+        spec.uid = st.st_uid;
+        spec.gid = st.st_gid;
+    }
+    return spec;
+}
+
+static void store_ready(struct loop_io *io, uint32_t events)
+{
+    (void)events;
+    struct broker *b = container_of(io, struct broker, store_io);
+    store_reap(b->store);
+}
+
+static void open_store(struct broker *b)
+{
+    char err[256];
+    b->store = store_open(b->set.server.state_dir, err, sizeof err);
+    if (!b->store) fatal("%s", err);
+    b->incarnation = store_incarnation(b->store);
+    b->store_io = (struct loop_io){.fd = store_fd(b->store), .ready = store_ready};
+    loop_add(&b->loop, &b->store_io, EPOLLIN);
+    b->dir_fd = open(b->set.server.state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (b->dir_fd < 0) fatal("cannot open %s: %s", b->set.server.state_dir, strerror(errno));
+}
+
+static void say_ready(struct broker *b, const struct sandbox_report *report)
+{
+    char print[40];
+    struct buf m = {0};
+    keys_fingerprint(b->keys.server_id, print);
+    buf_put_str16(&m, report->text, strlen(report->text));
+    buf_put_str8(&m, print, strlen(print));
+    chan_send(&b->master, CTL_READY, &m, -1);
+    buf_free(&m);
+    LOG(LOG_INFO, "broker", "ready", log_u("incarnation", b->incarnation), log_u("accounts", b->accounts),
+        log_u("lobby", b->lobby.head), log_s("sandbox", report->text));
+}
+
+static void tick(struct loop_timer *t);
+static void expire(struct loop_timer *t);
+
+static void on_setup(struct broker *b, struct slice p, int fd)
+{
+    uint32_t slot, generation;
+    struct sandbox_report report;
+    child_setup("broker", p, &slot, &generation, &b->set);
+    struct sandbox_spec spec = sandbox_of(b);
+    people_roster(b, fd);
+    uint8_t random[1];
+    sqlite3_randomness(sizeof random, random); /* opens the random device now or never */
+    if (sandbox_before_threads(&spec, &report)) fatal("sandbox: %s", report.text);
+    keys_load(&b->keys, b->set.server.state_dir);
+    open_store(b);
+    people_load(b);
+    room_load(b);
+    presence_start(b);
+    store_start(b->store);
+    login_start(b);
+    if (sandbox_enter(&spec, &report)) fatal("sandbox: %s", report.text);
+    b->tick.fire = tick;
+    b->expiry.fire = expire;
+    loop_timer_set(&b->loop, &b->expiry, 1000);
+    say_ready(b, &report);
+}
+
+/* --- control channel --- */
+
+static void on_settings(struct broker *b, struct slice p, int fd)
+{
+    child_settings(p, &b->set);
+    people_roster(b, fd);
+}
+
+static void on_worker(struct broker *b, struct slice p, int fd)
+{
+    struct cur c = cur_of(p.data, p.len);
+    uint32_t slot = cur_u32(&c), generation = cur_u32(&c);
+    if (fd >= 0) link_open(b, slot, generation, fd);
+}
+
+static void on_heartbeat(struct broker *b, struct slice p, int fd)
+{
+    (void)fd;
+    struct buf m = {0};
+    buf_put(&m, p.data, p.len);
+    buf_put_u32(&m, (uint32_t)b->sessions);
+    buf_put_u64(&m, b->routed);
+    buf_put_u64(&m, b->stored);
+    chan_send(&b->master, CTL_ALIVE, &m, -1);
+    buf_free(&m);
+}
+
+static void on_ask(struct broker *b, struct slice p, int fd)
+{
+    (void)fd;
+    struct cur c = cur_of(p.data, p.len);
+    uint64_t token = cur_u64(&c);
+    ask_answer(b, token, cur_rest(&c));
+}
+
+/* The workers end first and with them every session, so what is under way is on its way to the disk. */
+static void on_stop(struct broker *b, struct slice p, int fd)
+{
+    (void)p;
+    (void)fd;
+    b->stopping = true;
+}
+
+static const struct {
+    uint8_t type;
+    void (*handle)(struct broker *b, struct slice p, int fd);
+} rows[] = {
+    {CTL_SETUP, on_setup},         {CTL_SETTINGS, on_settings}, {CTL_WORKER, on_worker},
+    {CTL_HEARTBEAT, on_heartbeat}, {CTL_ASK, on_ask},           {CTL_STOP, on_stop},
+};
+
+static void packet(struct chan *c, uint8_t type, struct slice fields, int fd)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].type != type) continue;
+        rows[i].handle(c->owner, fields, fd);
+        return;
+    }
+    if (fd >= 0) close(fd);
+}
+
+static void orphaned(struct chan *c)
+{
+    struct broker *b = c->owner;
+    LOG(LOG_WARN, "broker", "orphaned");
+    chan_close(c);
+    b->stopping = true;
+}
+
+/* --- turns --- */
+
+/* Full of work for the disk: workers wait, and through them the clients that send too fast. */
+static void balance(struct broker *b)
+{
+    size_t pending = store_pending(b->store);
+    bool pause = b->paused ? pending > BROKER_PENDING_MARK / 2 : pending > BROKER_PENDING_MARK;
+    if (pause == b->paused) return;
+    b->paused = pause;
+    for (struct link *l = b->links, *next; l; l = next) {
+        next = l->next; /* resuming reads frames, and one of them may end the link */
+        stream_pause(&l->stream, pause);
+    }
+}
+
+static void end_of_turn(void *arg)
+{
+    struct broker *b = arg;
+    if (!b->store) return;
+    balance(b);
+    route_settle(b);
+    for (struct link *l = b->links; l; l = l->next)
+        stream_flush(&l->stream);
+    if ((b->active || b->retry) && !b->tick.armed) loop_timer_set(&b->loop, &b->tick, BROKER_TICK_MS);
+    if (b->stopping && !b->links && store_pending(b->store) == 0) b->loop.stop = true;
+}
+
+static void check_disk(struct broker *b)
+{
+    struct statvfs v;
+    bool low = fstatvfs(b->dir_fd, &v) == 0 && (uint64_t)v.f_bavail * v.f_frsize < b->set.limits.disk_free;
+    if (low != b->disk_low)
+        LOG(low ? LOG_WARN : LOG_INFO, "store", low ? "disk-low" : "disk-ok",
+            log_u("free", (uint64_t)v.f_bavail * v.f_frsize), log_u("limit", b->set.limits.disk_free));
+    b->disk_low = low;
+}
+
+static void tick(struct loop_timer *t)
+{
+    struct broker *b = container_of(t, struct broker, tick);
+    check_disk(b);
+    inbox_tick(b);
+    room_tick(b);
+}
+
+/* --- the end of messages that waited too long --- */
+
+static void expired(void *ctx, const struct store_message *m, size_t n, bool more)
+{
+    struct broker *b = ctx;
+    for (size_t i = 0; i < n; i++) {
+        const struct account *to = people_by_id(b, m[i].account), *from = people_by_id(b, m[i].from_account);
+        struct device *d = to ? people_device(to, m[i].device) : NULL;
+        if (!d) continue;
+        if (d->in.waiting) d->in.waiting--;
+        if (from) route_receipt(b, from, m[i].from_device, m[i].id, to, WIRE_STATE_EXPIRED);
+    }
+    if (n) LOG(LOG_INFO, "queue", "expire", log_u("messages", n));
+    loop_timer_set(&b->loop, &b->expiry, more ? 50 : 60000);
+}
+
+static void expire(struct loop_timer *t)
+{
+    struct broker *b = container_of(t, struct broker, expiry);
+    check_disk(b);
+    store_expire(b->store, clock_wall_ms() - b->set.limits.queue_keep, expired, b);
+}
+
+int main(void)
+{
+    static struct broker b;
+    child_start("broker");
+    loop_init(&b.loop);
+    b.loop.end_of_turn = end_of_turn;
+    b.loop.arg = &b;
+    chan_open(&b.master, &b.loop, CTL_FD, packet, orphaned, &b);
+    loop_run(&b.loop);
+    auth_stop(b.auth);
+    store_close(b.store);
+    LOG(LOG_INFO, "broker", "end");
+    return 0;
+}

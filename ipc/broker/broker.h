@@ -1,0 +1,334 @@
+/*
+ * broker.h - the broker's own header: who is there, what is under way, what waits.
+ *
+ * One loop routes; the store's thread and the login thread work for it and hand results back.
+ *
+ *   broker.c    start, control channel, turns
+ *   uplink.c    the streams to the workers: frames in, sessions found
+ *   login.c     handshake help, login, tickets: from a stranger to a session
+ *   auth.c      the login thread: Diffie-Hellman and signatures
+ *   keys.c      the server's identity, transport key and ticket key
+ *   people.c    accounts and their devices, the roster
+ *   session.c   life of a session at the broker
+ *   route.c     what a client sends: taken, judged, settled in order
+ *   inbox.c     what a device receives: window, store, acknowledgement
+ *   room.c      the lobby: one order for everybody
+ *   presence.c  joins, leaves, away, lists
+ *   ask.c       the operator's questions
+ *   store*.c    what lasts
+ */
+#ifndef BROKER_H
+#define BROKER_H
+
+#include "auth.h"
+#include "bus.h"
+#include "chan.h"
+#include "loop.h"
+#include "name.h"
+#include "settings.h"
+#include "store.h"
+#include "stream.h"
+#include "table.h"
+
+struct broker;
+struct session;
+
+/* --- people --- */
+
+struct account {
+    struct table_node by_name, by_skeleton, by_id;
+    uint64_t id;
+    char name[WIRE_NAME_MAX + 1];
+    uint8_t role;
+    bool away;
+    bool pending;        /* its registration is on the way to the disk */
+    bool announced;      /* the lobby has been told that it is here */
+    uint16_t receiving;  /* sessions that receive */
+    uint16_t in_lobby;   /* sessions in the lobby */
+    uint16_t sessions;
+    uint64_t since_ms;   /* login, or when last seen */
+    char *away_text;     /* NULL when there is none */
+    struct device *device;
+    struct account *next_leaving; /* presence.c: absent, within the grace time */
+    uint64_t leaving_ms;          /* 0: not on that list */
+    const char *leaving_reason;
+};
+
+/*
+ * A message from its arrival until nobody needs it. As long as it is unsettled it stands in its
+ * sender's list, in order; every inbox that holds it counts as a reference.
+ */
+enum message_state { MSG_PENDING, MSG_DELIVERED, MSG_STORED, MSG_ACCEPTED, MSG_REJECTED };
+
+struct message {
+    uint32_t refs;
+    uint8_t state;       /* enum message_state */
+    uint8_t absent;      /* as in ACCEPTED */
+    uint16_t undelivered; /* devices that have not acknowledged it */
+    uint16_t unsafe;      /* … of those: it is not on disk for them either */
+    uint16_t memory;      /* … of those: not even on the way to the disk */
+    uint32_t waiting;    /* of the recipient when it was stored */
+    uint64_t id, time_ms;
+    struct account *from, *to; /* to: NULL for a room */
+    uint64_t from_device;
+    struct device *sender;     /* NULL when read back from the store */
+    struct message *next_out;  /* sender's list */
+    struct buf *rejection;     /* REJECTED frame */
+    uint32_t head_len, body_len;
+    uint8_t bytes[];           /* head, body */
+};
+
+/* What a device receives: see inbox.c. */
+struct inbox {
+    struct session *receiver;   /* NULL when nobody receives */
+    struct entry *first, *last; /* under way to it, in order: first those on disk, then those in memory */
+    uint32_t n, n_stored, n_storing; /* under way; of those on disk or on the way there; on the way */
+    uint32_t bytes;
+    uint32_t load;       /* counts up, so that a stale load is known */
+    uint32_t retries;    /* messages that found the disk full and try again: nothing may overtake them */
+    bool loading, ready; /* ready: the receiver has told its place */
+    bool listed;
+    uint64_t seq, acked_seq; /* last number given; acknowledged */
+    uint64_t row, acked_row; /* last row taken from the store; acknowledged */
+    uint64_t waiting, waiting_bytes; /* rows in the store (or on the way there) beyond acked_row */
+    struct device *next_active;      /* inboxes that hold something, for the tick */
+};
+
+struct outbox {
+    uint64_t taken;      /* highest id taken */
+    uint64_t room_id;    /* highest id that reached a room durably */
+    struct message *first, *last; /* unsettled, in order */
+    uint32_t in_memory;  /* of those: not on the way to the disk */
+    bool dirty, repeat;  /* something to tell; a repeat wants an answer */
+    struct device *next_dirty;
+};
+
+struct device {
+    uint64_t id;
+    uint8_t key[32];
+    struct account *account;
+    struct device *next;
+    struct session *session; /* list */
+    struct inbox in;
+    struct outbox out;
+};
+
+/* --- sessions and workers --- */
+
+struct session {
+    struct link *link;
+    uint64_t sid, serial, since_ms;
+    struct device *device;
+    struct session *next; /* of the device */
+    struct wire_joiner joiner;
+    uint32_t caps;
+    bool resyncing; /* RESYNC said, RESUME awaited: what comes before it is old */
+    /* the lobby */
+    bool in_lobby, live, loading;
+    uint32_t live_at; /* place in the link's list */
+    uint32_t load;    /* counts up, so that a stale load is known */
+    uint64_t lobby_sent, lobby_acked;
+    uint64_t backlog_to; /* numbers up to this one are backlog for a newcomer */
+    char *peer;
+};
+
+/* What a worker's slab record is to the broker. */
+struct seat {
+    uint64_t sid;
+    struct session *session;
+    uint8_t challenge[16];
+    uint64_t until_ms; /* the challenge is good; 0: none */
+    bool verifying;
+};
+
+struct link {
+    struct stream stream;
+    struct broker *broker;
+    struct link *next;
+    uint32_t slot, generation;
+    struct seat *seat;
+    uint32_t seats;
+    uint64_t *live; /* sids of the lobby's live members here */
+    uint32_t n_live, cap_live;
+};
+
+/* --- the process --- */
+
+struct room {
+    uint64_t id;
+    char name[WIRE_NAME_MAX + 2];
+    uint64_t head; /* newest number */
+    uint32_t members;
+};
+
+struct keys {
+    uint8_t server_id[32];     /* Ed25519 public; the secret stays in keys.c's file and memory */
+    uint8_t server_secret[64];
+    uint8_t transport_secret[32];
+    struct wire_cert cert;
+    uint8_t ticket[32];
+};
+
+struct change {
+    struct account *account;
+    uint8_t change;
+    const char *reason;
+};
+
+struct presence {
+    struct change *change;
+    uint32_t n, cap;
+    struct account *leaving, **last_leaving;
+    struct loop_timer tick, grace;
+};
+
+struct roster_entry {
+    char *name;
+    uint8_t role;
+};
+
+struct broker {
+    struct loop loop;
+    struct chan master;
+    struct settings set;
+    struct store *store;
+    struct loop_io store_io;
+    struct auth *auth;
+    struct loop_io auth_io;
+    struct keys keys;
+    uint64_t incarnation, serial;
+    struct link *links;
+    struct table names, skeletons, ids;
+    uint64_t last_account;
+    uint64_t accounts, sessions;
+    struct roster_entry *roster; /* sorted by folded name */
+    size_t n_roster;
+    struct room lobby;
+    struct presence presence;
+    struct device *dirty;  /* senders to be told */
+    struct device *active; /* inboxes to look at each tick */
+    struct loop_timer tick, expiry;
+    struct put *retry; /* inbox.c: what found the disk full */
+    uint64_t routed, stored, rejected; /* messages, since start */
+    uint32_t said_second, said, unsaid; /* log lines about messages in this second */
+    bool paused, disk_low, stopping;
+    int dir_fd;
+};
+
+enum {
+    ROOM_LOBBY = 1,
+    BROKER_TICK_MS = 500,
+    BROKER_SPILL_MS = 1000,  /* unacknowledged in memory for longer: to the disk */
+    BROKER_PENDING_MARK = 8192,
+    CHALLENGE_MS = 60000,
+    SAID_A_SECOND = 200,     /* log lines about messages; the rest is counted */
+};
+
+/* people.c */
+void people_load(struct broker *b);
+/* Reads a new roster from a descriptor (and closes it); -1 leaves the old one. */
+void people_roster(struct broker *b, int fd);
+struct account *people_find(struct broker *b, struct slice name);
+struct account *people_by_id(struct broker *b, uint64_t id);
+struct device *people_device(const struct account *a, uint64_t device);
+/* The account whose name looks like this one, NULL when none does. */
+struct account *people_alike(struct broker *b, struct slice name);
+/* Role by the roster: -1 when not on it. Without a roster everybody is a member (0). */
+int people_role(const struct broker *b, struct slice name);
+struct account *people_add(struct broker *b, uint64_t id, struct slice name, uint8_t role);
+struct device *people_add_device(struct account *a, uint64_t id, const uint8_t key[32]);
+/* Undoes people_add() of an account that never became durable. */
+void people_remove(struct broker *b, struct account *a);
+void people_near(struct broker *b, struct slice name, struct name_near *near);
+void people_each(struct broker *b, void (*each)(void *arg, struct account *a), void *arg);
+
+/* keys.c */
+void keys_load(struct keys *k, const char *dir);
+/* A new transport key, certified; 0 or -1 with errno. */
+int keys_rotate(struct keys *k, const char *dir);
+void keys_fingerprint(const uint8_t server_id[32], char out[40]);
+
+/* login.c */
+bool login_dh(struct link *l, struct slice p);
+bool login_claim(struct link *l, struct slice p);
+bool login_announce(struct link *l, struct slice p);
+void login_start(struct broker *b);
+
+/* session.c */
+struct session *session_open(struct link *l, uint64_t sid, struct device *d, uint32_t caps,
+                             uint64_t serial, struct slice peer);
+/* Forgets a session; polite: the client said BYE. */
+void session_close(struct session *s, bool polite);
+struct session *session_find(struct link *l, uint64_t sid);
+/* The session of a sid on a link that may be gone by now: for late completions. */
+struct session *session_late(struct broker *b, uint32_t slot, uint32_t generation, uint64_t sid);
+/* ERROR, and forget it. */
+void session_kick(struct session *s, uint16_t code, const char *text);
+/* What the client says of its place, after login or RESYNC. */
+void session_resume(struct session *s, const struct wire_resume *r);
+/* Frames to a session: append to the buffer between the two calls. */
+struct buf *session_begin(struct session *s, size_t *begun);
+void session_end(struct session *s, size_t begun);
+
+/* uplink.c */
+void link_open(struct broker *b, uint32_t slot, uint32_t generation, int fd);
+struct seat *link_seat(struct link *l, uint64_t sid);
+void link_identity(struct broker *b);
+
+/* route.c */
+void route_send(struct session *s, const struct wire_send *m);
+/* One device has acknowledged it (durable: it was on that device's disk queue), … */
+void route_delivered(struct broker *b, struct message *m, bool durable);
+/* … one has it on its disk queue now, … */
+void route_durable(struct broker *b, struct message *m);
+/* … it goes to one's disk queue, or comes back from there since the disk is full. */
+void route_leaves_memory(struct message *m);
+void route_back_in_memory(struct message *m);
+/* It has its place in the room. */
+void route_accepted(struct broker *b, struct message *m);
+/* Tells a sender who is here what became of a message that had been stored for somebody. */
+void route_receipt(struct broker *b, const struct account *from, uint64_t from_device, uint64_t id,
+                   const struct account *to, uint8_t state);
+void route_rejected(struct broker *b, struct message *m, uint16_t code, const char *text,
+                    const char *hint, const struct name_near *near);
+/* Tells senders what became of their messages: end of a turn. */
+void route_settle(struct broker *b);
+/* The mark that a store request may make durable for m's sender: all up to it is settled or durable. */
+uint64_t route_mark(const struct message *m);
+void message_hold(struct message *m);
+void message_drop(struct message *m);
+void broker_said(struct broker *b, const char *ev, const struct message *m, const char *to,
+                 const char *state);
+
+/* inbox.c */
+void inbox_push(struct broker *b, struct device *d, struct message *m);
+void inbox_ack(struct broker *b, struct device *d, uint64_t incarnation, uint64_t seq);
+/* A session starts to receive (after its RESUME or LOGIN told its place). */
+void inbox_attach(struct broker *b, struct device *d, struct session *s);
+/* It receives no more: what is under way goes to the disk. */
+void inbox_detach(struct broker *b, struct device *d);
+/* RESYNC: everything under way beyond seq is sent again. */
+void inbox_resend(struct broker *b, struct device *d, const struct wire_resume *r);
+void inbox_tick(struct broker *b);
+
+/* room.c */
+void room_load(struct broker *b);
+void room_send(struct session *s, struct message *m);
+void room_join(struct session *s, uint64_t seen);
+void room_part(struct session *s);
+void room_ack(struct session *s, uint64_t number);
+/* Goes on from the place the client told. */
+void room_resume(struct session *s, uint64_t seen);
+void room_history(struct session *s, const struct wire_history *h);
+void room_tick(struct broker *b);
+
+/* presence.c */
+void presence_start(struct broker *b);
+void presence_joined(struct broker *b, struct account *a);
+void presence_left(struct broker *b, struct account *a, bool polite);
+void presence_ask(struct session *s, const struct wire_presence_ask *m);
+
+/* ask.c */
+void ask_answer(struct broker *b, uint64_t token, struct slice command);
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * session.c - a session at the broker: which device it is, where its worker keeps it, and what its
+ * coming and going sets in motion.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+#include "log.h"
+
+struct session *session_find(struct link *l, uint64_t sid)
+{
+    uint32_t i = bus_index(sid);
+    struct session *s = i < l->seats ? l->seat[i].session : NULL;
+    return s && s->sid == sid ? s : NULL;
+}
+
+struct session *session_late(struct broker *b, uint32_t slot, uint32_t generation, uint64_t sid)
+{
+    for (struct link *l = b->links; l; l = l->next)
+        if (l->slot == slot && l->generation == generation) return session_find(l, sid);
+    return NULL;
+}
+
+struct buf *session_begin(struct session *s, size_t *begun)
+{
+    *begun = bus_begin_down(&s->link->stream, s->sid);
+    return &s->link->stream.out;
+}
+
+void session_end(struct session *s, size_t begun)
+{
+    stream_end(&s->link->stream, begun);
+}
+
+struct session *session_open(struct link *l, uint64_t sid, struct device *d, uint32_t caps,
+                             uint64_t serial, struct slice peer)
+{
+    struct broker *b = l->broker;
+    if ((caps & WIRE_CAP_RECEIVE) && d->in.receiver)
+        session_kick(d->in.receiver, WIRE_ELSEWHERE, "this device receives on a newer session");
+    struct session *s = xcalloc(1, sizeof *s);
+    *s = (struct session){.link = l,
+                          .sid = sid,
+                          .serial = serial,
+                          .since_ms = clock_wall_ms(),
+                          .device = d,
+                          .next = d->session,
+                          .caps = caps};
+    s->peer = xcalloc(1, peer.len + 1);
+    memcpy(s->peer, peer.data, peer.len);
+    d->session = s;
+    d->account->sessions++;
+    d->account->since_ms = s->since_ms;
+    l->seat[bus_index(sid)].session = s;
+    b->sessions++;
+    if (caps & WIRE_CAP_RECEIVE) {
+        d->account->receiving++;
+        inbox_attach(b, d, s);
+    }
+    return s;
+}
+
+static void unlink_session(struct session *s)
+{
+    struct session **p = &s->device->session;
+    while (*p != s)
+        p = &(*p)->next;
+    *p = s->next;
+}
+
+void session_close(struct session *s, bool polite)
+{
+    struct broker *b = s->link->broker;
+    struct account *a = s->device->account;
+    room_part(s);
+    if (s->device->in.receiver == s) inbox_detach(b, s->device);
+    unlink_session(s);
+    struct seat *seat = &s->link->seat[bus_index(s->sid)];
+    *seat = (struct seat){0};
+    b->sessions--;
+    a->sessions--;
+    a->since_ms = clock_wall_ms();
+    if (s->caps & WIRE_CAP_RECEIVE) {
+        a->receiving--;
+        if (a->receiving == 0) presence_left(b, a, polite);
+    }
+    wire_join_reset(&s->joiner);
+    free(s->peer);
+    free(s);
+}
+
+void session_kick(struct session *s, uint16_t code, const char *text)
+{
+    bus_put_kick(&s->link->stream, s->sid, code, 0, text);
+    session_close(s, false);
+}
+
+void session_resume(struct session *s, const struct wire_resume *r)
+{
+    struct broker *b = s->link->broker;
+    struct outbox *out = &s->device->out;
+    wire_join_reset(&s->joiner);
+    s->resyncing = false;
+    /* The client keeps everything from next_id on; what is below was settled. */
+    if (r->next_id > 0 && r->next_id - 1 > out->taken) out->taken = r->next_id - 1;
+    if (!(s->caps & WIRE_CAP_RECEIVE)) return;
+    inbox_resend(b, s->device, r);
+    if (s->in_lobby)
+        room_resume(s, r->lobby_seen);
+    else if (s->caps & WIRE_CAP_LOBBY)
+        room_join(s, r->lobby_seen);
+}

@@ -1,0 +1,335 @@
+/*
+ * store.c - see store.h: the queue of requests, the thread that serves it, the completions.
+ *
+ * A request is allocated and freed on the loop's thread; in between it moves from the queue to the
+ * store's thread and back by pointer. The thread takes whatever has gathered, so batches form by
+ * themselves: while one commit waits for the disk, the next batch arrives.
+ */
+#include "store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "store_work.h"
+
+enum { RETRY_MS = 200 }; /* what the full disk did not take */
+
+struct store {
+    struct work *work;
+    int fd;
+    bool running;
+    size_t pending;  /* the loop's */
+    uint32_t epoch; /* the loop's: refusals that the caller has heard of, from 1 */
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t wake;
+    struct requests todo, done;
+    bool waiting;
+    bool closing; /* what a full disk does not take is given up */
+    bool ended;   /* nothing more will come */
+};
+
+/* --- the store's thread --- */
+
+/* Waits for a request or for the time; forever when ms is negative. Called with the lock. */
+static void wait_for(struct store *s, int ms)
+{
+    struct timespec t;
+    s->waiting = true;
+    if (ms < 0) {
+        pthread_cond_wait(&s->wake, &s->lock);
+    } else {
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        t.tv_sec += ms / 1000;
+        t.tv_nsec += (long)(ms % 1000) * 1000000;
+        if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
+        pthread_cond_timedwait(&s->wake, &s->lock, &t);
+    }
+    s->waiting = false;
+}
+
+/* Hands results back; the loop is woken when it may have none in hand. Called with the lock. */
+static void hand_back(struct store *s, struct requests *done)
+{
+    bool first = s->done.n == 0 && done->n > 0;
+    requests_move(done, &s->done, done->n);
+    if (first && eventfd_write(s->fd, 1) < 0) fatal("store: eventfd: %s", strerror(errno));
+}
+
+/* Called with the lock and nothing to do. */
+static void be_idle(struct store *s)
+{
+    pthread_mutex_unlock(&s->lock);
+    int ms = work_idle(s->work);
+    pthread_mutex_lock(&s->lock);
+    if (ms != 0 && s->todo.n == 0 && !s->ended) wait_for(s, ms);
+}
+
+static void *serve(void *arg)
+{
+    struct store *s = arg;
+    struct requests batch = {0}, done = {0};
+    pthread_mutex_lock(&s->lock);
+    for (;;) {
+        requests_move(&s->todo, &batch, STORE_BATCH - batch.n);
+        if (batch.n == 0 && s->ended) break;
+        if (batch.n == 0) {
+            be_idle(s);
+            continue;
+        }
+        pthread_mutex_unlock(&s->lock);
+        work_run(s->work, &batch, &done);
+        pthread_mutex_lock(&s->lock);
+        hand_back(s, &done);
+        if (batch.n && s->closing) {
+            LOG(LOG_WARN, "store", "given-up", log_u("requests", batch.n));
+            hand_back(s, &batch); /* repeated acknowledgements do no harm */
+        } else if (batch.n) {
+            wait_for(s, RETRY_MS);
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+/* Signals are the loop's: the store's threads block all of them. */
+void store_start(struct store *s)
+{
+    if (s->running) return;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    work_start(s->work);
+    if (pthread_create(&s->thread, NULL, serve, s)) fatal("store: cannot start a thread");
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    s->running = true;
+}
+
+/* --- the loop's thread --- */
+
+struct store *store_open(const char *dir, char *err, size_t err_size)
+{
+    struct work *w = work_open(dir, err, err_size);
+    if (!w) return NULL;
+    struct store *s = xcalloc(1, sizeof *s);
+    s->work = w;
+    s->epoch = 1;
+    s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->fd < 0) fatal("store: eventfd: %s", strerror(errno));
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&s->lock, NULL);
+    return s;
+}
+
+static void set(struct store *s, bool *flag)
+{
+    pthread_mutex_lock(&s->lock);
+    *flag = true;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void store_close(struct store *s)
+{
+    if (!s) return;
+    if (s->running) {
+        set(s, &s->closing);
+        while (s->pending > 0) { /* callbacks may ask for more: that is served, too */
+            poll(&(struct pollfd){.fd = s->fd, .events = POLLIN}, 1, -1);
+            store_reap(s);
+        }
+        set(s, &s->ended);
+        pthread_join(s->thread, NULL);
+    }
+    work_close(s->work);
+    close(s->fd);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->wake);
+    free(s);
+}
+
+uint64_t store_incarnation(const struct store *s)
+{
+    return sql_incarnation(work_sql(s->work));
+}
+
+void store_each_account(struct store *s, void (*each)(void *, const struct store_account *),
+                        void *arg)
+{
+    assert(!s->running);
+    sql_each_account(work_sql(s->work), each, arg);
+}
+
+void store_each_device(struct store *s, void (*each)(void *, const struct store_device *),
+                       void *arg)
+{
+    assert(!s->running);
+    sql_each_device(work_sql(s->work), each, arg);
+}
+
+uint64_t store_room_head(struct store *s, uint64_t room)
+{
+    assert(!s->running);
+    return sql_room_head(work_sql(s->work), room);
+}
+
+int store_fd(const struct store *s)
+{
+    return s->fd;
+}
+
+static void complete(struct request *r)
+{
+    if (r->done) r->done(r->ctx, r->status, r->status == STORE_OK ? r->row : 0);
+    if (r->loaded) r->loaded(r->ctx, r->list.m, r->list.n, r->list.more);
+    sql_list_free(&r->list);
+    free(r);
+}
+
+void store_reap(struct store *s)
+{
+    struct requests done = {0};
+    eventfd_t events;
+    (void)eventfd_read(s->fd, &events); /* empty is fine: somebody asked too early */
+    pthread_mutex_lock(&s->lock);
+    requests_move(&s->done, &done, s->done.n);
+    pthread_mutex_unlock(&s->lock);
+    while (done.first) {
+        struct request *r = done.first;
+        done.first = r->next;
+        s->pending--;
+        if (r->status == STORE_FULL && r->epoch == s->epoch) s->epoch++;
+        complete(r);
+    }
+}
+
+size_t store_pending(const struct store *s)
+{
+    return s->pending;
+}
+
+void store_stats(const struct store *s, uint64_t *commits, uint64_t *last_commit_us)
+{
+    work_stats(s->work, commits, last_commit_us);
+}
+
+static struct request *ask(enum request_kind kind, size_t bytes, void *ctx)
+{
+    struct request *r = xmalloc(sizeof *r + bytes);
+    *r = (struct request){.kind = kind, .ctx = ctx};
+    return r;
+}
+
+static void submit(struct store *s, struct request *r)
+{
+    store_start(s);
+    s->pending++;
+    r->epoch = s->epoch;
+    pthread_mutex_lock(&s->lock);
+    requests_add(&s->todo, r);
+    if (s->waiting) pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static struct slice copy(uint8_t *to, struct slice from)
+{
+    if (from.len) memcpy(to, from.data, from.len);
+    return (struct slice){to, from.len};
+}
+
+static struct request *ask_message(enum request_kind kind, const struct store_message *m,
+                                   store_done *done, void *ctx)
+{
+    struct request *r = ask(kind, m->head.len + m->body.len, ctx);
+    r->done = done;
+    r->message = *m;
+    r->message.head = copy(r->bytes, m->head);
+    r->message.body = copy(r->bytes + m->head.len, m->body);
+    return r;
+}
+
+void store_put_account(struct store *s, const struct store_account *a, const struct store_device *d,
+                       store_done *done, void *ctx)
+{
+    struct request *r = ask(REQUEST_PUT_ACCOUNT, 0, ctx);
+    r->done = done;
+    r->sign_up.account = *a;
+    r->sign_up.device = *d;
+    submit(s, r);
+}
+
+void store_put_message(struct store *s, const struct store_message *m, store_done *done, void *ctx)
+{
+    submit(s, ask_message(REQUEST_PUT_MESSAGE, m, done, ctx));
+}
+
+void store_put_room(struct store *s, uint64_t room, const struct store_message *m, store_done *done,
+                    void *ctx)
+{
+    struct request *r = ask_message(REQUEST_PUT_ROOM, m, done, ctx);
+    r->room = room;
+    submit(s, r);
+}
+
+void store_ack(struct store *s, uint64_t account, uint64_t device, uint64_t row)
+{
+    struct request *r = ask(REQUEST_ACK, 0, NULL);
+    r->ack.account = account;
+    r->ack.device = device;
+    r->ack.row = row;
+    submit(s, r);
+}
+
+void store_load(struct store *s, uint64_t account, uint64_t device, uint64_t after, size_t max_rows,
+                size_t max_bytes, store_loaded *done, void *ctx)
+{
+    struct request *r = ask(REQUEST_LOAD, 0, ctx);
+    r->loaded = done;
+    r->load.account = account;
+    r->load.device = device;
+    r->load.after = after;
+    r->load.max_rows = max_rows;
+    r->load.max_bytes = max_bytes;
+    submit(s, r);
+}
+
+void store_load_room(struct store *s, uint64_t room, uint64_t after, size_t max_rows,
+                     size_t max_bytes, store_loaded *done, void *ctx)
+{
+    struct request *r = ask(REQUEST_LOAD_ROOM, 0, ctx);
+    r->loaded = done;
+    r->room = room;
+    r->load.after = after;
+    r->load.max_rows = max_rows;
+    r->load.max_bytes = max_bytes;
+    submit(s, r);
+}
+
+void store_expire(struct store *s, uint64_t before_ms, store_loaded *done, void *ctx)
+{
+    struct request *r = ask(REQUEST_EXPIRE, 0, ctx);
+    r->loaded = done;
+    r->number = before_ms;
+    submit(s, r);
+}
+
+void store_trim_room(struct store *s, uint64_t room, uint64_t keep_from)
+{
+    struct request *r = ask(REQUEST_TRIM_ROOM, 0, NULL);
+    r->room = room;
+    r->number = keep_from;
+    submit(s, r);
+}

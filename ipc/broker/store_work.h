@@ -1,0 +1,92 @@
+/*
+ * store_work.h - what the store's thread does: a batch of requests as one transaction, and what is
+ * left over for quiet times. Knows no queue and no other thread than the checkpoint's.
+ */
+#ifndef STORE_WORK_H
+#define STORE_WORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store.h"
+#include "store_sql.h"
+
+enum request_kind {
+    REQUEST_PUT_ACCOUNT,
+    REQUEST_PUT_MESSAGE,
+    REQUEST_PUT_ROOM,
+    REQUEST_ACK,
+    REQUEST_LOAD,
+    REQUEST_LOAD_ROOM,
+    REQUEST_EXPIRE,
+    REQUEST_TRIM_ROOM,
+    REQUEST_KINDS
+};
+
+/* One allocation with the bytes of the message behind it; made and freed on the loop's thread. */
+struct request {
+    struct request *next;
+    enum request_kind kind;
+    enum store_status status;
+    uint32_t epoch; /* how many refusals its sender had heard of: see work_run() */
+    uint64_t row; /* result of a put */
+    store_done *done;
+    store_loaded *loaded;
+    void *ctx;
+    struct sql_list list; /* result of a load; its memory is the request's */
+    union {
+        struct {
+            struct store_account account;
+            struct store_device device;
+        } sign_up;
+        struct store_message message;
+        struct {
+            uint64_t account, device, row;
+        } ack;
+        struct {
+            uint64_t account, device, after;
+            size_t max_rows, max_bytes;
+        } load;
+    };
+    uint64_t room;   /* put_room, load_room, trim_room */
+    uint64_t number; /* expire: before_ms; trim_room: keep_from */
+    uint8_t bytes[]; /* head and body */
+};
+
+struct requests {
+    struct request *first, **end; /* end is undefined while first is NULL */
+    size_t n;
+};
+
+void requests_add(struct requests *l, struct request *r);
+/* Moves at most max requests from the front of one list to the end of another. */
+void requests_move(struct requests *from, struct requests *to, size_t max);
+
+struct work;
+
+/*
+ * Opens everything there is in DIR. The checkpoint's thread starts with work_start(). NULL with a
+ * text in err.
+ */
+struct work *work_open(const char *dir, char *err, size_t err_size);
+void work_start(struct work *w);
+void work_close(struct work *w);
+struct sql *work_sql(struct work *w);
+
+/*
+ * Runs the requests in todo as one transaction and moves them to done with their results. What
+ * must not be given up on a full disk (acknowledgements, deletes) may stay in todo: try again.
+ * Once a put was refused, so is every put made before its sender heard of that: else a later
+ * message could reach a queue that an earlier one did not.
+ */
+void work_run(struct work *w, struct requests *todo, struct requests *done);
+
+/* Does a piece of what can wait. Milliseconds until it wants to be called again, 0 for at once,
+   -1 for not before the next batch. */
+int work_idle(struct work *w);
+
+/* Commits so far, and what the newest took in microseconds. Any thread. */
+void work_stats(struct work *w, uint64_t *commits, uint64_t *last_us);
+
+#endif

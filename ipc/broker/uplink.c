@@ -1,0 +1,222 @@
+/*
+ * uplink.c - the streams to the workers: one row per frame, and for what clients send one row per
+ * kind of it. A worker that sends nonsense loses its stream and is replaced by the master.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+#include "log.h"
+
+enum { SEATS_MAX = 65536 };
+
+struct seat *link_seat(struct link *l, uint64_t sid)
+{
+    uint32_t i = bus_index(sid);
+    if (i >= SEATS_MAX) return NULL;
+    if (i >= l->seats) {
+        uint32_t n = l->seats ? l->seats : 64;
+        while (n <= i)
+            n *= 2;
+        l->seat = xrealloc(l->seat, n * sizeof *l->seat);
+        memset(l->seat + l->seats, 0, (n - l->seats) * sizeof *l->seat);
+        l->seats = n;
+    }
+    return &l->seat[i];
+}
+
+/* --- what a client sent --- */
+
+static bool on_send(struct session *s, struct slice p)
+{
+    struct wire_send m;
+    if (!wire_get_send(p, &m)) return false;
+    if (!s->resyncing) route_send(s, &m);
+    return true;
+}
+
+static bool on_ack(struct session *s, struct slice p)
+{
+    struct wire_ack m;
+    if (!wire_get_ack(p, &m)) return false;
+    if (!(s->caps & WIRE_CAP_RECEIVE)) return true;
+    if (m.kind == WIRE_TO_ROOM)
+        room_ack(s, m.seq);
+    else if (s->device->in.receiver == s)
+        inbox_ack(s->link->broker, s->device, m.incarnation, m.seq);
+    return true;
+}
+
+static bool on_resume(struct session *s, struct slice p)
+{
+    struct wire_resume m;
+    if (!wire_get_resume(p, &m)) return false;
+    session_resume(s, &m);
+    return true;
+}
+
+static bool on_presence(struct session *s, struct slice p)
+{
+    struct wire_presence_ask m;
+    if (!wire_get_presence_ask(p, &m)) return false;
+    presence_ask(s, &m);
+    return true;
+}
+
+static bool is_lobby(const struct session *s, struct slice room)
+{
+    const struct room *lobby = &s->link->broker->lobby;
+    return room.len == strlen(lobby->name) && memcmp(room.data, lobby->name, room.len) == 0;
+}
+
+static void answer_group(struct session *s, uint8_t op, struct slice room, const char *text)
+{
+    const struct room *lobby = &s->link->broker->lobby;
+    struct wire_group m = {op, room, lobby->head, lobby->members, {(const uint8_t *)text, strlen(text)}};
+    size_t at;
+    wire_put_group(session_begin(s, &at), &m);
+    session_end(s, at);
+}
+
+static bool on_group(struct session *s, struct slice p)
+{
+    struct wire_group m;
+    if (!wire_get_group_ask(p, &m)) return false;
+    if (!is_lobby(s, m.room)) {
+        answer_group(s, WIRE_GROUP_REFUSED, m.room, "no such room; there is #lobby");
+    } else if (!(s->caps & WIRE_CAP_RECEIVE)) {
+        answer_group(s, WIRE_GROUP_REFUSED, m.room, "this session does not receive");
+    } else if (m.op == WIRE_GROUP_JOIN) {
+        /* Somebody who comes back hears what is said from now on; the backlog is for newcomers. */
+        if (!s->in_lobby) room_join(s, s->link->broker->lobby.head);
+        answer_group(s, WIRE_GROUP_JOIN, m.room, "");
+    } else {
+        room_part(s);
+        if (s->device->account->in_lobby == 0) presence_left(s->link->broker, s->device->account, true);
+        answer_group(s, WIRE_GROUP_PART, m.room, "");
+    }
+    return true;
+}
+
+static bool on_history(struct session *s, struct slice p)
+{
+    struct wire_history m;
+    if (!wire_get_history_ask(p, &m)) return false;
+    if (is_lobby(s, m.room))
+        room_history(s, &m);
+    else
+        answer_group(s, WIRE_GROUP_REFUSED, m.room, "no such room; there is #lobby");
+    return true;
+}
+
+static bool (*const client_rows[WIRE_TYPES])(struct session *s, struct slice p) = {
+    [WIRE_SEND] = on_send,
+    [WIRE_ACK] = on_ack,
+    [WIRE_RESUME] = on_resume,
+    [WIRE_PRESENCE_ASK] = on_presence,
+    [WIRE_GROUP_ASK] = on_group,
+    [WIRE_HISTORY_ASK] = on_history,
+};
+
+/* A client's malformed frame ends its session; a frame that a worker must not pass on is nonsense. */
+static bool on_up(struct link *l, struct slice p)
+{
+    struct bus_up m;
+    if (!bus_get_up(p, &m)) return false;
+    struct session *s = session_find(l, m.sid);
+    if (!s) return true; /* kicked a moment ago */
+    if (m.type >= WIRE_TYPES || (m.type != WIRE_PART && !client_rows[m.type])) return false;
+    struct wire_frame f = {m.type, m.payload};
+    if (m.type == WIRE_RESUME) wire_join_reset(&s->joiner);
+    int r = wire_join(&s->joiner, &f);
+    if (r < 0 || (r > 0 && !client_rows[f.type](s, f.payload))) {
+        LOG(LOG_WARN, "session", "bad-frame", log_s("user", s->device->account->name),
+            log_s("frame", wire_row(m.type)->name), log_u("w", l->slot));
+        session_kick(s, WIRE_BAD_FRAME, "malformed frame");
+    }
+    return true;
+}
+
+static bool on_gone(struct link *l, struct slice p)
+{
+    struct bus_gone m;
+    if (!bus_get_gone(p, &m)) return false;
+    struct session *s = session_find(l, m.sid);
+    struct seat *seat = link_seat(l, m.sid);
+    if (s)
+        session_close(s, m.polite);
+    else if (seat && seat->sid == m.sid)
+        *seat = (struct seat){0};
+    return true;
+}
+
+/* --- frames of a worker --- */
+
+static const struct {
+    uint8_t type;
+    bool (*handle)(struct link *l, struct slice payload);
+} rows[] = {
+    {BUS_UP, on_up},         {BUS_DH, login_dh},  {BUS_LOGIN, login_claim},
+    {BUS_ANNOUNCE, login_announce}, {BUS_GONE, on_gone},
+};
+
+static bool frame(struct stream *stream, uint8_t type, struct slice payload)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].type == type) return rows[i].handle(stream->owner, payload);
+    return false;
+}
+
+static void forget(struct link *l)
+{
+    struct broker *b = l->broker;
+    struct link **p = &b->links;
+    while (*p != l)
+        p = &(*p)->next;
+    *p = l->next;
+    for (uint32_t i = 0; i < l->seats; i++)
+        if (l->seat[i].session) session_close(l->seat[i].session, false);
+    stream_close(&l->stream);
+    free(l->seat);
+    free(l->live);
+    free(l);
+}
+
+static void ended(struct stream *stream, const char *why)
+{
+    struct link *l = stream->owner;
+    struct broker *b = l->broker;
+    bool nonsense = strcmp(why, "closed") != 0;
+    LOG(b->stopping ? LOG_DEBUG : LOG_WARN, "worker", "lost", log_u("w", l->slot), log_s("why", why));
+    if (nonsense) {
+        struct buf m = {0};
+        buf_put_u32(&m, l->slot);
+        buf_put_u32(&m, l->generation);
+        chan_send(&b->master, CTL_BAD, &m, -1);
+        buf_free(&m);
+    }
+    forget(l);
+}
+
+void link_open(struct broker *b, uint32_t slot, uint32_t generation, int fd)
+{
+    for (struct link *l = b->links, *next; l; l = next) {
+        next = l->next;
+        if (l->slot == slot) forget(l); /* an older generation of this worker */
+    }
+    struct link *l = xcalloc(1, sizeof *l);
+    l->broker = b;
+    l->slot = slot;
+    l->generation = generation;
+    l->next = b->links;
+    b->links = l;
+    stream_open(&l->stream, &b->loop, fd, frame, ended, l);
+    if (b->paused) stream_pause(&l->stream, true);
+    bus_put_identity(&l->stream, &b->keys.cert);
+}
+
+void link_identity(struct broker *b)
+{
+    for (struct link *l = b->links; l; l = l->next)
+        bus_put_identity(&l->stream, &b->keys.cert);
+}

@@ -1,0 +1,23 @@
+/*
+ * child.h - what every process that the master starts does first.
+ */
+#ifndef CHILD_H
+#define CHILD_H
+
+#include "buf.h"
+#include "settings.h"
+
+/*
+ * Signals, a first log, libsodium, and no descriptor but 0, 1, 2 and CTL_FD. SIGINT is ignored:
+ * Ctrl-C in the server window reaches every process, and the master decides what it means.
+ */
+void child_start(const char *role);
+
+/* Fields of CTL_SETUP; sets up the log as the settings say. Fatal when malformed. */
+void child_setup(const char *role, struct slice packet, uint32_t *slot, uint32_t *generation,
+                 struct settings *set);
+
+/* Text of CTL_SETTINGS; the level of the log changes at once. */
+void child_settings(struct slice text, struct settings *set);
+
+#endif

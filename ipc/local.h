@@ -1,0 +1,13 @@
+/*
+ * local.h - Unix stream sockets by path, also where the path is longer than a socket address holds.
+ */
+#ifndef LOCAL_H
+#define LOCAL_H
+
+/* Listens at path (mode 0600), replacing what stood there; close-on-exec, non-blocking. -1: errno. */
+int local_listen(const char *path);
+
+/* Connects to path; blocking. -1: errno. */
+int local_connect(const char *path);
+
+#endif

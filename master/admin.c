@@ -1,0 +1,253 @@
+/*
+ * admin.c - the operator's socket, ctl.sock in the state folder, its owner's alone: one command a
+ * connection, answered with one JSON object a line.
+ *
+ * What the master knows it answers itself; the rest it asks of the broker (CTL_ASK) and passes on.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "local.h"
+#include "log.h"
+#include "master.h"
+
+enum { COMMAND_MAX = 256, QUESTIONS_MAX = 32, TIMEOUT_MS = 10000, ANSWER_MAX = 64 << 20 };
+
+/* A connection of the operator, from its command to the end of the answer. */
+struct question {
+    struct loop_io io;
+    struct loop_timer timeout;
+    struct master *master;
+    struct question *next;
+    uint64_t token; /* asked of the broker; 0: nothing asked */
+    bool answered;  /* nothing will be added to out */
+    char command[COMMAND_MAX];
+    size_t n;
+    struct buf out;
+};
+
+static void finish(struct question *q)
+{
+    struct master *m = q->master;
+    struct question **p = &m->questions;
+    while (*p != q)
+        p = &(*p)->next;
+    *p = q->next;
+    loop_del(&m->loop, &q->io);
+    loop_timer_stop(&m->loop, &q->timeout);
+    close(q->io.fd);
+    buf_free(&q->out);
+    free(q);
+}
+
+static void push(struct question *q)
+{
+    while (buf_len(&q->out)) {
+        ssize_t n = send(q->io.fd, buf_head(&q->out), buf_len(&q->out), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EAGAIN) {
+            loop_mod(&q->master->loop, &q->io, EPOLLOUT);
+            return;
+        }
+        if (n < 0) {
+            finish(q);
+            return;
+        }
+        buf_drop(&q->out, (size_t)n);
+    }
+    if (q->answered)
+        finish(q);
+    else
+        loop_mod(&q->master->loop, &q->io, EPOLLIN);
+}
+
+/* Takes the object. */
+static void line(struct question *q, json_t *o)
+{
+    char *text = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
+    json_decref(o);
+    if (!text) fatal("no memory for an answer");
+    buf_put(&q->out, text, strlen(text));
+    buf_put_u8(&q->out, '\n');
+    free(text);
+}
+
+/* --- answers --- */
+
+static const char *state_name(enum child_state s)
+{
+    static const char *const names[] = {"dead", "starting", "ok", "stopping"};
+    return names[s];
+}
+
+static void process(struct question *q, const char *role, pid_t pid, const struct child *c)
+{
+    const struct master *m = q->master;
+    json_int_t sessions = !c                         ? (json_int_t)m->connections
+                          : c->role == CHILD_WORKER ? (json_int_t)c->places.used
+                                                    : (json_int_t)c->sessions;
+    uint64_t started = c ? c->started_ms : m->started_ms;
+    line(q, json_pack("{s:s, s:i, s:i, s:i, s:I, s:s, s:I, s:I, s:s}", "role", role, "pid", (int)pid, "slot",
+                      c ? (int)c->slot : 0, "generation", c ? (int)c->generation : 1, "sessions", sessions,
+                      "state", c ? state_name(c->state) : m->stopping ? "stopping" : "ok", "up_ms",
+                      (json_int_t)(m->loop.now_ms - started), "deaths", (json_int_t)(c ? c->deaths : 0),
+                      "sandbox", c ? c->sandbox : ""));
+}
+
+static void workers(struct question *q)
+{
+    const struct master *m = q->master;
+    for (unsigned i = 0; i < m->n_workers; i++)
+        process(q, "worker", m->worker[i].pid, &m->worker[i]);
+    q->answered = true;
+}
+
+static void ask_broker(struct question *q, const char *command)
+{
+    struct master *m = q->master;
+    if (m->broker.state != CHILD_READY) {
+        if (buf_len(&q->out) == 0) line(q, json_pack("{s:s}", "error", "the broker is starting; ask again"));
+        q->answered = true;
+        return;
+    }
+    struct buf p = {0};
+    q->token = ++m->last_token;
+    buf_put_u64(&p, q->token);
+    buf_put(&p, command, strlen(command));
+    chan_send(&m->broker.chan, CTL_ASK, &p, -1);
+    buf_free(&p);
+}
+
+static void status(struct question *q)
+{
+    const struct master *m = q->master;
+    json_t *listen = json_array();
+    for (int i = 0; i < m->n_listeners; i++)
+        json_array_append_new(listen, json_string(m->listener[i].name));
+    line(q, json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:I}", "role", "server", "name", m->set.server.name,
+                      "version", VERSION, "listen", listen, "fingerprint", m->broker.fingerprint, "up_ms",
+                      (json_int_t)(m->loop.now_ms - m->started_ms), "connections", (json_int_t)m->connections));
+    process(q, "master", getpid(), NULL);
+    process(q, "broker", m->broker.pid, &m->broker);
+    workers(q);
+    q->answered = false;
+    ask_broker(q, "numbers");
+}
+
+static const struct {
+    const char *command;
+    void (*answer)(struct question *q); /* NULL: the broker knows */
+} rows[] = {
+    {"status", status}, {"workers", workers}, {"who", NULL}, {"queue", NULL}, {"key rotate", NULL},
+};
+
+static void answer(struct question *q)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (strcmp(rows[i].command, q->command) != 0) continue;
+        if (rows[i].answer)
+            rows[i].answer(q);
+        else
+            ask_broker(q, q->command);
+        return;
+    }
+    line(q, json_pack("{s:s}", "error", "unknown command"));
+    q->answered = true;
+}
+
+void admin_answer(struct master *m, struct slice fields)
+{
+    struct cur c = cur_of(fields.data, fields.len);
+    uint64_t token = cur_u64(&c);
+    bool last = cur_u8(&c) != 0;
+    struct slice text = cur_rest(&c);
+    struct question *q = m->questions;
+    while (q && q->token != token)
+        q = q->next;
+    if (!q || token == 0) return; /* the operator has hung up */
+    buf_put(&q->out, text.data, text.len);
+    q->answered = last;
+    if (buf_len(&q->out) > ANSWER_MAX) /* nobody reads it */
+        finish(q);
+    else
+        push(q);
+}
+
+/* --- connections --- */
+
+static void ready(struct loop_io *io, uint32_t events)
+{
+    struct question *q = container_of(io, struct question, io);
+    if (events & EPOLLOUT) {
+        push(q);
+        return;
+    }
+    ssize_t n = recv(io->fd, q->command + q->n, sizeof q->command - 1 - q->n, MSG_DONTWAIT);
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0 || q->token) { /* gone, or talking out of turn */
+        finish(q);
+        return;
+    }
+    q->n += (size_t)n;
+    q->command[q->n] = 0;
+    char *end = strchr(q->command, '\n');
+    if (!end && q->n < sizeof q->command - 1) return;
+    if (end) *end = 0;
+    answer(q);
+    push(q);
+}
+
+static void timeout(struct loop_timer *t)
+{
+    finish(container_of(t, struct question, timeout));
+}
+
+static void accept_one(struct loop_io *io, uint32_t events)
+{
+    (void)events;
+    struct master *m = container_of(io, struct master, admin);
+    int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    unsigned n = 0;
+    if (fd < 0) return;
+    for (const struct question *q = m->questions; q; q = q->next)
+        n++;
+    if (n >= QUESTIONS_MAX) {
+        close(fd);
+        return;
+    }
+    struct question *q = xcalloc(1, sizeof *q);
+    q->io = (struct loop_io){.fd = fd, .ready = ready};
+    q->timeout.fire = timeout;
+    q->master = m;
+    q->next = m->questions;
+    m->questions = q;
+    loop_add(&m->loop, &q->io, EPOLLIN);
+    loop_timer_set(&m->loop, &q->timeout, TIMEOUT_MS);
+}
+
+static void socket_path(const struct master *m, char *out, size_t size)
+{
+    snprintf(out, size, "%s/ctl.sock", m->set.server.state_dir);
+}
+
+void admin_open(struct master *m)
+{
+    char path[SETTINGS_PATH_LEN + 16];
+    socket_path(m, path, sizeof path);
+    int fd = local_listen(path);
+    if (fd < 0) fatal("cannot make the control socket %s: %s", path, strerror(errno));
+    m->admin = (struct loop_io){.fd = fd, .ready = accept_one};
+    loop_add(&m->loop, &m->admin, EPOLLIN);
+}
+
+void admin_close(struct master *m)
+{
+    char path[SETTINGS_PATH_LEN + 16];
+    socket_path(m, path, sizeof path);
+    unlink(path);
+    while (m->questions)
+        finish(m->questions);
+}

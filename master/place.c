@@ -1,0 +1,55 @@
+/* place.c - see place.h. */
+#include "place.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "log.h"
+
+void places_init(struct places *p, uint32_t size)
+{
+    *p = (struct places){.place = xcalloc(size, sizeof *p->place),
+                         .size = size,
+                         .unused = xcalloc(size, sizeof *p->unused)};
+    for (uint32_t i = 0; i < size; i++) {
+        p->place[i].fd = -1;
+        p->unused[i] = size - 1 - i;
+    }
+}
+
+bool places_take(struct places *p, int fd, uint32_t *index, uint32_t *generation)
+{
+    if (p->used == p->size) return false;
+    *index = p->unused[p->size - ++p->used];
+    struct place *at = &p->place[*index];
+    at->fd = fd;
+    *generation = ++at->generation;
+    return true;
+}
+
+static void give_back(struct places *p, uint32_t index)
+{
+    close(p->place[index].fd);
+    p->place[index].fd = -1;
+    p->unused[p->size - p->used--] = index;
+}
+
+bool places_end(struct places *p, uint32_t index, uint32_t generation)
+{
+    if (index >= p->size || p->place[index].fd < 0 || p->place[index].generation != generation)
+        return false;
+    give_back(p, index);
+    return true;
+}
+
+uint32_t places_end_all(struct places *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->size; i++) {
+        if (p->place[i].fd < 0) continue;
+        shutdown(p->place[i].fd, SHUT_RDWR);
+        give_back(p, i);
+        n++;
+    }
+    return n;
+}

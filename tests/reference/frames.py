@@ -1,0 +1,297 @@
+"""The frames of docs/protocol.md, sections 4 to 7: one table, and a codec that reads it.
+
+A frame is a Frame: its name and its fields as attributes. encode() and decode() are the only ways
+to bytes and back; a payload that does not fit its row exactly is Invalid. Types that both sides
+use with different payloads carry the side in the name: PRESENCE_C from the client, PRESENCE_S
+from the server.
+"""
+import struct
+
+PART_OVER = 65000        # a longer payload travels in parts
+WHOLE_MAX = 81920        # all parts of one frame together
+NEWCOMER = 2 ** 64 - 1   # LOGIN.lobby_seen: send the backlog
+
+RECEIVE, LOBBY = 1, 2                          # LOGIN.caps
+TO_USER, TO_ROOM = 0, 1                        # SEND.kind, ACK.kind
+IN_ROOM, BACKLOG, STORED = 1, 2, 4             # DELIVER.flags
+TAKEN, DELIVERED, KEPT, EXPIRED = 1, 2, 3, 4   # states of ACCEPTED and RECEIPT
+SET, LIST, ABOUT = 1, 2, 3                     # PRESENCE_C.op
+CHANGES = 1                                    # PRESENCE_S.op; 2 and 3 as above
+JOINED, LEFT, AWAY, BACK = 1, 2, 3, 4          # changes[].change
+JOIN, PARTING, REFUSED = 1, 2, 3               # GROUP op: join(ed), part(ed), refused
+
+CODES = {
+    1: 'bad-frame', 2: 'bad-state', 3: 'bad-login', 4: 'name-taken', 5: 'name-invalid',
+    6: 'not-on-roster', 7: 'elsewhere', 8: 'too-many-sessions', 9: 'busy', 10: 'stopping',
+    11: 'reconnect', 12: 'slow', 13: 'timeout', 20: 'no-such-user', 21: 'no-such-room',
+    22: 'not-member', 23: 'queue-full', 24: 'too-large', 25: 'disk-full', 26: 'blocked',
+    27: 'bad-body'}
+
+
+class Invalid(Exception):
+    """Bytes that the document does not allow."""
+
+
+class Frame:
+    """A frame by name, with its fields as attributes."""
+
+    def __init__(self, name, **fields):
+        self.name = name
+        self.__dict__.update(fields)
+
+    def fields(self):
+        """The fields as a dictionary, without the name."""
+        return {k: v for k, v in self.__dict__.items() if k != 'name'}
+
+    @property
+    def code_name(self):
+        """ERROR and REJECTED: the code in words."""
+        return CODES.get(self.code, 'code %d' % self.code)
+
+    @property
+    def text_body(self):
+        """SEND and DELIVER: the text of a plain body (suite 0), else None."""
+        if len(self.body) < 2 or self.body[0] != 0:
+            return None
+        return self.body[2:].decode('utf-8')
+
+    def __eq__(self, other):
+        return isinstance(other, Frame) and self.__dict__ == other.__dict__
+
+    def __repr__(self):
+        def shown(value):
+            long_one = isinstance(value, (bytes, str)) and len(value) > 80
+            return repr(value[:60]) + '… %d' % len(value) if long_one else repr(value)
+        return '%s(%s)' % (self.name, ', '.join(
+            '%s=%s' % (k, shown(v)) for k, v in self.fields().items()))
+
+
+class Cursor:
+    """Reads a payload from the front; every read is checked."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, size):
+        """The next size bytes."""
+        if len(self.data) - self.at < size:
+            raise Invalid('%d bytes wanted, %d left' % (size, len(self.data) - self.at))
+        self.at += size
+        return self.data[self.at - size:self.at]
+
+    def left(self):
+        """How many bytes are left."""
+        return len(self.data) - self.at
+
+
+class Int:
+    """An unsigned little-endian integer."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def put(self, value):
+        return value.to_bytes(self.size, 'little')
+
+    def get(self, cursor):
+        return int.from_bytes(cursor.take(self.size), 'little')
+
+
+class Text:
+    """str8 and str16; bytes may stand in for text that is no UTF-8."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def put(self, value):
+        data = value if isinstance(value, bytes) else value.encode('utf-8', 'surrogateescape')
+        return self.length.put(len(data)) + data
+
+    def get(self, cursor):
+        return cursor.take(self.length.get(cursor)).decode('utf-8', 'surrogateescape')
+
+
+class Blob:
+    """str16 of bytes that are not text."""
+
+    def put(self, value):
+        return U16.put(len(value)) + value
+
+    def get(self, cursor):
+        return cursor.take(U16.get(cursor))
+
+
+class Raw:
+    """So many bytes; with no size, the rest of the frame."""
+
+    def __init__(self, size=None):
+        self.size = size
+
+    def put(self, value):
+        assert self.size is None or len(value) == self.size
+        return value
+
+    def get(self, cursor):
+        return cursor.take(cursor.left() if self.size is None else self.size)
+
+
+class Many:
+    """A count and that many items: of fields (as Frame-less dictionaries) or of one kind."""
+
+    def __init__(self, count, item):
+        self.count, self.item = count, item
+
+    def put(self, value):
+        put = self.put_fields if isinstance(self.item, list) else self.item.put
+        return self.count.put(len(value)) + b''.join(put(v) for v in value)
+
+    def put_fields(self, value):
+        return put_all(self.item, value)
+
+    def get(self, cursor):
+        count = self.count.get(cursor)
+        if isinstance(self.item, list):
+            return [get_all(self.item, cursor) for _ in range(count)]
+        return [self.item.get(cursor) for _ in range(count)]
+
+
+class Choice:
+    """A u8 that says which fields follow; these land beside it in the frame."""
+
+    def __init__(self, cases):
+        self.cases = cases
+
+
+U8, U16, U32, U64 = Int(1), Int(2), Int(4), Int(8)
+STR8, STR16, BLOB16, KEY, SIGNATURE, REST = Text(U8), Text(U16), Blob(), Raw(32), Raw(64), Raw()
+
+PERSON = [('name', STR8), ('state', U8), ('in_lobby', U8), ('since', U64), ('text', STR8)]
+CHANGE = [('change', U8), ('name', STR8), ('text', STR8)]
+ABOUT_PERSON = [
+    ('found', U8), ('person', STR8), ('online', U8), ('state', U8), ('role', U8), ('since', U64),
+    ('waiting', U32), ('device_key', KEY), ('text', STR8)]
+GROUP_ANSWER = [('room', STR8), ('head', U64), ('members', U32), ('text', STR16)]
+
+TABLE = {
+    0x00: ('PAD', [('zeros', REST)]),
+    0x01: ('PART', [('data', REST)]),
+    0x02: ('PING', [('value', U64)]),
+    0x03: ('PONG', [('value', U64)]),
+    0x04: ('BYE', []),
+    0x05: ('ERROR', [('code', U16), ('retry_ms', U32), ('text', STR16)]),
+    0x10: ('LOGIN', [
+        ('user', STR8), ('device', U64), ('device_key', KEY), ('caps', U32), ('incarnation', U64),
+        ('seq', U64), ('next_id', U64), ('lobby_seen', U64), ('signature', SIGNATURE)]),
+    0x11: ('WELCOME', [
+        ('user', STR8), ('account', U64), ('device', U64), ('incarnation', U64), ('last_id', U64),
+        ('flags', U8), ('role', U8), ('lobby_head', U64), ('waiting', U32), ('keep_s', U32),
+        ('server', STR8)]),
+    0x12: ('RESUME', [('incarnation', U64), ('seq', U64), ('next_id', U64), ('lobby_seen', U64)]),
+    0x13: ('RESYNC', [('incarnation', U64)]),
+    0x20: ('SEND', [
+        ('id', U64), ('kind', U8), ('to', STR8),
+        ('heads', Many(U8, [('device', U64), ('head', BLOB16)])), ('body', REST)]),
+    0x21: ('ACCEPTED', [
+        ('id', U64), ('state', U8), ('to', STR8), ('waiting', U32), ('keep_s', U32),
+        ('absent', U8)]),
+    0x22: ('REJECTED', [
+        ('id', U64), ('code', U16), ('subject', STR8), ('text', STR16), ('hint', STR16),
+        ('near', Many(U8, STR8))]),
+    0x23: ('DELIVER', [
+        ('flags', U8), ('incarnation', U64), ('seq', U64), ('time', U64), ('sender', STR8),
+        ('from_device', U64), ('id', U64), ('to', STR8), ('head', BLOB16), ('body', REST)]),
+    0x24: ('ACK', [('kind', U8), ('incarnation', U64), ('seq', U64), ('room', STR8)]),
+    0x25: ('RECEIPT', [('state', U8), ('id', U64), ('to', STR8)]),
+    0x30: ('PRESENCE_C', [('op', Choice({
+        SET: [('state', U8), ('text', STR8)], LIST: [], ABOUT: [('person', STR8)]}))]),
+    0x31: ('PRESENCE_S', [('op', Choice({
+        CHANGES: [('joined', U32), ('left', U32), ('changes', Many(U16, CHANGE))],
+        LIST: [('flags', U8), ('people', Many(U16, PERSON))],
+        ABOUT: ABOUT_PERSON}))]),
+    0x50: ('GROUP_C', [('op', Choice({JOIN: [('room', STR8)], PARTING: [('room', STR8)]}))]),
+    0x51: ('GROUP_S', [('op', Choice({
+        JOIN: GROUP_ANSWER, PARTING: GROUP_ANSWER, REFUSED: GROUP_ANSWER}))]),
+    0x70: ('HISTORY_C', [('room', STR8), ('after', U64), ('count', U16)]),
+    0x71: ('HISTORY_S', [('room', STR8), ('upto', U64)]),
+}
+TYPES = {name: number for number, (name, _) in TABLE.items()}
+
+
+def put_all(fields, values):
+    """The fields of a dictionary as bytes, in the order of the row."""
+    out = b''
+    for name, kind in fields:
+        if isinstance(kind, Choice):
+            out += U8.put(values[name]) + put_all(kind.cases[values[name]], values)
+        else:
+            out += kind.put(values[name])
+    return out
+
+
+def get_all(fields, cursor):
+    """Reads the fields of a row into a dictionary."""
+    values = {}
+    for name, kind in fields:
+        if isinstance(kind, Choice):
+            values[name] = U8.get(cursor)
+            if values[name] not in kind.cases:
+                raise Invalid('%s %d' % (name, values[name]))
+            values.update(get_all(kind.cases[values[name]], cursor))
+        else:
+            values[name] = kind.get(cursor)
+    return values
+
+
+def payload_of(frame):
+    """The payload of a Frame."""
+    return put_all(TABLE[TYPES[frame.name]][1], frame.fields())
+
+
+def raw_frame(number, payload):
+    """A frame of any type number and any payload, valid or not."""
+    return struct.pack('<BH', number, len(payload)) + payload
+
+
+def encode(frame):
+    """A list of encoded frames: one, or PARTs and the closing frame when it is long."""
+    payload = payload_of(frame)
+    parts = []
+    while len(payload) > PART_OVER:
+        parts.append(raw_frame(TYPES['PART'], payload[:PART_OVER]))
+        payload = payload[PART_OVER:]
+    return parts + [raw_frame(TYPES[frame.name], payload)]
+
+
+def decode(number, payload):
+    """A Frame from a type number and its whole payload."""
+    if number not in TABLE:
+        raise Invalid('type %02x' % number)
+    name, fields = TABLE[number]
+    cursor = Cursor(payload)
+    values = get_all(fields, cursor)
+    if cursor.left():
+        raise Invalid('%s with %d bytes left over' % (name, cursor.left()))
+    return Frame(name, **values)
+
+
+class Assembler:
+    """Turns the plaintexts of records into frames: drops PAD, joins PARTs."""
+
+    def __init__(self):
+        self.begun = b''
+
+    def frames(self, plaintext):
+        """Yields the Frames of one record."""
+        cursor = Cursor(plaintext)
+        while cursor.left():
+            number, payload = U8.get(cursor), BLOB16.get(cursor)
+            if number == TYPES['PAD']:
+                continue
+            if number in (TYPES['RESYNC'], TYPES['RESUME']):
+                self.begun = b''
+            payload = self.begun + payload
+            if len(payload) > WHOLE_MAX:
+                raise Invalid('a frame of more than %d bytes' % WHOLE_MAX)
+            self.begun = payload if number == TYPES['PART'] else b''
+            if number != TYPES['PART']:
+                yield decode(number, payload)

@@ -1,0 +1,372 @@
+/* test_client_vault.c - the client's store: both implementations by the same rules, and the file. */
+#include "client_fake.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "../../client/vault.h"
+
+struct fixture {
+    char folder[64], path[96];
+    struct vault *v;
+};
+
+static struct vault *open_file(struct fixture *x)
+{
+    struct why why;
+    struct vault *v = vault_open(x->path, &why);
+    if (!v) fail_msg("%s", why.what);
+    return v;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *x = calloc(1, sizeof *x);
+    snprintf(x->folder, sizeof x->folder, "/tmp/csmsg-vault-XXXXXX");
+    assert_non_null(mkdtemp(x->folder));
+    snprintf(x->path, sizeof x->path, "%s/store.db", x->folder);
+    x->v = open_file(x);
+    *state = x;
+    return 0;
+}
+
+static int set_up_memory(void **state)
+{
+    struct fixture *x = calloc(1, sizeof *x);
+    x->v = vault_memory();
+    *state = x;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *x = *state;
+    static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
+    char path[128];
+    vault_close(x->v);
+    for (size_t i = 0; i < 4 && x->path[0]; i++) {
+        snprintf(path, sizeof path, "%s%s", x->path, tails[i]);
+        unlink(path);
+    }
+    if (x->folder[0]) assert_int_equal(rmdir(x->folder), 0);
+    free(x);
+    return 0;
+}
+
+static uint64_t submit(struct vault *v, const char *text)
+{
+    uint64_t id;
+    assert_int_equal(vault_submit(v, WIRE_TO_USER, text_of("bob"), text_of(text), 1, &id), 0);
+    return id;
+}
+
+static int take(struct vault *v, const struct wire_deliver *m)
+{
+    uint64_t row;
+    assert_int_equal(vault_begin(v), 0);
+    int r = vault_deliver(v, m, &row);
+    assert_int_equal(vault_commit(v), 0);
+    return r;
+}
+
+static struct wire_deliver direct(const char *from, uint64_t device, uint64_t id)
+{
+    return (struct wire_deliver){.incarnation = 1, .seq = 1, .from = text_of(from),
+                                 .from_device = device, .id = id, .to = text_of("alice"),
+                                 .head = text_of(""), .body = text_of("hello")};
+}
+
+static void test_outbox(void **state)
+{
+    struct vault *v = ((struct fixture *)*state)->v;
+    struct vault_out out;
+    struct vault_settled gone;
+    struct wire_resume r;
+    char text[16];
+    for (unsigned i = 1; i <= 10; i++) {
+        snprintf(text, sizeof text, "m%u", i);
+        assert_int_equal(submit(v, text), i);
+    }
+    assert_int_equal(vault_resume(v, &r), 0);
+    assert_int_equal(r.next_id, 1);
+    assert_true(r.lobby_seen == WIRE_NEWCOMER);
+    for (uint64_t i = 0; i < 10; i++) {
+        assert_int_equal(vault_next(v, i, &out), 1);
+        snprintf(text, sizeof text, "m%u", (unsigned)i + 1);
+        assert_int_equal(out.id, i + 1);
+        assert_int_equal(out.body.len, strlen(text));
+        assert_memory_equal(out.body.data, text, out.body.len);
+        assert_memory_equal(out.to.data, "bob", 3);
+    }
+    assert_int_equal(vault_next(v, 10, &out), 0);
+    assert_int_equal(vault_begin(v), 0);
+    assert_int_equal(vault_settle(v, 4, WIRE_STATE_DELIVERED, &gone), 0);
+    assert_int_equal(gone.n, 4);
+    assert_int_equal(gone.first, 1);
+    assert_int_equal(gone.bytes, 8);
+    assert_int_equal(vault_reject(v, 5, WIRE_QUEUE_FULL, &gone), 0);
+    assert_int_equal(gone.n, 1);
+    assert_int_equal(vault_settle(v, 4, WIRE_STATE_DELIVERED, &gone), 0);
+    assert_int_equal(gone.n, 0);
+    assert_int_equal(vault_commit(v), 0);
+    assert_int_equal(vault_resume(v, &r), 0);
+    assert_int_equal(r.next_id, 6);
+    assert_int_equal(vault_next(v, 0, &out), 1);
+    assert_int_equal(out.id, 6);
+    assert_int_equal(vault_begin(v), 0);
+    assert_int_equal(vault_settle(v, 10, WIRE_STATE_STORED, &gone), 0);
+    assert_int_equal(vault_commit(v), 0);
+    assert_int_equal(submit(v, "later"), 11);
+}
+
+static void test_seen(void **state)
+{
+    struct vault *v = ((struct fixture *)*state)->v;
+    struct wire_deliver m = direct("bob", 7, 5);
+    assert_int_equal(take(v, &m), 1);
+    assert_int_equal(take(v, &m), 0);
+    m.id = 4;
+    assert_int_equal(take(v, &m), 0);
+    m.id = 6;
+    m.incarnation = 9; /* told apart by the sender's id, not by the stream */
+    assert_int_equal(take(v, &m), 1);
+    m = direct("bob", 8, 1); /* another device */
+    assert_int_equal(take(v, &m), 1);
+    m = direct("eve", 7, 1); /* another name */
+    assert_int_equal(take(v, &m), 1);
+    m = direct("bob", 7, 3);
+    m.flags = WIRE_FLAG_ROOM;
+    m.to = text_of("#lobby");
+    m.seq = 40;
+    assert_int_equal(take(v, &m), 1);
+    assert_int_equal(take(v, &m), 0);
+    m.seq = 41;
+    assert_int_equal(take(v, &m), 1);
+    m.seq = 40;
+    assert_int_equal(take(v, &m), 0);
+    for (uint64_t i = 100; i > 0; i--) {
+        m = direct("mallory", i * 7919, i);
+        assert_int_equal(take(v, &m), 1);
+        assert_int_equal(take(v, &m), 0);
+    }
+}
+
+static void test_place(void **state)
+{
+    struct vault *v = ((struct fixture *)*state)->v;
+    struct wire_resume r;
+    const struct vault_place p = {3, 17, 40};
+    assert_int_equal(vault_begin(v), 0);
+    assert_int_equal(vault_place(v, &p), 0);
+    assert_int_equal(vault_commit(v), 0);
+    assert_int_equal(vault_resume(v, &r), 0);
+    assert_int_equal(r.incarnation, 3);
+    assert_int_equal(r.seq, 17);
+    assert_int_equal(r.lobby_seen, 40);
+}
+
+/* A store that was lost, or restored from an old copy, must not reuse ids. */
+static void test_outrun(void **state)
+{
+    struct vault *v = ((struct fixture *)*state)->v;
+    struct vault_out out;
+    submit(v, "one");
+    submit(v, "two");
+    assert_int_equal(vault_outrun(v, 2), 0);
+    assert_int_equal(vault_next(v, 0, &out), 1);
+    assert_int_equal(out.id, 1);
+    assert_int_equal(vault_outrun(v, 500), 0);
+    assert_int_equal(vault_next(v, 0, &out), 1);
+    assert_int_equal(out.id, 500 + VAULT_LEAP);
+    assert_memory_equal(out.body.data, "one", 3);
+    assert_int_equal(submit(v, "three"), 500 + VAULT_LEAP + 2);
+}
+
+static void test_bind(void **state)
+{
+    struct vault *v = ((struct fixture *)*state)->v;
+    const uint8_t one[32] = {1}, two[32] = {2}, three[32] = {3};
+    struct wire_deliver m = direct("bob", 7, 5);
+    struct vault_settled gone;
+    assert_int_equal(vault_bind(v, one, NULL), 1);
+    assert_int_equal(take(v, &m), 1);
+    uint64_t id = submit(v, "for the first server");
+    assert_int_equal(vault_bind(v, one, NULL), 1);
+    assert_int_equal(vault_bind(v, two, NULL), 0);
+    assert_int_equal(vault_bind(v, two, three), 0);
+    assert_int_equal(take(v, &m), 0);
+    assert_int_equal(vault_bind(v, two, one), 1); /* it stands in the first one's place */
+    assert_int_equal(take(v, &m), 1);
+    assert_int_equal(vault_begin(v), 0);
+    assert_int_equal(vault_settle(v, id, WIRE_STATE_ACCEPTED, &gone), 0);
+    assert_int_equal(vault_commit(v), 0);
+    assert_int_equal(gone.n, 1);
+    assert_int_equal(vault_bind(v, one, NULL), 1);
+}
+
+/* --- the file alone --- */
+
+static void test_two_handles(void **state)
+{
+    struct fixture *x = *state;
+    struct vault *other = open_file(x);
+    int known = -1;
+    struct vault_settled gone;
+    vault_changed(x->v);
+    for (uint64_t i = 1; i <= 20; i += 2) {
+        assert_int_equal(submit(x->v, "here"), i);
+        assert_int_equal(submit(other, "there"), i + 1);
+    }
+    assert_true(vault_changed(x->v));
+    assert_false(vault_changed(x->v));
+    assert_int_equal(vault_begin(other), 0);
+    assert_int_equal(vault_settle(other, 3, WIRE_STATE_STORED, &gone), 0);
+    assert_int_equal(vault_commit(other), 0);
+    assert_int_equal(vault_state(x->v, 3, &known), 1);
+    assert_int_equal(known, WIRE_STATE_STORED);
+    assert_int_equal(vault_state(x->v, 4, &known), 1);
+    assert_int_equal(known, VAULT_WAITING);
+    assert_int_equal(vault_state(x->v, 400, &known), 0);
+    /* a place never goes back, whoever writes it */
+    const struct vault_place far = {2, 9, 50}, near = {2, 8, 49}, old = {1, 99, 48};
+    struct wire_resume r;
+    assert_int_equal(vault_place(x->v, &far), 0);
+    assert_int_equal(vault_place(other, &near), 0);
+    assert_int_equal(vault_place(other, &old), 0);
+    assert_int_equal(vault_resume(x->v, &r), 0);
+    assert_int_equal(r.incarnation, 2);
+    assert_int_equal(r.seq, 9);
+    assert_int_equal(r.lobby_seen, 50);
+    vault_close(other);
+}
+
+static void test_many_processes(void **state)
+{
+    struct fixture *x = *state;
+    enum { PROCESSES = 4, EACH = 25 };
+    struct vault_out out;
+    vault_close(x->v);
+    for (int p = 0; p < PROCESSES; p++) {
+        if (fork() != 0) continue;
+        struct vault *v = open_file(x);
+        for (int i = 0; i < EACH; i++)
+            submit(v, "crowd");
+        _exit(0);
+    }
+    int status, good = 0;
+    while (wait(&status) > 0)
+        good += status == 0;
+    assert_int_equal(good, PROCESSES);
+    x->v = open_file(x);
+    for (uint64_t i = 0; i < PROCESSES * EACH; i++) {
+        assert_int_equal(vault_next(x->v, i, &out), 1);
+        assert_int_equal(out.id, i + 1);
+    }
+    assert_int_equal(vault_next(x->v, PROCESSES * EACH, &out), 0);
+}
+
+/* What was not committed when the process died never was. */
+static void test_killed_in_transaction(void **state)
+{
+    struct fixture *x = *state;
+    struct wire_deliver m = direct("bob", 7, 5);
+    uint64_t row;
+    submit(x->v, "one");
+    vault_close(x->v);
+    if (fork() == 0) {
+        struct vault *v = open_file(x);
+        struct vault_settled gone;
+        const struct vault_place p = {1, 1, WIRE_NEWCOMER};
+        if (vault_begin(v) || vault_deliver(v, &m, &row) != 1 || vault_place(v, &p) ||
+            vault_settle(v, 1, WIRE_STATE_ACCEPTED, &gone))
+            _exit(1);
+        _exit(0);
+    }
+    int status;
+    struct wire_resume r;
+    assert_true(wait(&status) > 0);
+    assert_int_equal(status, 0);
+    x->v = open_file(x);
+    assert_int_equal(vault_resume(x->v, &r), 0);
+    assert_int_equal(r.seq, 0);
+    assert_int_equal(r.next_id, 1);
+    assert_int_equal(vault_last_row(x->v, &row), 0);
+    assert_int_equal(row, 0);
+    assert_int_equal(take(x->v, &m), 1);
+}
+
+static void test_history(void **state)
+{
+    struct fixture *x = *state;
+    struct vault_row row;
+    uint64_t last;
+    for (uint64_t i = 1; i <= 5; i++) {
+        struct wire_deliver m = direct("bob", UINT64_MAX - 7, i);
+        m.flags = WIRE_FLAG_STORED;
+        m.time_ms = 1000 + i;
+        assert_int_equal(take(x->v, &m), 1);
+        assert_int_equal(take(x->v, &m), 0);
+    }
+    assert_int_equal(vault_last_row(x->v, &last), 0);
+    assert_int_equal(last, 5);
+    for (uint64_t i = 0; i < 5; i++) {
+        assert_int_equal(vault_history(x->v, i, &row), 1);
+        assert_int_equal(row.row, i + 1);
+        assert_int_equal(row.m.id, i + 1);
+        assert_int_equal(row.m.time_ms, 1001 + i);
+        assert_true(row.m.from_device == UINT64_MAX - 7);
+        assert_int_equal(row.m.flags, WIRE_FLAG_STORED);
+        assert_memory_equal(row.m.from.data, "bob", 3);
+        assert_memory_equal(row.m.to.data, "alice", 5);
+        assert_int_equal(row.m.body.len, 5);
+    }
+    assert_int_equal(vault_history(x->v, 5, &row), 0);
+}
+
+static void test_rights(void **state)
+{
+    struct fixture *x = *state;
+    struct stat st;
+    char path[128];
+    submit(x->v, "secret");
+    assert_int_equal(stat(x->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    snprintf(path, sizeof path, "%s-wal", x->path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void test_newer_file(void **state)
+{
+    struct fixture *x = *state;
+    struct why why;
+    char command[256];
+    vault_close(x->v);
+    snprintf(command, sizeof command, "sqlite3 %s 'PRAGMA user_version = 99'", x->path);
+    assert_int_equal(system(command), 0);
+    x->v = NULL;
+    assert_null(vault_open(x->path, &why));
+    assert_non_null(strstr(why.what, "newer"));
+}
+
+int main(void)
+{
+    assert_true(sodium_init() >= 0);
+#define ON_FILE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define ON_BOTH(f) ON_FILE(f), cmocka_unit_test_setup_teardown(f, set_up_memory, tear_down)
+    const struct CMUnitTest tests[] = {
+        ON_BOTH(test_outbox),
+        ON_BOTH(test_seen),
+        ON_BOTH(test_place),
+        ON_BOTH(test_outrun),
+        ON_BOTH(test_bind),
+        ON_FILE(test_two_handles),
+        ON_FILE(test_many_processes),
+        ON_FILE(test_killed_in_transaction),
+        ON_FILE(test_history),
+        ON_FILE(test_rights),
+        ON_FILE(test_newer_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,128 @@
+/*
+ * uplink.c - the stream to the broker: what comes down it, and what happens when it ends.
+ *
+ * A broker that dies takes nothing with it: sessions stay, their clients are not read, and the next
+ * broker is told of each open session with the ticket that the last one gave.
+ */
+#include <string.h>
+
+#include "log.h"
+#include "worker.h"
+
+bool uplink_up(const struct worker *w)
+{
+    return w->broker.open;
+}
+
+static bool on_identity(struct worker *w, struct slice p)
+{
+    w->have_cert = bus_get_identity(p, &w->cert);
+    return w->have_cert;
+}
+
+static bool on_dh_done(struct worker *w, struct slice p)
+{
+    struct bus_dh_done m;
+    if (!bus_get_dh_done(p, &m)) return false;
+    struct session *s = session_find(w, m.sid);
+    if (!s || s->state != SESSION_DH) return true;
+    if (m.ok)
+        handshake_due(s, m.result, m.challenge);
+    else
+        handshake_refuse(s, WIRE_REFUSE_BUSY, "busy");
+    return true;
+}
+
+static bool on_logged(struct worker *w, struct slice p)
+{
+    struct bus_logged m;
+    if (!bus_get_logged(p, &m)) return false;
+    struct session *s = session_find(w, m.sid);
+    if (!s || s->state != SESSION_LOGGING) return true;
+    struct slab_record *r = &w->slab.record[s->index];
+    r->account = m.account;
+    r->device = m.device;
+    r->name_len = (uint8_t)m.name.len;
+    memcpy(r->name, m.name.data, m.name.len);
+    memcpy(r->ticket, m.ticket, BUS_TICKET);
+    r->phase = SLAB_OPEN;
+    s->state = SESSION_OPEN;
+    handshake_forget(s);
+    session_settled(s);
+    char name[WIRE_NAME_MAX + 1] = {0};
+    memcpy(name, m.name.data, m.name.len);
+    LOG(LOG_INFO, "session", "open", log_s("user", name), log_u("w", w->slot), log_s("peer", s->peer));
+    session_process(s);
+    return true;
+}
+
+static bool on_down(struct worker *w, struct slice p)
+{
+    struct bus_down m;
+    if (!bus_get_down(p, &m)) return false;
+    for (unsigned i = 0; i < m.n; i++) {
+        struct session *s = session_find(w, get_u64(m.sids + 8 * i));
+        if (s && s->state == SESSION_OPEN) session_send(s, m.frames.data, m.frames.len);
+    }
+    w->out += m.n;
+    return true;
+}
+
+static bool on_kick(struct worker *w, struct slice p)
+{
+    struct bus_kick m;
+    if (!bus_get_kick(p, &m) || m.text.len > 1024) return false;
+    struct session *s = session_find(w, m.sid);
+    if (!s) return true;
+    char text[1025];
+    memcpy(text, m.text.data, m.text.len);
+    text[m.text.len] = 0;
+    session_refuse(s, m.code, m.retry_ms, text, wire_code_name(m.code));
+    return true;
+}
+
+static const struct {
+    uint8_t type;
+    bool (*handle)(struct worker *w, struct slice payload);
+} rows[] = {
+    {BUS_IDENTITY, on_identity}, {BUS_DH_DONE, on_dh_done}, {BUS_LOGGED, on_logged},
+    {BUS_DOWN, on_down},         {BUS_KICK, on_kick},
+};
+
+static bool frame(struct stream *s, uint8_t type, struct slice payload)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].type == type) return rows[i].handle(s->owner, payload);
+    return false;
+}
+
+/* A session that was between states asks again; one whose challenge died with the broker dials again. */
+static void orphan(struct session *s)
+{
+    if (s->state == SESSION_LOGIN || s->state == SESSION_LOGGING)
+        session_refuse(s, WIRE_RECONNECT, 0, "come again", "broker-away");
+    else if (s->state == SESSION_DH)
+        session_drop(s, "broker-away");
+}
+
+static void ended(struct stream *s, const char *why)
+{
+    struct worker *w = s->owner;
+    LOG(w->stopping ? LOG_DEBUG : LOG_WARN, "broker", "lost", log_u("w", w->slot), log_s("why", why));
+    stream_close(s);
+    w->n_due = 0;
+    for (uint32_t i = 0; i < w->slab.records; i++)
+        if (w->session[i]) orphan(w->session[i]);
+}
+
+void uplink_open(struct worker *w, int fd)
+{
+    if (w->broker.open) stream_close(&w->broker);
+    stream_open(&w->broker, &w->loop, fd, frame, ended, w);
+    for (uint32_t i = 0; i < w->slab.records; i++) {
+        struct session *s = w->session[i];
+        if (s && s->state == SESSION_OPEN)
+            bus_put_announce(&w->broker, bus_sid(i, s->generation), w->slab.record[i].ticket, s->peer);
+    }
+    session_release(w);
+}

@@ -1,0 +1,175 @@
+/*
+ * worker.c - start, control channel and turns of a worker process.
+ *
+ * Started by the master with its control channel at descriptor CTL_FD: CTL_SETUP and CTL_SLAB make
+ * it ready, then it enters its sandbox, before the first byte of a client.
+ */
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "log.h"
+#include "sandbox.h"
+#include "worker.h"
+
+static void on_setup(struct worker *w, struct slice p, int fd)
+{
+    (void)fd;
+    child_setup("worker", p, &w->slot, &w->generation, &w->set);
+}
+
+static void on_settings(struct worker *w, struct slice p, int fd)
+{
+    (void)fd;
+    child_settings(p, &w->set);
+}
+
+static void look_up_user(struct worker *w, struct sandbox_spec *spec)
+{
+    spec->uid = (uid_t)-1;
+    spec->gid = (gid_t)-1;
+    if (geteuid() != 0) return;
+    const struct passwd *pw = getpwnam(w->set.sandbox.worker_user);
+    if (!pw) fatal("sandbox.worker_user = %s: no such user", w->set.sandbox.worker_user);
+    spec->uid = pw->pw_uid;
+    spec->gid = pw->pw_gid;
+}
+
+static void on_slab(struct worker *w, struct slice p, int fd)
+{
+    struct cur c = cur_of(p.data, p.len);
+    uint32_t records = cur_u32(&c);
+    if (fd < 0 || w->slab.head || slab_map(&w->slab, fd, records)) fatal("the slab cannot be mapped");
+    close(fd); /* a mapping is all we need; with the descriptor one could do more */
+    w->session = xcalloc(records, sizeof *w->session);
+
+    struct sandbox_spec spec = {.role = SANDBOX_WORKER,
+                                .max_fds = records + 32,
+                                .relaxed = !w->set.sandbox.enabled};
+    struct sandbox_report report;
+    look_up_user(w, &spec);
+    if (sandbox_enter(&spec, &report)) fatal("sandbox: %s", report.text);
+    struct buf m = {0};
+    buf_put_str16(&m, report.text, strlen(report.text));
+    chan_send(&w->master, CTL_READY, &m, -1);
+    buf_free(&m);
+}
+
+static void on_broker(struct worker *w, struct slice p, int fd)
+{
+    (void)p;
+    if (fd >= 0) uplink_open(w, fd);
+}
+
+static void on_connect(struct worker *w, struct slice p, int fd)
+{
+    struct cur c = cur_of(p.data, p.len);
+    uint32_t index = cur_u32(&c), generation = cur_u32(&c);
+    struct slice peer = cur_str8(&c);
+    if (!cur_end(&c) || fd < 0 || index >= w->slab.records || w->session[index] ||
+        peer.len > BUS_PEER_MAX) {
+        if (fd >= 0) close(fd);
+        LOG(LOG_WARN, "session", "untaken", log_u("w", w->slot), log_u("index", index));
+        return;
+    }
+    char text[BUS_PEER_MAX + 1] = {0};
+    memcpy(text, peer.data, peer.len);
+    session_take(w, index, generation, fd, text);
+    struct buf m = {0};
+    buf_put_u32(&m, index);
+    buf_put_u32(&m, generation);
+    chan_send(&w->master, CTL_TAKEN, &m, -1);
+    buf_free(&m);
+}
+
+static void on_heartbeat(struct worker *w, struct slice p, int fd)
+{
+    (void)fd;
+    struct buf m = {0};
+    buf_put(&m, p.data, p.len);
+    buf_put_u32(&m, w->sessions);
+    buf_put_u64(&m, w->in);
+    buf_put_u64(&m, w->out);
+    chan_send(&w->master, CTL_ALIVE, &m, -1);
+    buf_free(&m);
+}
+
+static void on_stop(struct worker *w, struct slice p, int fd)
+{
+    (void)p;
+    (void)fd;
+    w->stopping = true;
+    for (uint32_t i = 0; i < w->slab.records; i++)
+        if (w->session[i])
+            session_refuse(w->session[i], WIRE_STOPPING, 2000, "the server is stopping", "stopping");
+}
+
+static const struct {
+    uint8_t type;
+    void (*handle)(struct worker *w, struct slice p, int fd);
+} rows[] = {
+    {CTL_SETUP, on_setup},     {CTL_SETTINGS, on_settings},   {CTL_SLAB, on_slab},
+    {CTL_BROKER, on_broker},   {CTL_CONNECT, on_connect},     {CTL_HEARTBEAT, on_heartbeat},
+    {CTL_STOP, on_stop},
+};
+
+static void packet(struct chan *c, uint8_t type, struct slice fields, int fd)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].type != type) continue;
+        rows[i].handle(c->owner, fields, fd);
+        return;
+    }
+    if (fd >= 0) close(fd);
+}
+
+/* Without a master nobody would hand over or adopt. */
+static void orphaned(struct chan *c)
+{
+    struct worker *w = c->owner;
+    LOG(LOG_WARN, "worker", "orphaned", log_u("w", w->slot));
+    chan_close(c);
+    w->loop.stop = true;
+}
+
+static void end_of_turn(void *arg)
+{
+    struct worker *w = arg;
+    if (handshake_answer(w)) loop_timer_set(&w->loop, &w->again, 0);
+    /* What is left of this turn's list was added while flushing; it comes in the next round. */
+    while (w->dirty) {
+        struct session *s = w->dirty;
+        w->dirty = s->next_dirty;
+        s->dirty = false;
+        session_flush(s);
+    }
+    stream_flush(&w->broker);
+    if (w->held && uplink_up(w) && stream_waiting(&w->broker) < WORKER_UPLINK_MARK / 2) session_release(w);
+    if (w->stopping && w->sessions == 0) w->loop.stop = true;
+}
+
+static void tick(struct loop_timer *t)
+{
+    session_tick(container_of(t, struct worker, tick));
+}
+
+static void again(struct loop_timer *t)
+{
+    (void)t; /* only makes the next turn come at once */
+}
+
+int main(void)
+{
+    static struct worker w; /* its record buffer is too big for the stack */
+    child_start("worker");
+    loop_init(&w.loop);
+    w.loop.end_of_turn = end_of_turn;
+    w.loop.arg = &w;
+    w.tick.fire = tick;
+    w.again.fire = again;
+    chan_open(&w.master, &w.loop, CTL_FD, packet, orphaned, &w);
+    loop_run(&w.loop);
+    return 0;
+}

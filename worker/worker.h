@@ -1,0 +1,167 @@
+/*
+ * worker.h - the worker's own header: one struct for the process, one for each session.
+ *
+ * A worker serves the connections that the master hands it. It turns records into frames and back,
+ * checks that each frame may come now, and passes it to the broker; it knows no accounts, no queues
+ * and no long-term secret. Everything a successor needs stands in the slab; what stands here may be
+ * lost at any moment.
+ *
+ *   worker.c     start, control channel, end of turn
+ *   session.c    life of a session: taken, read, held back, closed
+ *   handshake.c  from the preface to the first record
+ *   record.c     sealing and opening
+ *   dispatch.c   what a client's frame leads to
+ *   uplink.c     the stream to the broker
+ *   kernel.c     what the kernel counted
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "bus.h"
+#include "chan.h"
+#include "loop.h"
+#include "noise.h"
+#include "settings.h"
+#include "slab.h"
+#include "stream.h"
+
+enum session_state {
+    SESSION_PREFACE,   /* waits for preface and message 1 */
+    SESSION_DH,        /* waits for the broker's DH result */
+    SESSION_LOGIN,     /* waits for the client's LOGIN record */
+    SESSION_LOGGING,   /* waits for the broker's verdict */
+    SESSION_OPEN,      /* logged in */
+    SESSION_CLOSING,   /* said its last word, waits for the client to hang up */
+};
+
+/* Why a session reads nothing for now; any bit holds it. */
+enum { HOLD_UPLINK = 1, HOLD_RATE = 2 };
+
+struct handshake {
+    struct noise_handshake noise;
+    uint8_t client_preface[WIRE_CLIENT_PREFACE];
+    uint8_t h[32];
+    uint8_t es[32], challenge[16];
+};
+
+struct session {
+    struct loop_io io;
+    struct worker *worker;
+    uint32_t index, generation;
+    uint8_t state; /* enum session_state */
+    uint8_t holds;
+    bool dirty;      /* on the list of those with something to send */
+    bool announced;  /* the broker knows this session */
+    bool over;       /* close it when what is sealed has left */
+    bool polite;     /* said BYE */
+    uint32_t unread; /* CLOSING: bytes thrown away so far */
+    uint32_t tokens_messages, tokens_bytes, tokens_ms; /* token buckets */
+    uint64_t since_ms;                                 /* of the state, on the loop's clock */
+    struct buf out;                                    /* plaintext frames that wait to be sealed */
+    struct handshake *handshake;                       /* until the session is open */
+    struct session *next_dirty, *next_held;
+    struct session *prev, *next; /* list of unfinished ones, oldest first */
+    char peer[BUS_PEER_MAX + 1];
+};
+
+struct session_list {
+    struct session *first, *last;
+    unsigned n;
+};
+
+struct worker {
+    struct loop loop;
+    struct chan master;
+    struct stream broker;
+    struct settings set;
+    uint32_t slot, generation;
+    struct slab slab;
+    struct session **session; /* by index; NULL where there is none */
+    unsigned sessions;
+    struct wire_cert cert; /* what the server proves itself with, from the broker */
+    bool have_cert;
+    struct session *dirty, *held;
+    struct session_list unfinished; /* handshakes and logins, closing ones */
+    struct session **due;           /* sessions whose DH result has come */
+    unsigned n_due, cap_due;
+    struct loop_timer tick, again;
+    uint64_t in, out; /* messages from and to clients */
+    bool stopping;
+    uint8_t plain[WIRE_PLAIN_MAX]; /* the record in hand */
+};
+
+enum {
+    WORKER_TICK_MS = 100,
+    WORKER_UPLINK_MARK = 2 << 20,  /* bytes waiting for the broker: over it, stop reading clients */
+    WORKER_OUT_MAX = 4 << 20,      /* plaintext waiting for one client: over it, it is too slow */
+    WORKER_HANDSHAKES_A_TURN = 8,  /* so that a storm of logins does not stall the others */
+    WORKER_CLOSING_MS = 2000,
+};
+
+/* --- session.c --- */
+
+/* Takes over a connection (fd is the session's from now on). */
+void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer);
+/* The session of a sid, NULL when it is gone. */
+struct session *session_find(struct worker *w, uint64_t sid);
+/* Handles what has been received as far as the state allows. */
+void session_process(struct session *s);
+/* Appends frames to what waits to be sealed. */
+void session_send(struct session *s, const void *frames, size_t n);
+/* To be called after writing to s->out directly. */
+void session_touch(struct session *s);
+/* Seals and sends what the client takes now. */
+void session_flush(struct session *s);
+/* Says ERROR when the session can still hear it, logs the reason, closes. */
+void session_refuse(struct session *s, uint16_t code, uint32_t retry_ms, const char *text,
+                    const char *reason);
+/* Ends at once, without a word. reason is for the log. The session is freed before this returns. */
+void session_drop(struct session *s, const char *reason);
+/* Reads again from everybody who is no longer held back. */
+void session_release(struct worker *w);
+/* Stops reading from this one until session_release() finds the reason gone. */
+void session_hold(struct session *s, uint8_t why);
+/* It is open: no deadline any more. */
+void session_settled(struct session *s);
+/* Deadlines. */
+void session_tick(struct worker *w);
+
+/* --- handshake.c --- */
+
+/* PREFACE: 1 when message 1 was taken, 0 when more bytes are needed, -1 the session is gone. */
+int handshake_begin(struct session *s);
+/* DH result and challenge have come; the answer is made at the end of a turn. */
+void handshake_due(struct session *s, const uint8_t result[32], const uint8_t challenge[16]);
+/* Answers some of those that are due; true when some are left. */
+bool handshake_answer(struct worker *w);
+/* Refuses before there is a cipher: the 4-byte preface with a reason. */
+void handshake_refuse(struct session *s, uint8_t refusal, const char *reason);
+void handshake_forget(struct session *s);
+
+/* --- record.c --- */
+
+/*
+ * Opens the next received record into w->plain: 1, its length in *n and what it takes in *took;
+ * 0 when it is not whole yet; -1 when it is forged or malformed. *next is the state to commit.
+ */
+int record_open(struct session *s, struct slab_half *next, size_t *n, size_t *took);
+/* Seals as much of s->out as the slab takes. False when it is full. */
+bool record_seal(struct session *s);
+
+/* --- dispatch.c --- */
+
+/* Handles the frames in w->plain. False when the session is gone or closing. */
+bool dispatch_record(struct session *s, size_t n);
+
+/* --- uplink.c --- */
+
+void uplink_open(struct worker *w, int fd);
+bool uplink_up(const struct worker *w);
+
+/* --- kernel.c --- */
+
+/* Bytes that this end has read from and written to a TCP socket, as the kernel counts them. */
+uint64_t kernel_read(int fd);
+uint64_t kernel_written(int fd);
+
+#endif
