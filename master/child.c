@@ -78,7 +78,7 @@ static void on_ready(struct child *c, struct slice p)
         for (unsigned i = 0; i < m->n_workers; i++)
             join(m, &m->worker[i]);
     } else {
-        LOG(LOG_INFO, "worker", "ready", log_u("w", c->slot), log_i("pid", c->pid),
+        LOG(LOG_INFO, "worker", "ready", log_u("w", c->slot), log_i("child", c->pid),
             log_u("took_ms", m->loop.now_ms - c->started_ms), log_s("sandbox", c->sandbox));
         join(m, c);
     }
@@ -112,7 +112,7 @@ static void on_bad(struct child *c, struct slice p)
     uint32_t slot = cur_u32(&cur), generation = cur_u32(&cur);
     struct master *m = c->master;
     if (!cur_end(&cur) || slot >= m->n_workers || m->worker[slot].generation != generation) return;
-    LOG(LOG_ERROR, "worker", "untrusted", log_u("w", slot), log_i("pid", m->worker[slot].pid));
+    LOG(LOG_ERROR, "worker", "untrusted", log_u("w", slot), log_i("child", m->worker[slot].pid));
     kill(m->worker[slot].pid, SIGKILL);
 }
 
@@ -145,7 +145,7 @@ static void packet(struct chan *chan, uint8_t type, struct slice fields, int fd)
         rows[i].handle(c, fields);
         return;
     }
-    LOG(LOG_ERROR, role_name(c), "nonsense", log_u("type", type), log_i("pid", c->pid));
+    LOG(LOG_ERROR, role_name(c), "nonsense", log_u("type", type), log_i("child", c->pid));
     kill(c->pid, SIGKILL);
 }
 
@@ -223,7 +223,7 @@ void child_spawn(struct child *c)
     chan_open(&c->chan, &c->master->loop, fd[0], packet, ended, c);
     c->has_chan = true;
     send_setup(c);
-    LOG(LOG_INFO, role_name(c), "start", log_u("w", c->slot), log_i("pid", c->pid),
+    LOG(LOG_INFO, role_name(c), "start", log_u("w", c->slot), log_i("child", c->pid),
         log_u("generation", c->generation));
 }
 
@@ -278,7 +278,7 @@ static void died(struct child *c, int status)
     bool in_order = c->state == CHILD_STOPPING && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     uint64_t sessions = c->role == CHILD_WORKER ? c->places.used : c->sessions;
     LOG(in_order ? LOG_INFO : LOG_ERROR, role_name(c), in_order ? "end" : "died", log_u("w", c->slot),
-        log_i("pid", c->pid), WIFSIGNALED(status) ? log_i("signal", WTERMSIG(status)) : log_i("status", WEXITSTATUS(status)),
+        log_i("child", c->pid), WIFSIGNALED(status) ? log_i("signal", WTERMSIG(status)) : log_i("status", WEXITSTATUS(status)),
         log_u("sessions", sessions), log_u("lived_ms", m->loop.now_ms - c->started_ms));
     c->pid = 0;
     c->state = CHILD_NONE;
@@ -314,7 +314,7 @@ static void beat(struct child *c, const struct buf *token)
     struct master *m = c->master;
     if (c->state != CHILD_READY) return;
     if (m->loop.now_ms - c->alive_ms > m->set.process.heartbeat_limit) {
-        LOG(LOG_ERROR, role_name(c), "hung", log_u("w", c->slot), log_i("pid", c->pid),
+        LOG(LOG_ERROR, role_name(c), "hung", log_u("w", c->slot), log_i("child", c->pid),
             log_u("silent_ms", m->loop.now_ms - c->alive_ms));
         kill(c->pid, SIGKILL);
         return;

@@ -177,7 +177,7 @@ static enum face_exit run(struct sending *m)
 
 enum face_exit verb_send(const struct options *o)
 {
-    struct sending m = {0};
+    struct sending m = {.s.signals = -1};
     if (o->operands < 2) return usage(o, "send to whom?");
     m.to = o->operand[1];
     m.kind = m.to[0] == '#' ? WIRE_TO_ROOM : WIRE_TO_USER;

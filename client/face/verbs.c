@@ -95,7 +95,7 @@ int face_main(int argc, char *argv[])
         out_say("error: the machine gives no random numbers");
         return EXIT_FAILED;
     }
-    if (options_parse(argc, argv, &o, &why) < 0) return wrong_usage(&o, &why);
+    if (options_parse(argc, argv, &o, &why) < 0) return (int)wrong_usage(&o, &why);
     if (o.version) {
         struct buf b = {0};
         report_put(&b, NAME " " VERSION);
@@ -106,8 +106,8 @@ int face_main(int argc, char *argv[])
     const struct verb *v = o.operands ? find(o.operand[0]) : NULL;
     if (o.help) {
         const struct options help = {.operands = v ? 2 : 1, .operand = {"help", v ? v->name : NULL}};
-        return verb_help(&help);
+        return (int)verb_help(&help);
     }
-    if (!o.operands) return verb_chat(&o);
-    return v ? v->run(&o) : unknown(&o, o.operand[0]);
+    if (!o.operands) return (int)verb_chat(&o);
+    return (int)(v ? v->run(&o) : unknown(&o, o.operand[0]));
 }

@@ -1,0 +1,262 @@
+/* chat.c - see chat.h: events to lines. Lines to commands is command.c. */
+#include "chat.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../show.h"
+#include "command.h"
+#include "report.h"
+
+void chat_init(struct chat *c, const struct chat_ops *ops, void *arg, const char *me)
+{
+    *c = (struct chat){.ops = ops, .arg = arg, .in_lobby = true};
+    snprintf(c->me, sizeof c->me, "%s", me);
+    snprintf(c->target, sizeof c->target, "#lobby");
+}
+
+void chat_free(struct chat *c)
+{
+    names_clear(&c->names);
+}
+
+/* Prints a buffer and frees it; nothing when it is empty. */
+static void print_buf(struct chat *c, struct buf *b)
+{
+    if (buf_len(b)) {
+        buf_put_u8(b, 0);
+        c->ops->print(c->arg, (const char *)buf_head(b));
+    }
+    buf_free(b);
+}
+
+void chat_print(struct chat *c, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    c->ops->print(c->arg, text);
+}
+
+void chat_error(struct chat *c, const char *what, const char *hint)
+{
+    chat_print(c, "error: %s", what);
+    if (hint && hint[0]) chat_print(c, "hint: %s", hint);
+}
+
+/* --- own messages --- */
+
+static void remember(struct chat *c, uint64_t id, const char *to, bool room)
+{
+    struct chat_sent *s = &c->sent[c->sent_n++ % CHAT_ECHOES];
+    *s = (struct chat_sent){.id = id, .room = room};
+    snprintf(s->to, sizeof s->to, "%s", to);
+}
+
+static struct chat_sent *sent_by_id(struct chat *c, uint64_t id)
+{
+    for (unsigned i = 0; i < CHAT_ECHOES; i++)
+        if (c->sent[i].id == id && id) return &c->sent[i];
+    return NULL;
+}
+
+void chat_say(struct chat *c, const char *to, uint8_t form, const char *text)
+{
+    uint64_t id;
+    bool room = to[0] == '#';
+    if (!text[0]) return;
+    if (room && !c->in_lobby) {
+        chat_error(c, "you are not in the lobby", "/join #lobby comes back");
+        return;
+    }
+    const struct slice s = {(const uint8_t *)text, strlen(text)};
+    if (!show_is_utf8(s)) {
+        chat_error(c, "the text is not valid UTF-8", "set the terminal to UTF-8");
+        return;
+    }
+    if (c->ops->send(c->arg, room ? WIRE_TO_ROOM : WIRE_TO_USER, to, form, s, &id) < 0) {
+        chat_error(c, "the message was not taken: too long, or the disk failed", "");
+        return;
+    }
+    remember(c, id, to, room);
+    if (!c->connected) chat_print(c, "  - waits in the outbox for the connection");
+}
+
+static void on_accepted(struct chat *c, const struct wire_accepted *m, uint64_t first)
+{
+    for (unsigned i = 0; i < CHAT_ECHOES; i++) {
+        struct chat_sent *s = &c->sent[(c->sent_n + i) % CHAT_ECHOES]; /* oldest first */
+        struct buf line = {0};
+        if (!s->id || s->settled || s->id < first || s->id > m->id) continue;
+        s->settled = true;
+        report_put(&line, m->state == WIRE_STATE_DELIVERED ? "  ++ " : "  + ");
+        report_accepted_line(&line, m, s->to);
+        print_buf(c, &line);
+    }
+}
+
+static void on_receipt(struct chat *c, const struct wire_receipt *r)
+{
+    const struct wire_accepted m = {.id = r->id, .state = r->state, .to = r->to};
+    const struct chat_sent *s = sent_by_id(c, r->id);
+    struct buf line = {0};
+    report_put(&line, r->state == WIRE_STATE_DELIVERED ? "  ++ " : "  ! ");
+    report_accepted_line(&line, &m, s ? s->to : "");
+    print_buf(c, &line);
+}
+
+static void on_rejected(struct chat *c, const struct wire_rejected *m)
+{
+    struct chat_sent *s = sent_by_id(c, m->id);
+    struct buf what = {0}, hint = {0}, line = {0};
+    report_rejected_lines(&what, &hint, m, s ? s->to : "?");
+    report_put(&line, "error: ");
+    buf_put(&line, buf_head(&what), buf_len(&what));
+    if (buf_len(&hint)) {
+        report_put(&line, "\nhint: ");
+        buf_put(&line, buf_head(&hint), buf_len(&hint));
+    }
+    print_buf(c, &line);
+    buf_free(&what);
+    buf_free(&hint);
+    if (s) s->settled = true;
+}
+
+/* --- messages --- */
+
+/* A lobby message that this process sent: its typed line is on screen already. */
+static bool is_echo(struct chat *c, const struct wire_deliver *m)
+{
+    char from[NAME_SIZE];
+    struct chat_sent *s = m->flags & WIRE_FLAG_ROOM ? sent_by_id(c, m->id) : NULL;
+    show_word(from, sizeof from, m->from);
+    return s && s->room && m->from_device == c->device && strcasecmp(from, c->me) == 0;
+}
+
+static void show_message(struct chat *c, const struct wire_deliver *m)
+{
+    struct buf line = {0};
+    if (is_echo(c, m)) return;
+    if (!(m->flags & WIRE_FLAG_ROOM) && name_valid((const char *)m->from.data, m->from.len, NULL))
+        show_word(c->last_from, sizeof c->last_from, m->from);
+    report_message_line(&line, m, REPORT_SHORT);
+    print_buf(c, &line);
+}
+
+void chat_show_rows(struct chat *c)
+{
+    struct vault_row row;
+    while (c->vault && vault_history(c->vault, *c->shown->row, &row) > 0) {
+        show_message(c, &row.m);
+        *c->shown->row = row.row;
+    }
+}
+
+/* --- people --- */
+
+static void on_changes(struct chat *c, const struct wire_changes *m)
+{
+    for (unsigned i = 0; i < m->n; i++) {
+        if (m->change[i].change == WIRE_CHANGE_JOINED) names_add(&c->names, m->change[i].name);
+        if (m->change[i].change == WIRE_CHANGE_LEFT) names_remove(&c->names, m->change[i].name);
+    }
+    for (uint8_t kind = WIRE_CHANGE_JOINED; kind <= WIRE_CHANGE_BACK && c->in_lobby; kind++) {
+        struct buf line = {0}, what = {0};
+        report_changes_line(&what, m, kind);
+        if (buf_len(&what)) {
+            report_put(&line, kind == WIRE_CHANGE_LEFT ? "<-- " : kind == WIRE_CHANGE_JOINED ? "--> " : "--- ");
+            buf_put(&line, buf_head(&what), buf_len(&what));
+        }
+        buf_free(&what);
+        print_buf(c, &line);
+    }
+}
+
+static void on_person(struct chat *c, const struct wire_person *p)
+{
+    struct buf line = {0};
+    names_add(&c->names, p->name);
+    if (!c->listing) return;
+    report_put(&line, "  ");
+    report_person_line(&line, p);
+    print_buf(c, &line);
+}
+
+static void on_about(struct chat *c, const struct wire_about *m)
+{
+    struct buf line = {0};
+    if (c->asking) c->asking--;
+    report_about_line(&line, m);
+    print_buf(c, &line);
+}
+
+static void on_group(struct chat *c, const struct wire_group *m)
+{
+    struct buf line = {0};
+    if (c->asking) c->asking--;
+    c->in_lobby = m->op == WIRE_GROUP_JOIN || (m->op == WIRE_GROUP_REFUSED && c->in_lobby);
+    show_line(&line, m->room);
+    if (m->op == WIRE_GROUP_JOIN)
+        report_put(&line, ": you are in, %u members", m->members);
+    else if (m->op == WIRE_GROUP_PART)
+        report_put(&line, ": you have left; /join #lobby comes back");
+    else
+        report_put(&line, ": refused: ");
+    if (m->op == WIRE_GROUP_REFUSED) show_line(&line, m->text);
+    print_buf(c, &line);
+}
+
+/* --- the connection --- */
+
+static void on_connected(struct chat *c, const struct wire_welcome *m)
+{
+    struct buf line = {0};
+    show_word(c->me, sizeof c->me, m->name);
+    c->connected = true;
+    report_put(&line, "*** connected to ");
+    show_line(&line, m->server);
+    report_put(&line, " as %s%s", c->me, m->fresh ? ": the name is yours now" : "");
+    if (m->waiting) report_put(&line, ", %u messages wait for you", m->waiting);
+    print_buf(c, &line);
+    names_clear(&c->names);
+    if (c->ops->list(c->arg) == 0) c->asking++;
+}
+
+static void on_lost(struct chat *c, const char *reason, uint32_t retry_ms)
+{
+    char words[200];
+    show_word(words, sizeof words, (struct slice){(const uint8_t *)reason, strlen(reason)});
+    /* Once for each loss; later tries that fail are no news. */
+    if (c->connected)
+        chat_print(c, "*** connection lost: %s - still typing works, retry in %.1f s", words,
+                   retry_ms / 1000.0);
+    c->connected = false;
+    c->asking = 0;
+    c->listing = false;
+}
+
+void chat_event(struct chat *c, const struct client_event *e)
+{
+    switch (e->type) {
+    case CLIENT_CONNECTED: on_connected(c, e->welcome); return;
+    case CLIENT_LOST: on_lost(c, e->lost.reason, e->lost.retry_ms); return;
+    case CLIENT_LEFT:
+    case CLIENT_FAILED: c->connected = false; return;
+    case CLIENT_MESSAGE: chat_show_rows(c); return;
+    case CLIENT_ACCEPTED: on_accepted(c, e->accepted.m, e->accepted.first); return;
+    case CLIENT_REJECTED: on_rejected(c, e->rejected); return;
+    case CLIENT_RECEIPT: on_receipt(c, e->receipt); return;
+    case CLIENT_CHANGES: on_changes(c, e->changes); return;
+    case CLIENT_PERSON: on_person(c, e->person); return;
+    case CLIENT_LIST_END:
+        if (c->asking) c->asking--;
+        c->listing = false;
+        return;
+    case CLIENT_ABOUT: on_about(c, e->about); return;
+    case CLIENT_GROUP: on_group(c, e->group); return;
+    }
+}

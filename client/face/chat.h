@@ -1,0 +1,73 @@
+/*
+ * chat.h - the conversation: lines in, events in, lines out. It knows no terminal and no socket:
+ * plain.c feeds it and prints, tests do the same.
+ */
+#ifndef FACE_CHAT_H
+#define FACE_CHAT_H
+
+#include "../client.h"
+#include "name.h"
+#include "names.h"
+#include "shown.h"
+
+enum { CHAT_ECHOES = 64 };
+
+/* What the conversation asks of its client; tests put their own in. */
+struct chat_ops {
+    int (*send)(void *arg, uint8_t kind, const char *to, uint8_t form, struct slice text,
+                uint64_t *id);
+    int (*list)(void *arg);
+    int (*about)(void *arg, const char *name);
+    int (*away)(void *arg, bool away, const char *text);
+    int (*group)(void *arg, uint8_t op, const char *room);
+    void (*connect)(void *arg);
+    void (*disconnect)(void *arg);
+    void (*clear)(void *arg);
+    void (*quit)(void *arg);
+    /* One piece of output, without newline at its end, safe for a terminal. */
+    void (*print)(void *arg, const char *text);
+};
+
+/* An own message, until its state has come. */
+struct chat_sent {
+    uint64_t id;
+    bool room, settled;
+    char to[NAME_SIZE];
+};
+
+struct chat {
+    const struct chat_ops *ops;
+    void *arg;
+    struct vault *vault; /* messages are read from its history */
+    struct shown *shown;
+    char me[NAME_SIZE];
+    uint64_t device;
+    char target[NAME_SIZE]; /* "#lobby" or a user */
+    char last_from[NAME_SIZE];
+    bool in_lobby, connected;
+    bool listing;      /* /who was typed: show the list that comes */
+    unsigned asking;   /* answers still to come */
+    char held[16];     /* a line like " /msg" was held back: its word */
+    struct names names; /* for completion */
+    struct chat_sent sent[CHAT_ECHOES]; /* a ring */
+    unsigned sent_n;
+};
+
+/* A conversation of this user with the lobby. Everything else of c may be filled in after. */
+void chat_init(struct chat *c, const struct chat_ops *ops, void *arg, const char *me);
+void chat_free(struct chat *c);
+
+/* A line the user typed. */
+void chat_line(struct chat *c, const char *line);
+/* Says a text to somebody or to a room. */
+void chat_say(struct chat *c, const char *to, uint8_t form, const char *text);
+/* What happened. */
+void chat_event(struct chat *c, const struct client_event *e);
+/* Prints what was received and not shown yet. */
+void chat_show_rows(struct chat *c);
+
+/* Prints a line made of our own words (printf). */
+void chat_print(struct chat *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void chat_error(struct chat *c, const char *what, const char *hint);
+
+#endif

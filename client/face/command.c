@@ -1,0 +1,275 @@
+/* command.c - see command.h: lines to actions. The rules for slashes are in chat_line(). */
+#include "command.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Copies the first word of *rest and moves past it and the blanks behind. */
+static size_t first_word(const char **rest, char *out, size_t cap)
+{
+    size_t n = strcspn(*rest, " "), keep = n < cap ? n : cap - 1;
+    memcpy(out, *rest, keep);
+    out[keep] = '\0';
+    *rest += n;
+    *rest += strspn(*rest, " ");
+    return n;
+}
+
+/* Takes a user's name; false after saying that it is none. */
+static bool take_name(struct chat *c, const char **rest, char name[NAME_SIZE])
+{
+    const char *why;
+    char what[128];
+    size_t n = first_word(rest, name, NAME_SIZE);
+    if (name_valid(name, n, &why)) return true;
+    if (n == 0)
+        snprintf(what, sizeof what, "whom? a name is missing");
+    else
+        snprintf(what, sizeof what, "not a name: it %s", why);
+    chat_error(c, what, "/who lists names");
+    return false;
+}
+
+static void offline(struct chat *c)
+{
+    chat_error(c, "not connected", "it is tried again by itself; /reconnect tries at once");
+}
+
+static void cmd_msg(struct chat *c, const char *rest)
+{
+    char name[NAME_SIZE];
+    if (!take_name(c, &rest, name)) return;
+    if (!rest[0]) {
+        chat_error(c, "nothing to send", "/msg NAME TEXT; /query NAME talks to them from now on");
+        return;
+    }
+    chat_say(c, name, WIRE_FORM_SAYS, rest);
+}
+
+static void cmd_query(struct chat *c, const char *rest)
+{
+    char name[NAME_SIZE] = "#lobby";
+    bool lobby = !rest[0] || strcasecmp(rest, "#lobby") == 0;
+    if (!lobby && !take_name(c, &rest, name)) return;
+    memcpy(c->target, name, sizeof name);
+    chat_print(c, "*** you talk to %s now%s", name, lobby ? "" : "; /query alone goes back to #lobby");
+    if (!lobby && rest[0]) chat_say(c, name, WIRE_FORM_SAYS, rest);
+}
+
+static void cmd_reply(struct chat *c, const char *rest)
+{
+    if (!c->last_from[0])
+        chat_error(c, "nobody has written to you alone yet", "/msg NAME TEXT");
+    else
+        chat_say(c, c->last_from, WIRE_FORM_SAYS, rest);
+}
+
+static void cmd_who(struct chat *c, const char *rest)
+{
+    (void)rest;
+    if (c->ops->list(c->arg) < 0) {
+        offline(c);
+        return;
+    }
+    c->listing = true;
+    c->asking++;
+}
+
+static void cmd_whois(struct chat *c, const char *rest)
+{
+    char name[NAME_SIZE];
+    if (!take_name(c, &rest, name)) return;
+    if (c->ops->about(c->arg, name) < 0)
+        offline(c);
+    else
+        c->asking++;
+}
+
+static void group(struct chat *c, const char *rest, uint8_t op)
+{
+    if (rest[0] && strcasecmp(rest, "#lobby") != 0) {
+        chat_error(c, "there is no such room", "the only room is #lobby");
+        return;
+    }
+    if (op == WIRE_GROUP_JOIN) memcpy(c->target, "#lobby", 7);
+    if (c->ops->group(c->arg, op, "#lobby") < 0)
+        offline(c);
+    else
+        c->asking++;
+}
+
+static void cmd_join(struct chat *c, const char *rest) { group(c, rest, WIRE_GROUP_JOIN); }
+static void cmd_part(struct chat *c, const char *rest) { group(c, rest, WIRE_GROUP_PART); }
+
+static void cmd_away(struct chat *c, const char *rest)
+{
+    c->ops->away(c->arg, true, rest);
+    chat_print(c, "*** you are away; messages to you are kept as always; /back ends it");
+}
+
+static void cmd_back(struct chat *c, const char *rest)
+{
+    (void)rest;
+    c->ops->away(c->arg, false, "");
+    chat_print(c, "*** you are back");
+}
+
+static void cmd_me(struct chat *c, const char *rest) { chat_say(c, c->target, WIRE_FORM_ACTS, rest); }
+
+static void cmd_clear(struct chat *c, const char *rest)
+{
+    (void)rest;
+    c->ops->clear(c->arg);
+}
+
+static void cmd_connect(struct chat *c, const char *rest)
+{
+    (void)rest;
+    c->ops->connect(c->arg);
+}
+
+static void cmd_disconnect(struct chat *c, const char *rest)
+{
+    (void)rest;
+    c->ops->disconnect(c->arg);
+    chat_print(c, "*** disconnected; what you write waits in the outbox; /connect comes back");
+}
+
+static void cmd_quit(struct chat *c, const char *rest)
+{
+    (void)rest;
+    c->ops->quit(c->arg);
+}
+
+static void show_one(struct chat *c, const struct command *cmd)
+{
+    chat_print(c, "/%s %s\n  %s%s%s\n  example: %s", cmd->name, cmd->arguments, cmd->help,
+               cmd->aliases[0] ? "; also /" : "", cmd->aliases, cmd->example);
+}
+
+static void unknown(struct chat *c, const char *word, size_t len);
+
+static void cmd_help(struct chat *c, const char *rest)
+{
+    rest += rest[0] == '/';
+    const struct command *cmd = rest[0] ? command_find(rest, strlen(rest)) : NULL;
+    if (cmd) {
+        show_one(c, cmd);
+        return;
+    }
+    if (rest[0]) {
+        unknown(c, rest, strlen(rest));
+        return;
+    }
+    for (cmd = commands; cmd->name; cmd++) {
+        char left[40];
+        snprintf(left, sizeof left, "/%s %s", cmd->name, cmd->arguments);
+        chat_print(c, "  %-22s %s", left, cmd->help);
+    }
+    chat_print(c, "  //text sends a line that starts with a slash; tata leaves the lobby");
+}
+
+const struct command commands[] = {
+    {"msg", "m", "NAME TEXT", "send a message to one person", "/msg bob are you there?", cmd_msg},
+    {"query", "q", "[NAME]", "talk to one person from now on; alone: to the lobby", "/query bob", cmd_query},
+    {"r", "", "TEXT", "answer whoever wrote to you alone last", "/r yes, at nine", cmd_reply},
+    {"who", "w", "", "list who is connected", "/who", cmd_who},
+    {"names", "n", "", "the same as /who", "/names", cmd_who},
+    {"whois", "wi", "NAME", "about a person", "/whois bob", cmd_whois},
+    {"join", "j", "[#lobby]", "come into the lobby", "/join #lobby", cmd_join},
+    {"part", "leave", "[#lobby]", "leave the lobby; direct messages still come", "/part", cmd_part},
+    {"away", "", "[WHY]", "say that you are away", "/away lunch", cmd_away},
+    {"back", "", "", "say that you are back", "/back", cmd_back},
+    {"me", "", "TEXT", "say what you do", "/me waves", cmd_me},
+    {"clear", "c", "", "clear the screen", "/clear", cmd_clear},
+    {"connect", "reconnect", "", "connect, or try again at once", "/connect", cmd_connect},
+    {"disconnect", "", "", "end the connection and stay", "/disconnect", cmd_disconnect},
+    {"help", "h", "[COMMAND]", "show this, or more about one command", "/help msg", cmd_help},
+    {"quit", "bye exit", "", "end", "/quit", cmd_quit},
+    {0},
+};
+
+static bool has_word(const char *words, const char *word, size_t len)
+{
+    while (*words) {
+        size_t n = strcspn(words, " ");
+        if (n == len && strncasecmp(words, word, len) == 0) return true;
+        words += n;
+        words += strspn(words, " ");
+    }
+    return false;
+}
+
+const struct command *command_find(const char *word, size_t len)
+{
+    for (const struct command *cmd = commands; cmd->name; cmd++)
+        if (has_word(cmd->name, word, len) || has_word(cmd->aliases, word, len)) return cmd;
+    return NULL;
+}
+
+static void unknown(struct chat *c, const char *word, size_t len)
+{
+    struct name_near near;
+    char hint[64] = "/help lists the commands";
+    name_near_start(&near, word, len);
+    for (const struct command *cmd = commands; cmd->name; cmd++)
+        name_near_offer(&near, cmd->name, strlen(cmd->name));
+    if (near.n) snprintf(hint, sizeof hint, "did you mean /%s?", near.name[0]);
+    chat_error(c, "unknown command; nothing was sent", hint);
+}
+
+static void run_line(struct chat *c, const char *line)
+{
+    size_t n = strcspn(line, " ");
+    const struct command *cmd = command_find(line, n);
+    char rest[4096];
+    if (!cmd) {
+        unknown(c, line, n);
+        return;
+    }
+    line += n;
+    line += strspn(line, " ");
+    /* The text itself may be long; only commands with short arguments need the copy. */
+    size_t len = strlen(line);
+    while (len && line[len - 1] == ' ')
+        len--;
+    if (len >= sizeof rest || line[len] == '\0') {
+        cmd->run(c, line);
+        return;
+    }
+    memcpy(rest, line, len);
+    rest[len] = '\0';
+    cmd->run(c, rest);
+}
+
+/* " /msg bob" is more often a slip of the fingers than a text; the same line again is sent. */
+static bool hold_back(struct chat *c, const char *line)
+{
+    const char *slash = line + strspn(line, " \t");
+    if (slash == line || *slash != '/' || !isalpha((unsigned char)slash[1])) return false;
+    char word[sizeof c->held];
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(slash, " "), slash);
+    if (strcmp(word, c->held) == 0) {
+        c->held[0] = '\0';
+        return false;
+    }
+    memcpy(c->held, word, sizeof word);
+    chat_print(c, "held back: did you mean the command %s? type it without the blank in front;\n"
+                  "  the same line once more sends it as text", word);
+    return true;
+}
+
+void chat_line(struct chat *c, const char *line)
+{
+    if (hold_back(c, line)) return;
+    if (!line[strspn(line, " \t")]) return;
+    if (line[0] == '/' && line[1] == '/')
+        chat_say(c, c->target, WIRE_FORM_SAYS, line + 1);
+    else if (line[0] == '/')
+        run_line(c, line + 1);
+    else if (strcmp(line, "tata") == 0 && c->target[0] == '#')
+        cmd_part(c, "");
+    else
+        chat_say(c, c->target, WIRE_FORM_SAYS, line);
+}

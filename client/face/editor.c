@@ -1,0 +1,149 @@
+/*
+ * editor.c - the line being typed: readline by its callback interface, so that nothing ever waits
+ * for the keyboard alone. readline's callbacks carry no argument: the one conversation there can be
+ * on a terminal is kept in a static pointer.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <readline/readline.h>
+#include <readline/history.h>
+
+#include "command.h"
+#include "plain.h"
+
+enum { HISTORY_LINES = 1000, TWICE_MS = 2000 };
+
+static struct plain *current;
+
+static void make_prompt(const struct plain *p, char out[NAME_SIZE + 8])
+{
+    snprintf(out, NAME_SIZE + 8, "[%s] ", p->chat.target);
+}
+
+void editor_prompt(struct plain *p)
+{
+    char prompt[NAME_SIZE + 8];
+    make_prompt(p, prompt);
+    rl_set_prompt(prompt);
+}
+
+static void on_line(char *line)
+{
+    struct plain *p = current;
+    if (!line) { /* Ctrl-D on an empty line */
+        p->ended = p->quitting = true;
+        rl_crlf();
+        return;
+    }
+    p->interrupted_at = 0;
+    if (line[strspn(line, " \t")]) add_history(line);
+    chat_line(&p->chat, line);
+    free(line);
+    editor_prompt(p);
+}
+
+/* --- completion: commands at the start of a line, names elsewhere --- */
+
+static char *next_command(const char *text, int state)
+{
+    static int at;
+    if (state == 0) at = 0;
+    while (commands[at].name) {
+        const char *name = commands[at++].name;
+        if (strncasecmp(name, text + 1, strlen(text + 1)) != 0) continue;
+        char *word = malloc(strlen(name) + 2);
+        if (word) snprintf(word, strlen(name) + 2, "/%s", name);
+        return word;
+    }
+    return NULL;
+}
+
+static char *next_name(const char *text, int state)
+{
+    static size_t at;
+    const struct names *names = &current->chat.names;
+    if (state == 0) at = 0;
+    at = names_match(names, at, text);
+    return at < names->n ? strdup(names->name[at++]) : NULL;
+}
+
+static char **complete(const char *text, int start, int end)
+{
+    (void)end;
+    rl_attempted_completion_over = 1; /* never file names */
+    return rl_completion_matches(text, start == 0 && text[0] == '/' ? next_command : next_name);
+}
+
+/* --- the terminal --- */
+
+void editor_open(struct plain *p)
+{
+    char path[PATH_MAX], prompt[NAME_SIZE + 8];
+    current = p;
+    rl_readline_name = NAME;
+    rl_catch_signals = 0; /* they come by signalfd */
+    rl_catch_sigwinch = 0;
+    rl_attempted_completion_function = complete;
+    rl_completer_word_break_characters = " ";
+    rl_variable_bind("enable-bracketed-paste", "on");
+    using_history();
+    stifle_history(HISTORY_LINES);
+    read_history(home_file(&p->s.home, "history", path));
+    make_prompt(p, prompt);
+    rl_callback_handler_install(prompt, on_line);
+}
+
+void editor_close(struct plain *p)
+{
+    char path[PATH_MAX];
+    if (!current) return;
+    rl_clear_visible_line();
+    rl_callback_handler_remove();
+    fflush(stdout);
+    write_history(home_file(&p->s.home, "history", path));
+    clear_history();
+    current = NULL;
+}
+
+void editor_key(struct plain *p)
+{
+    (void)p;
+    rl_callback_read_char();
+}
+
+void editor_interrupt(struct plain *p)
+{
+    uint64_t now = session_now();
+    if (p->interrupted_at && now - p->interrupted_at < TWICE_MS) {
+        p->quitting = true;
+        return;
+    }
+    p->interrupted_at = now;
+    rl_callback_sigcleanup();
+    rl_replace_line("", 0);
+    editor_print(p, "(Ctrl-C once more quits)");
+}
+
+void editor_resize(struct plain *p)
+{
+    (void)p;
+    rl_resize_terminal();
+}
+
+void editor_print(struct plain *p, const char *text)
+{
+    (void)p;
+    rl_clear_visible_line();
+    fputs(text, stdout);
+    fputc('\n', stdout);
+    rl_on_new_line();
+    rl_redisplay();
+    fflush(stdout);
+}
+
+void editor_clear(struct plain *p)
+{
+    (void)p;
+    rl_clear_screen(0, 0);
+}

@@ -1,0 +1,259 @@
+/*
+ * plain.c - the conversation in a terminal, or by lines from a pipe: one poll over keyboard, socket
+ * and signals. The engine says when it next has something to do; idle, nothing runs.
+ */
+#include "plain.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "out.h"
+#include "verbs.h"
+
+enum { GREET_MS = 3000, SETTLE_MS = 30000 };
+
+/* --- what the conversation asks for --- */
+
+static int do_send(void *arg, uint8_t kind, const char *to, uint8_t form, struct slice text,
+                   uint64_t *id)
+{
+    return client_send(((struct plain *)arg)->s.client, kind, to, form, text, id);
+}
+
+static int do_list(void *arg) { return client_ask_list(((struct plain *)arg)->s.client); }
+
+static int do_about(void *arg, const char *name)
+{
+    return client_ask_about(((struct plain *)arg)->s.client, name);
+}
+
+static int do_away(void *arg, bool away, const char *text)
+{
+    return client_set_away(((struct plain *)arg)->s.client, away, text);
+}
+
+static int do_group(void *arg, uint8_t op, const char *room)
+{
+    return client_group(((struct plain *)arg)->s.client, op, room);
+}
+
+static void do_connect(void *arg)
+{
+    struct plain *p = arg;
+    p->s.done = false;
+    client_connect(p->s.client);
+}
+
+static void do_disconnect(void *arg) { client_bye(((struct plain *)arg)->s.client); }
+
+static void do_clear(void *arg)
+{
+    struct plain *p = arg;
+    if (p->terminal) editor_clear(p);
+}
+
+static void do_quit(void *arg) { ((struct plain *)arg)->quitting = true; }
+
+/* Our own marks and errors in colour; the words say the same. */
+static const char *colour_of(const char *text)
+{
+    if (strncmp(text, "error:", 6) == 0) return "\033[31m";
+    if (strncmp(text, "hint:", 5) == 0) return "\033[33m";
+    if (strncmp(text, "***", 3) == 0 || strncmp(text, "  +", 3) == 0 ||
+        strncmp(text, "-->", 3) == 0 || strncmp(text, "<--", 3) == 0)
+        return "\033[2m";
+    return NULL;
+}
+
+static void do_print(void *arg, const char *text)
+{
+    struct plain *p = arg;
+    const char *colour = p->colour ? colour_of(text) : NULL;
+    struct buf b = {0};
+    if (colour) buf_put(&b, colour, strlen(colour));
+    buf_put(&b, text, strlen(text));
+    if (colour) buf_put(&b, "\033[0m", 4);
+    bool open = true;
+    if (p->terminal) {
+        buf_put_u8(&b, 0);
+        editor_print(p, (const char *)buf_head(&b));
+    } else
+        open = out_line(STDOUT_FILENO, &b);
+    buf_free(&b);
+    if (!open) p->quitting = true;
+}
+
+static const struct chat_ops ops = {do_send,    do_list,       do_about, do_away, do_group,
+                                    do_connect, do_disconnect, do_clear, do_quit, do_print};
+
+static void on_event(void *arg, const struct client_event *e)
+{
+    struct plain *p = arg;
+    chat_event(&p->chat, e);
+}
+
+/* --- input --- */
+
+/* Lines of a pipe. The last one need not end. */
+static void pipe_lines(struct plain *p)
+{
+    uint8_t *newline;
+    while (!p->quitting && buf_len(&p->input) &&
+           (newline = memchr(buf_head(&p->input), '\n', buf_len(&p->input)))) {
+        char *line = (char *)buf_head(&p->input);
+        size_t n = (size_t)(newline - buf_head(&p->input));
+        *newline = '\0';
+        chat_line(&p->chat, line);
+        buf_drop(&p->input, n + 1);
+    }
+}
+
+static void pipe_read(struct plain *p)
+{
+    ssize_t n = read(STDIN_FILENO, buf_room(&p->input, 4096), 4096);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (n > 0) buf_added(&p->input, (size_t)n);
+    if (n <= 0) {
+        p->ended = true;
+        if (buf_len(&p->input)) buf_put_u8(&p->input, '\n');
+    }
+    pipe_lines(p);
+    if (buf_len(&p->input) > CLIENT_TEXT_MAX) {
+        chat_error(&p->chat, "a line is too long; it was left out", "");
+        buf_free(&p->input);
+    }
+}
+
+static void read_signals(struct plain *p)
+{
+    struct signalfd_siginfo info;
+    while (read(p->s.signals, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGWINCH && p->terminal) editor_resize(p);
+        if (info.ssi_signo == SIGINT && p->terminal) editor_interrupt(p);
+        if (info.ssi_signo == SIGTERM || (info.ssi_signo == SIGINT && !p->terminal)) {
+            p->quitting = true;
+            p->s.exit = EXIT_INTERRUPTED;
+        }
+    }
+}
+
+/* --- the loop --- */
+
+/* From a pipe nothing is read before the connection is there: /who needs it. */
+static bool reads(const struct plain *p)
+{
+    return !p->ended && (p->terminal || p->s.connected);
+}
+
+static void turn(struct plain *p, int most_ms)
+{
+    int timeout = client_timeout_ms(p->s.client);
+    struct pollfd f[3] = {
+        {.fd = reads(p) ? STDIN_FILENO : -1, .events = POLLIN},
+        {.fd = client_fd(p->s.client), .events = client_wants(p->s.client)},
+        {.fd = p->s.signals, .events = POLLIN},
+    };
+    if (most_ms >= 0 && (timeout < 0 || timeout > most_ms)) timeout = most_ms;
+    if (poll(f, 3, timeout) < 0) {
+        if (errno != EINTR) p->quitting = true;
+        return;
+    }
+    if (f[2].revents) read_signals(p);
+    if (f[0].revents && p->terminal) editor_key(p);
+    if (f[0].revents && !p->terminal) pipe_read(p);
+    client_step(p->s.client, f[1].fd >= 0 ? f[1].revents : 0);
+}
+
+static void talk(struct plain *p)
+{
+    while (!p->quitting && !p->ended && !(p->s.done && !p->terminal))
+        turn(p, -1);
+    /* The pipe has ended: what it said is to arrive, and what it asked to be answered. */
+    int64_t wait = p->s.options->timeout_ms < 0 ? SETTLE_MS : p->s.options->timeout_ms;
+    uint64_t until = session_now() + (uint64_t)wait;
+    while (!p->terminal && !p->quitting && !p->s.done && session_now() < until &&
+           !(client_settled(p->s.client) && p->chat.asking == 0))
+        turn(p, 100);
+}
+
+/* The first connection, before the terminal is in raw mode: there may be a question about the key. */
+static bool greet(struct plain *p)
+{
+    client_connect(p->s.client);
+    uint64_t until = session_now() + GREET_MS;
+    while (!p->s.connected && !p->s.done && session_now() < until)
+        session_run(&p->s, session_now() + 50);
+    return !p->s.done;
+}
+
+static void hello(struct plain *p)
+{
+    if (p->chat.connected)
+        chat_print(&p->chat, "*** you are in. /help any time, Tab completes names, /quit leaves");
+    else
+        chat_print(&p->chat, "*** cannot reach %s yet%s%s; what you write waits in the outbox", p->s.place,
+                   p->s.lost_reason[0] ? ": " : "", p->s.lost_reason);
+}
+
+static bool wants_colour(const struct options *o)
+{
+    const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+    return !o->no_color && !(none && none[0]) && term && strcmp(term, "dumb") != 0 &&
+           isatty(STDOUT_FILENO);
+}
+
+static enum face_exit run(struct plain *p)
+{
+    struct why why;
+    char path[PATH_MAX];
+    uint64_t last;
+    bool tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    if (vault_last_row(p->s.vault, &last) < 0 ||
+        shown_open(&p->shown, home_file(&p->s.home, "shown", path), last, &why) < 0)
+        return session_error(p->s.options, "local", &why);
+    p->colour = wants_colour(p->s.options);
+    chat_init(&p->chat, &ops, p, p->s.home.user);
+    p->chat.vault = p->s.vault;
+    p->chat.shown = &p->shown;
+    p->chat.device = p->s.identity.device;
+    p->s.event = on_event;
+    p->s.arg = p;
+    chat_show_rows(&p->chat);
+    if (!greet(p)) return p->s.exit;
+    p->s.no_questions = true;
+    p->terminal = tty;
+    if (tty) {
+        editor_open(p);
+        hello(p);
+    }
+    talk(p);
+    if (tty) editor_close(p);
+    p->terminal = false;
+    bool settled = client_settled(p->s.client);
+    session_leave(&p->s);
+    if (!tty && !settled && p->s.exit == EXIT_DONE) {
+        why_set(&why, "cannot reach %s; what was written is in the outbox", p->s.place);
+        return session_error(p->s.options, "unreachable", &why);
+    }
+    return p->s.exit;
+}
+
+enum face_exit verb_chat(const struct options *o)
+{
+    struct plain p = {0};
+    umask(077); /* the input history is private */
+    enum face_exit exit = session_open(&p.s, o, WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY);
+    if (exit == EXIT_DONE) exit = run(&p);
+    shown_close(&p.shown);
+    chat_free(&p.chat);
+    buf_free(&p.input);
+    session_close(&p.s);
+    return exit;
+}

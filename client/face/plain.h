@@ -1,0 +1,34 @@
+/* plain.h - what plain.c (the loop) and editor.c (readline) share. */
+#ifndef FACE_PLAIN_H
+#define FACE_PLAIN_H
+
+#include "chat.h"
+#include "session.h"
+
+struct plain {
+    struct session s;
+    struct chat chat;
+    struct shown shown;
+    bool terminal;      /* keyboard and screen; else lines from a pipe */
+    bool colour;
+    bool ended;         /* no more lines will come */
+    bool quitting;
+    struct buf input;   /* of a pipe: what is not a whole line yet */
+    uint64_t interrupted_at; /* Ctrl-C, ms; 0: not lately */
+};
+
+/* Takes the terminal; lines arrive by chat_line(). */
+void editor_open(struct plain *p);
+void editor_close(struct plain *p);
+/* A key is waiting. */
+void editor_key(struct plain *p);
+/* Ctrl-C: clears the line; twice within 2 s quits. */
+void editor_interrupt(struct plain *p);
+void editor_resize(struct plain *p);
+/* Prints above the line being typed. */
+void editor_print(struct plain *p, const char *text);
+void editor_clear(struct plain *p);
+/* The conversation has another target. */
+void editor_prompt(struct plain *p);
+
+#endif
