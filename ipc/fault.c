@@ -19,8 +19,7 @@ void fault_point(const char *dir, const char *name)
     char path[600];
     snprintf(path, sizeof path, "%s/fault.%s", dir, name);
     if (++passed != nth || open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) < 0) return;
-    kill(getpid(), SIGKILL);
-    pause();
+    raise(SIGKILL); /* the sandbox allows no signal to anybody but ourselves */
 }
 #else
 typedef int fault_is_empty; /* ISO C wants a translation unit to have something in it */

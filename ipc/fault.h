@@ -1,7 +1,7 @@
 /*
  * fault.h - named points at which a test build dies, for tests that kill at exactly one moment.
  *
- * With CSMSG_FAULT=NAME in the environment the process kills itself the first time it comes to
+ * With CSMSG_FAULT=NAME in the environment the process dies of SIGKILL the first time it comes to
  * FAULT(dir, NAME); the file DIR/fault.NAME then keeps its successor from doing the same. With
  * CSMSG_FAULT=NAME:N it is the Nth time. Release builds contain nothing of this.
  */

@@ -59,10 +59,10 @@ void name_fold(char out[NAME_SIZE], const char *s, size_t len)
 
 /*
  * m becomes rn rather than rn becoming m: "vvv" can be read as vw or as wv, and only the long
- * form makes all three equal. Separators go altogether, so that "alice_", "al.ice" and "alice" are
- * one; that "u1-12" and "u11-2" are then one, too, is the price: any rule that kept some
- * separators would leave an impostor the others. No two digits share a letter, so numbered
- * names never stand in each other's way. 8 and b, cl and d look different enough in a terminal.
+ * form makes all three equal. Separators go, so that "alice_", "al.ice" and "alice" are one, but not
+ * between two digits, where they tell "u1-12" from "u11-2"; there all three kinds are one. No two
+ * digits share a letter, so numbered names never stand in each other's way. 8 and b, cl and d
+ * look different enough in a terminal.
  */
 void name_skeleton(char out[NAME_SKELETON_SIZE], const char *s, size_t len)
 {
@@ -72,7 +72,10 @@ void name_skeleton(char out[NAME_SKELETON_SIZE], const char *s, size_t len)
         switch (c) {
         case '_':
         case '.':
-        case '-': continue;
+        case '-':
+            if (i == 0 || i + 1 >= len || !is_digit(s[i - 1]) || !is_digit(s[i + 1])) continue;
+            c = '.';
+            break;
         case '0': c = 'o'; break;
         case '5': c = 's'; break;
         case '1':
@@ -96,10 +99,8 @@ bool name_reserved(const char *s, size_t len)
 {
     static const char *const words[] = {
         "server",     "system",    "admin",     "administrator", "root",    "operator",
-        "lobby",      "everyone",  "everybody", "here",          "channel", "room",
-        "nobody",     "anonymous", "anon",      "moderator",     "support", "help",
-        "instructor", "assistant", "master",    "broker",        "worker",  "csmsg",
-        "me",         "you",
+        "lobby",      "everyone",  "everybody", "here",          "nobody",  "broker",
+        "master",     "csmsg",
     };
     /* By its skeleton "all" would take the name Ali from people who bear it. */
     char fold[NAME_SIZE], mine[NAME_SKELETON_SIZE], word[NAME_SKELETON_SIZE];

@@ -33,7 +33,7 @@ void name_fold(char out[NAME_SIZE], const char *s, size_t len);
 
 /*
  * The form in which look-alikes are equal: lower case; 0 as o; 1, i and | as l; 5 as s; m as rn
- * and w as vv; '_', '.' and '-' left out; everything else as it is. It serves comparing alone and
+ * and w as vv; '_', '.' and '-' left out, between two digits '.'; everything else as it is. It serves comparing alone and
  * is never shown.
  */
 void name_skeleton(char out[NAME_SKELETON_SIZE], const char *s, size_t len);

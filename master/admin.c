@@ -25,6 +25,7 @@ struct question {
     struct question *next;
     uint64_t token; /* asked of the broker; 0: nothing asked */
     bool answered;  /* nothing will be added to out */
+    bool numbers;   /* what the broker answers belongs into its row of the status */
     char command[COMMAND_MAX];
     size_t n;
     struct buf out;
@@ -83,25 +84,25 @@ static const char *state_name(enum child_state s)
     return names[s];
 }
 
-static void process(struct question *q, const char *role, pid_t pid, const struct child *c)
+static json_t *process(const struct question *q, const char *role, pid_t pid, const struct child *c)
 {
     const struct master *m = q->master;
     json_int_t sessions = !c                         ? (json_int_t)m->connections
                           : c->role == CHILD_WORKER ? (json_int_t)c->places.used
                                                     : (json_int_t)c->sessions;
     uint64_t started = c ? c->started_ms : m->started_ms;
-    line(q, json_pack("{s:s, s:i, s:i, s:i, s:I, s:s, s:I, s:I, s:s}", "role", role, "pid", (int)pid, "slot",
+    return json_pack("{s:s, s:i, s:i, s:i, s:I, s:s, s:I, s:I, s:s}", "role", role, "pid", (int)pid, "slot",
                       c ? (int)c->slot : 0, "generation", c ? (int)c->generation : 1, "sessions", sessions,
                       "state", c ? state_name(c->state) : m->stopping ? "stopping" : "ok", "up_ms",
                       (json_int_t)(m->loop.now_ms - started), "deaths", (json_int_t)(c ? c->deaths : 0),
-                      "sandbox", c ? c->sandbox : ""));
+                     "sandbox", c ? c->sandbox : "");
 }
 
 static void workers(struct question *q)
 {
     const struct master *m = q->master;
     for (unsigned i = 0; i < m->n_workers; i++)
-        process(q, "worker", m->worker[i].pid, &m->worker[i]);
+        line(q, process(q, "worker", m->worker[i].pid, &m->worker[i]));
     q->answered = true;
 }
 
@@ -127,14 +128,31 @@ static void status(struct question *q)
     json_t *listen = json_array();
     for (int i = 0; i < m->n_listeners; i++)
         json_array_append_new(listen, json_string(m->listener[i].name));
-    line(q, json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:I}", "role", "server", "name", m->set.server.name,
-                      "version", VERSION, "listen", listen, "fingerprint", m->broker.fingerprint, "up_ms",
-                      (json_int_t)(m->loop.now_ms - m->started_ms), "connections", (json_int_t)m->connections));
-    process(q, "master", getpid(), NULL);
-    process(q, "broker", m->broker.pid, &m->broker);
+    json_t *master = process(q, "master", getpid(), NULL);
+    json_t *server = json_pack("{s:s, s:s, s:o, s:s}", "name", m->set.server.name, "version", VERSION,
+                               "listen", listen, "fingerprint", m->broker.fingerprint);
+    json_object_update(master, server);
+    json_decref(server);
+    line(q, master);
     workers(q);
-    q->answered = false;
-    ask_broker(q, "numbers");
+    if (m->broker.state == CHILD_READY) {
+        q->numbers = true;
+        q->answered = false;
+        ask_broker(q, "numbers");
+    } else {
+        line(q, process(q, "broker", m->broker.pid, &m->broker));
+    }
+}
+
+/* The broker's row: what the master knows of the process, and what the broker counts. */
+static void broker_row(struct question *q, struct slice counts)
+{
+    const struct master *m = q->master;
+    json_t *row = process(q, "broker", m->broker.pid, &m->broker);
+    json_t *more = json_loadb((const char *)counts.data, counts.len, JSON_DISABLE_EOF_CHECK, NULL);
+    if (more) json_object_update(row, more);
+    json_decref(more);
+    line(q, row);
 }
 
 static const struct {
@@ -168,7 +186,10 @@ void admin_answer(struct master *m, struct slice fields)
     while (q && q->token != token)
         q = q->next;
     if (!q || token == 0) return; /* the operator has hung up */
-    buf_put(&q->out, text.data, text.len);
+    if (q->numbers)
+        broker_row(q, text);
+    else
+        buf_put(&q->out, text.data, text.len);
     q->answered = last;
     if (buf_len(&q->out) > ANSWER_MAX) /* nobody reads it */
         finish(q);

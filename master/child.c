@@ -286,6 +286,8 @@ static void died(struct child *c, int status)
     if (c->has_chan) chan_close(&c->chan);
     c->has_chan = false;
     m->connections -= places_end_all(&c->places);
+    for (unsigned i = 0; c->role == CHILD_BROKER && i < m->n_workers; i++)
+        m->worker[i].linked = false; /* new connections wait in the backlog for the next broker */
     if (m->stopping) return;
     c->deaths++;
     if (!m->said_ready && !in_order && c->deaths >= 3) {

@@ -15,6 +15,7 @@ struct row {
 
 static bool pass_on(struct session *s, const struct wire_frame *f)
 {
+    s->in_parts = f->type == WIRE_PART;
     if (f->type == WIRE_SEND) s->worker->in++;
     bus_put_up(&s->worker->broker, bus_sid(s->index, s->generation), f->type, f->payload);
     return true;
@@ -83,7 +84,12 @@ static bool one_frame(struct session *s, const struct wire_frame *f)
         bad(s, WIRE_BAD_STATE, "not now", f->type);
         return false;
     }
-    if (f->payload.len < rule->min || f->payload.len > rule->max) {
+    /* Of a frame in parts this is only the end; the broker judges it when it is whole. */
+    if (s->in_parts && rows[f->type].handle != pass_on) {
+        bad(s, WIRE_BAD_FRAME, "this may not stand between the parts of a frame", f->type);
+        return false;
+    }
+    if ((f->payload.len < rule->min && !s->in_parts) || f->payload.len > rule->max) {
         bad(s, WIRE_BAD_FRAME, "malformed", f->type);
         return false;
     }

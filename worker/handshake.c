@@ -68,9 +68,9 @@ int handshake_begin(struct session *s)
         return -1;
     }
     if (n < OPENING) return 0;
-    if (!uplink_up(w) || !w->have_cert) {
-        handshake_refuse(s, WIRE_REFUSE_BUSY, "broker-away");
-        return -1;
+    if (!uplink_up(w) || !w->have_cert) { /* a new broker will be here in a moment */
+        session_hold(s, HOLD_UPLINK);
+        return 0;
     }
 
     struct handshake *hs = s->handshake = xcalloc(1, sizeof *hs);

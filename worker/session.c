@@ -72,7 +72,7 @@ static void refill(struct session *s)
 void session_release(struct worker *w)
 {
     struct session *s = w->held;
-    bool room = uplink_up(w) && stream_waiting(&w->broker) < WORKER_UPLINK_MARK;
+    bool room = uplink_up(w) && w->have_cert && stream_waiting(&w->broker) < WORKER_UPLINK_MARK;
     w->held = NULL;
     while (s) {
         struct session *next = s->next_held;

@@ -17,6 +17,7 @@ bool uplink_up(const struct worker *w)
 static bool on_identity(struct worker *w, struct slice p)
 {
     w->have_cert = bus_get_identity(p, &w->cert);
+    session_release(w);
     return w->have_cert;
 }
 
@@ -49,6 +50,11 @@ static bool on_logged(struct worker *w, struct slice p)
     s->state = SESSION_OPEN;
     handshake_forget(s);
     session_settled(s);
+#ifdef FAULTS
+    /* A taken-over worker, for tests: it says what no worker may say. */
+    if (m.name.len == 8 && memcmp(m.name.data, "nonsense", 8) == 0)
+        bus_put_up(&w->broker, m.sid, WIRE_WELCOME, (struct slice){(const uint8_t *)"x", 1});
+#endif
     char name[WIRE_NAME_MAX + 1] = {0};
     memcpy(name, m.name.data, m.name.len);
     LOG(LOG_INFO, "session", "open", log_s("user", name), log_u("w", w->slot), log_s("peer", s->peer));
@@ -110,6 +116,7 @@ static void ended(struct stream *s, const char *why)
     struct worker *w = s->owner;
     LOG(w->stopping ? LOG_DEBUG : LOG_WARN, "broker", "lost", log_u("w", w->slot), log_s("why", why));
     stream_close(s);
+    w->have_cert = false;
     w->n_due = 0;
     for (uint32_t i = 0; i < w->slab.records; i++)
         if (w->session[i]) orphan(w->session[i]);

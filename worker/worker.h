@@ -54,6 +54,7 @@ struct session {
     bool announced;  /* the broker knows this session */
     bool over;       /* close it when what is sealed has left */
     bool polite;     /* said BYE */
+    bool in_parts;   /* a PART has come and what closes it has not */
     uint32_t unread; /* CLOSING: bytes thrown away so far */
     uint32_t tokens_messages, tokens_bytes, tokens_ms; /* token buckets */
     uint64_t since_ms;                                 /* of the state, on the loop's clock */

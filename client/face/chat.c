@@ -113,7 +113,9 @@ static void on_rejected(struct chat *c, const struct wire_rejected *m)
 {
     struct chat_sent *s = sent_by_id(c, m->id);
     struct buf what = {0}, hint = {0}, line = {0};
-    report_rejected_lines(&what, &hint, m, s ? s->to : "?");
+    char subject[64];
+    report_rejected_lines(&what, &hint, m,
+                          s ? s->to : show_word(subject, sizeof subject, m->subject));
     report_put(&line, "error: ");
     buf_put(&line, buf_head(&what), buf_len(&what));
     if (buf_len(&hint)) {
@@ -158,8 +160,20 @@ void chat_show_rows(struct chat *c)
 
 /* --- people --- */
 
-static void on_changes(struct chat *c, const struct wire_changes *m)
+/* The same without ourselves: nobody needs to be told that he has come. */
+static void without_me(const struct chat *c, const struct wire_changes *m, struct wire_changes *out)
 {
+    char name[NAME_SIZE];
+    *out = (struct wire_changes){.joined = m->joined, .left = m->left};
+    for (unsigned i = 0; i < m->n; i++)
+        if (strcasecmp(show_word(name, sizeof name, m->change[i].name), c->me) != 0)
+            out->change[out->n++] = m->change[i];
+}
+
+static void on_changes(struct chat *c, const struct wire_changes *all)
+{
+    struct wire_changes others, *m = &others;
+    without_me(c, all, m);
     for (unsigned i = 0; i < m->n; i++) {
         if (m->change[i].change == WIRE_CHANGE_JOINED) names_add(&c->names, m->change[i].name);
         if (m->change[i].change == WIRE_CHANGE_LEFT) names_remove(&c->names, m->change[i].name);

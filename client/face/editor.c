@@ -15,6 +15,7 @@
 enum { HISTORY_LINES = 1000, TWICE_MS = 2000 };
 
 static struct plain *current;
+static bool in_handler; /* readline has taken its line off the screen itself */
 
 static void make_prompt(const struct plain *p, char out[NAME_SIZE + 8])
 {
@@ -38,7 +39,9 @@ static void on_line(char *line)
     }
     p->interrupted_at = 0;
     if (line[strspn(line, " \t")]) add_history(line);
+    in_handler = true;
     chat_line(&p->chat, line);
+    in_handler = false;
     free(line);
     editor_prompt(p);
 }
@@ -134,11 +137,13 @@ void editor_resize(struct plain *p)
 void editor_print(struct plain *p, const char *text)
 {
     (void)p;
-    rl_clear_visible_line();
+    if (!in_handler) rl_clear_visible_line();
     fputs(text, stdout);
     fputc('\n', stdout);
-    rl_on_new_line();
-    rl_redisplay();
+    if (!in_handler) {
+        rl_on_new_line();
+        rl_redisplay();
+    }
     fflush(stdout);
 }
 

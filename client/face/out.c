@@ -42,8 +42,8 @@ bool out_line(int fd, const struct buf *line)
 
 static void put_escape(struct buf *out, unsigned unit)
 {
-    char text[8];
-    snprintf(text, sizeof text, "\\u%04X", unit);
+    char text[16];
+    snprintf(text, sizeof text, "\\u%04X", unit & 0xFFFF);
     buf_put(out, text, 6);
 }
 

@@ -229,6 +229,7 @@ static enum face_exit run(struct plain *p)
     if (!greet(p)) return p->s.exit;
     p->s.no_questions = true;
     p->terminal = tty;
+    if (tty) p->s.say = do_print;
     if (tty) {
         editor_open(p);
         hello(p);

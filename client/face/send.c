@@ -110,7 +110,9 @@ static void on_rejected(struct sending *m, const struct wire_rejected *r)
 {
     struct buf what = {0}, hint = {0};
     bool mine = r->id == m->id;
-    report_rejected_lines(&what, &hint, r, mine || !r->subject.len ? m->to : "somebody");
+    char subject[64];
+    report_rejected_lines(&what, &hint, r,
+                          mine ? m->to : show_word(subject, sizeof subject, r->subject));
     buf_put_u8(&what, 0);
     buf_put_u8(&hint, 0);
     if (!mine) {

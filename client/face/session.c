@@ -64,7 +64,7 @@ enum face_exit session_home(struct session *s, const struct options *o)
     return r == 0 ? EXIT_DONE : session_error(o, r == -2 ? "usage" : "local", &why);
 }
 
-static int ask_name(char name[NAME_SIZE])
+static int ask_name(char name[128])
 {
     char line[128];
     const char *user = getenv("USER");
@@ -75,14 +75,14 @@ static int ask_name(char name[NAME_SIZE])
         fprintf(stderr, "Name: ");
     if (!fgets(line, sizeof line, stdin)) return -1;
     line[strcspn(line, "\n")] = '\0';
-    snprintf(name, NAME_SIZE, "%s", line[0] || !offer ? line : user);
+    snprintf(name, 128, "%s", line[0] || !offer ? line : user);
     return 0;
 }
 
 /* 0; -1 the disk, -2 wrong usage. */
 static int choose_user(struct session *s, struct why *why)
 {
-    char name[NAME_SIZE];
+    char name[128];
     const char *user = s->options->user;
     if (!user && home_only_user(&s->home)) user = s->home.user;
     if (!user && isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && ask_name(name) == 0) user = name;

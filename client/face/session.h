@@ -18,6 +18,7 @@ struct session {
     struct vault *vault;
     struct client *client;
     void (*event)(void *arg, const struct client_event *e); /* of the command */
+    void (*say)(void *arg, const char *text); /* NULL: stderr */
     void *arg;
     int signals; /* signalfd: SIGINT, SIGTERM */
     bool no_questions; /* the terminal is in use: do not ask about a new server */

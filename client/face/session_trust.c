@@ -37,6 +37,19 @@ bool session_ask(const char *question)
     return fgets(line, sizeof line, stdin) && (strcmp(line, "yes\n") == 0 || strcmp(line, "y\n") == 0);
 }
 
+/* Ends with an error, told where the session's talk goes. */
+static void end_with(struct session *s, const char *code, const struct why *why)
+{
+    char text[600];
+    if (!s->say) {
+        session_end(s, session_error(s->options, code, why));
+        return;
+    }
+    snprintf(text, sizeof text, "error: %s%s%s", why->what, why->hint[0] ? "\nhint: " : "", why->hint);
+    s->say(s->arg, text);
+    session_end(s, exit_of(code));
+}
+
 /* True: the user wants it and it is pinned. */
 static bool accepts(struct session *s, const uint8_t server_id[32])
 {
@@ -63,7 +76,7 @@ static void unknown_server(struct session *s, const uint8_t server_id[32])
     trust_fingerprint(server_id, print);
     why_set(&why, "the key of %s is not known: %s", s->place, print);
     why_hint(&why, "compare it with what the server prints, then say --accept-new");
-    session_end(s, session_error(s->options, "unknown-server", &why));
+    end_with(s, "unknown-server", &why);
 }
 
 static void changed_server(struct session *s, const uint8_t server_id[32])
@@ -75,10 +88,15 @@ static void changed_server(struct session *s, const uint8_t server_id[32])
     why_set(&why, "STOP: the key of %s has changed", s->place);
     why_hint(&why, NAME " keys replace-server %s", s->place);
     if (s->options->json) out_json(report_error("changed-server", why.what, why.hint));
-    out_say("error: %s\n  pinned %-10s   %s\n  offered now         %s\n"
+    char text[1200];
+    snprintf(text, sizeof text, "error: %s\n  pinned %-10s   %s\n  offered now         %s\n"
             "Someone may be listening, or the server was set up anew. Ask the instructor for the\n"
             "fingerprint, by another way than this network. Nothing was sent.\n"
             "To accept:  %s", why.what, s->pinned.date, pinned, offered, why.hint);
+    if (s->say)
+        s->say(s->arg, text);
+    else
+        out_say("%s", text);
     session_end(s, EXIT_TRUST);
 }
 
@@ -121,5 +139,5 @@ void session_failed(struct session *s, const struct client_event *e)
               (struct slice){(const uint8_t *)e->failed.text, strlen(e->failed.text)});
     why_set(&why, "%s: %s", s->place, text[0] ? text : code);
     why_hint(&why, "%s", hint_for(code));
-    session_end(s, session_error(s->options, code, &why));
+    end_with(s, code, &why);
 }

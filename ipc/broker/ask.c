@@ -76,7 +76,7 @@ static void numbers(struct answer *a)
     const struct broker *b = a->broker;
     uint64_t commits, commit_us;
     store_stats(b->store, &commits, &commit_us);
-    line(a, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "role", "totals", "accounts",
+    line(a, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "accounts",
                       (json_int_t)b->accounts, "sessions", (json_int_t)b->sessions, "routed",
                       (json_int_t)b->routed, "stored", (json_int_t)b->stored, "rejected",
                       (json_int_t)b->rejected, "lobby_members", (json_int_t)b->lobby.members, "lobby_head",

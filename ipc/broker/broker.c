@@ -84,6 +84,7 @@ static void on_setup(struct broker *b, struct slice p, int fd)
     keys_load(&b->keys, b->set.server.state_dir);
     open_store(b);
     people_load(b);
+    share_load(b);
     room_load(b);
     presence_start(b);
     store_start(b->store);
@@ -206,7 +207,6 @@ static void tick(struct loop_timer *t)
     struct broker *b = container_of(t, struct broker, tick);
     check_disk(b);
     inbox_tick(b);
-    room_tick(b);
 }
 
 /* --- the end of messages that waited too long --- */
@@ -219,10 +219,12 @@ static void expired(void *ctx, const struct store_message *m, size_t n, bool mor
         struct device *d = to ? people_device(to, m[i].device) : NULL;
         if (!d) continue;
         if (d->in.waiting) d->in.waiting--;
+        if (from) share_drop(b, d, from);
         if (from) route_receipt(b, from, m[i].from_device, m[i].id, to, WIRE_STATE_EXPIRED);
     }
     if (n) LOG(LOG_INFO, "queue", "expire", log_u("messages", n));
-    loop_timer_set(&b->loop, &b->expiry, more ? 50 : 60000);
+    uint64_t pause = b->set.limits.queue_keep / 4;
+    loop_timer_set(&b->loop, &b->expiry, more ? 50 : pause < 1000 ? 1000 : pause > 60000 ? 60000 : pause);
 }
 
 static void expire(struct loop_timer *t)

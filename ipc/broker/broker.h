@@ -12,6 +12,7 @@
  *   session.c   life of a session at the broker
  *   route.c     what a client sends: taken, judged, settled in order
  *   inbox.c     what a device receives: window, store, acknowledgement
+ *   share.c     how much of an inbox waits from one sender
  *   room.c      the lobby: one order for everybody
  *   presence.c  joins, leaves, away, lists
  *   ask.c       the operator's questions
@@ -157,7 +158,8 @@ struct link {
 struct room {
     uint64_t id;
     char name[WIRE_NAME_MAX + 2];
-    uint64_t head; /* newest number */
+    uint64_t head;     /* newest number */
+    uint64_t check_at; /* up to this number no live member can be beyond its window */
     uint32_t members;
 };
 
@@ -198,7 +200,7 @@ struct broker {
     struct keys keys;
     uint64_t incarnation, serial;
     struct link *links;
-    struct table names, skeletons, ids;
+    struct table names, skeletons, ids, shares;
     uint64_t last_account;
     uint64_t accounts, sessions;
     struct roster_entry *roster; /* sorted by folded name */
@@ -311,6 +313,12 @@ void inbox_detach(struct broker *b, struct device *d);
 void inbox_resend(struct broker *b, struct device *d, const struct wire_resume *r);
 void inbox_tick(struct broker *b);
 
+/* share.c: messages on disk for one device from one account */
+void share_load(struct broker *b);
+uint64_t share_of(const struct broker *b, const struct device *to, const struct account *from);
+void share_add(struct broker *b, const struct device *to, const struct account *from);
+void share_drop(struct broker *b, const struct device *to, const struct account *from);
+
 /* room.c */
 void room_load(struct broker *b);
 void room_send(struct session *s, struct message *m);
@@ -320,7 +328,6 @@ void room_ack(struct session *s, uint64_t number);
 /* Goes on from the place the client told. */
 void room_resume(struct session *s, uint64_t seen);
 void room_history(struct session *s, const struct wire_history *h);
-void room_tick(struct broker *b);
 
 /* presence.c */
 void presence_start(struct broker *b);

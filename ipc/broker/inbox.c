@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "broker.h"
-#include "fault.h"
 #include "log.h"
 
 enum entry_state { ENTRY_MEMORY, ENTRY_STORING, ENTRY_STORED };
@@ -46,10 +45,11 @@ static size_t size_of(const struct message *m)
     return m->head_len + m->body_len;
 }
 
-static void done_waiting(struct inbox *in, const struct message *m)
+static void done_waiting(struct broker *b, struct device *d, const struct message *m)
 {
-    in->waiting--;
-    in->waiting_bytes -= size_of(m);
+    d->in.waiting--;
+    d->in.waiting_bytes -= size_of(m);
+    share_drop(b, d, m->from);
 }
 
 static void pop_acked(struct broker *b, struct device *d);
@@ -119,6 +119,7 @@ static void submit(struct put *p)
                                .body = {m->bytes + m->head_len, m->body_len}};
     d->in.waiting++;
     d->in.waiting_bytes += size_of(m);
+    share_add(p->broker, d, m->from);
     store_put_message(p->broker->store, &sm, stored, p);
 }
 
@@ -163,7 +164,7 @@ static void stored_well(struct put *p, uint64_t row)
         d->in.row = row;
         pop_acked(b, d);
     } else if (p->acked) {
-        done_waiting(&d->in, p->msg);
+        done_waiting(b, d, p->msg);
         d->in.acked_row = row;
         store_ack(b->store, d->account->id, d->id, row);
         route_receipt(b, p->msg->from, p->msg->from_device, p->msg->id, d->account, WIRE_STATE_DELIVERED);
@@ -178,7 +179,7 @@ static void disk_full(struct put *p)
 {
     struct broker *b = p->broker;
     struct inbox *in = &p->device->in;
-    done_waiting(in, p->msg);
+    done_waiting(b, p->device, p->msg);
     if (p->entry) { /* still under way from memory; the tick tries again */
         p->entry->state = ENTRY_MEMORY;
         p->entry->put = NULL;
@@ -322,7 +323,7 @@ static void pop_acked(struct broker *b, struct device *d)
         if (e->state == ENTRY_STORED) {
             row = e->row;
             in->n_stored--;
-            done_waiting(in, e->msg);
+            done_waiting(b, d, e->msg);
             route_delivered(b, e->msg, true);
             route_receipt(b, e->msg->from, e->msg->from_device, e->msg->id, d->account, WIRE_STATE_DELIVERED);
         } else {
@@ -340,7 +341,6 @@ static void pop_acked(struct broker *b, struct device *d)
 void inbox_ack(struct broker *b, struct device *d, uint64_t incarnation, uint64_t seq)
 {
     struct inbox *in = &d->in;
-    FAULT(b->set.server.state_dir, "inbox.ack");
     if (incarnation != b->incarnation || seq > in->seq || seq <= in->acked_seq) return;
     in->acked_seq = seq;
     pop_acked(b, d);

@@ -23,10 +23,9 @@ static uint64_t tick_ms(const struct broker *b)
 static void add(struct broker *b, struct account *a, uint8_t change, const char *reason)
 {
     struct presence *p = &b->presence;
-    /* Coming and going between two ticks is no news. */
-    for (uint32_t i = 0; i < p->n; i++) {
-        uint8_t was = p->change[i].change;
-        if (p->change[i].account == a && was + change == WIRE_CHANGE_JOINED + WIRE_CHANGE_LEFT) {
+    /* Who left and is back before the next tick was never gone. */
+    for (uint32_t i = 0; change == WIRE_CHANGE_JOINED && i < p->n; i++) {
+        if (p->change[i].account == a && p->change[i].change == WIRE_CHANGE_LEFT) {
             p->change[i] = p->change[--p->n];
             return;
         }

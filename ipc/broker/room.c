@@ -12,7 +12,7 @@
 #include "fault.h"
 #include "log.h"
 
-enum { SIDS_A_FRAME = 32768, CHECK_EVERY = 64 };
+enum { SIDS_A_FRAME = 32768 };
 
 void room_load(struct broker *b)
 {
@@ -29,6 +29,9 @@ static void go_live(struct session *s)
         l->cap_live = l->cap_live ? 2 * l->cap_live : 64;
         l->live = xrealloc(l->live, l->cap_live * sizeof *l->live);
     }
+    struct room *lobby = &l->broker->lobby;
+    uint64_t limit = s->lobby_acked + l->broker->set.limits.window_messages;
+    if (limit < lobby->check_at) lobby->check_at = limit;
     s->live = true;
     s->live_at = l->n_live;
     l->live[l->n_live++] = s->sid;
@@ -77,15 +80,24 @@ static void put_row(struct buf *to, struct broker *b, const struct store_message
     wire_put_deliver(to, &w);
 }
 
-/* Members who do not acknowledge are live no more; they will read on from the store. */
-static void check_lag(struct broker *b)
+/*
+ * Before a message gets the number next: members for whom it would be beyond their window are live no
+ * more; they read on from the store. Nobody can be beyond it before check_at, so this is rare.
+ */
+static void check_lag(struct broker *b, uint64_t next)
 {
+    if (next <= b->lobby.check_at) return;
+    uint64_t window = b->set.limits.window_messages, least = next;
     for (struct link *l = b->links; l; l = l->next) {
         for (uint32_t i = l->n_live; i > 0; i--) {
             struct session *s = session_find(l, l->live[i - 1]);
-            if (b->lobby.head - s->lobby_acked > b->set.limits.window_messages) leave_live(s);
+            if (next - s->lobby_acked > window)
+                leave_live(s);
+            else if (s->lobby_acked < least)
+                least = s->lobby_acked;
         }
     }
+    b->lobby.check_at = least + window;
 }
 
 static void fan_out(struct broker *b, const struct message *m, uint64_t number)
@@ -104,7 +116,6 @@ static void fan_out(struct broker *b, const struct message *m, uint64_t number)
         if (l->n_live) FAULT(b->set.server.state_dir, "room.half");
     }
     buf_reset(&frame, 65536);
-    if (number % CHECK_EVERY == 0) check_lag(b);
 }
 
 struct room_put {
@@ -123,6 +134,7 @@ static void numbered(void *ctx, enum store_status status, uint64_t number)
     } else {
         struct device *d = p.msg->sender;
         if (d && p.msg->id > d->out.room_id) d->out.room_id = p.msg->id;
+        check_lag(b, number);
         b->lobby.head = number;
         broker_said(b, "room", p.msg, b->lobby.name, "numbered");
         fan_out(b, p.msg, number);
@@ -162,7 +174,7 @@ void room_send(struct session *s, struct message *m)
 struct portion {
     struct broker *broker;
     uint32_t slot, generation, load;
-    uint64_t sid;
+    uint64_t sid, after;
 };
 
 static void catch_up(struct session *s);
@@ -200,7 +212,7 @@ static void catch_up(struct session *s)
     }
     if (ahead >= window) return;
     struct portion *p = xmalloc(sizeof *p);
-    *p = (struct portion){b, s->link->slot, s->link->generation, ++s->load, s->sid};
+    *p = (struct portion){b, s->link->slot, s->link->generation, ++s->load, s->sid, s->lobby_sent};
     s->loading = true;
     store_load_room(b->store, ROOM_LOBBY, s->lobby_sent, window - ahead, b->set.limits.window_bytes,
                     portion_came, p);
@@ -251,11 +263,6 @@ void room_part(struct session *s)
     s->device->account->in_lobby--;
 }
 
-void room_tick(struct broker *b)
-{
-    check_lag(b);
-}
-
 /* --- history on request --- */
 
 static void history_came(void *ctx, const struct store_message *rows, size_t n, bool more)
@@ -266,7 +273,7 @@ static void history_came(void *ctx, const struct store_message *rows, size_t n, 
     struct session *s = session_late(p.broker, p.slot, p.generation, p.sid);
     if (!s) return;
     const char *room = p.broker->lobby.name;
-    struct wire_history h = {.room = {(const uint8_t *)room, strlen(room)}};
+    struct wire_history h = {.room = {(const uint8_t *)room, strlen(room)}, .after = p.after};
     size_t at;
     struct buf *to = session_begin(s, &at);
     for (size_t i = 0; i < n; i++) {
@@ -281,6 +288,6 @@ void room_history(struct session *s, const struct wire_history *h)
 {
     struct broker *b = s->link->broker;
     struct portion *p = xmalloc(sizeof *p);
-    *p = (struct portion){b, s->link->slot, s->link->generation, 0, s->sid};
+    *p = (struct portion){b, s->link->slot, s->link->generation, 0, s->sid, h->after};
     store_load_room(b->store, ROOM_LOBBY, h->after, h->count, b->set.limits.window_bytes, history_came, p);
 }

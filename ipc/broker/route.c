@@ -232,10 +232,16 @@ static struct message *take(struct session *s, const struct wire_send *m)
 }
 
 /* NULL when the recipient can take it; else the text of the refusal. */
-static const char *queue_trouble(const struct broker *b, const struct account *to, size_t bytes, char *text,
-                                 size_t size)
+static const char *queue_trouble(const struct broker *b, const struct account *from, const struct account *to,
+                                 size_t bytes, char *text, size_t size)
 {
     for (const struct device *d = to->device; d; d = d->next) {
+        if (d->in.waiting >= b->set.limits.queue_per_sender &&
+            share_of(b, d, from) >= b->set.limits.queue_per_sender) {
+            snprintf(text, size, "%llu messages of yours wait for \"%s\" already; that is the limit",
+                     (unsigned long long)b->set.limits.queue_per_sender, to->name);
+            return text;
+        }
         if (d->in.waiting < b->set.limits.queue_messages &&
             d->in.waiting_bytes + bytes <= b->set.limits.queue_bytes)
             continue;
@@ -259,7 +265,7 @@ static void direct(struct broker *b, struct message *msg, struct slice to)
         return;
     }
     msg->to = a;
-    if (queue_trouble(b, a, msg->body_len, text, sizeof text)) {
+    if (queue_trouble(b, msg->from, a, msg->body_len, text, sizeof text)) {
         route_rejected(b, msg, WIRE_QUEUE_FULL, text, "try again when they have been here", NULL);
         return;
     }

@@ -180,6 +180,12 @@ void store_each_device(struct store *s, void (*each)(void *, const struct store_
     sql_each_device(work_sql(s->work), each, arg);
 }
 
+void store_each_waiting(struct store *s, void (*each)(void *, uint64_t, uint64_t, uint64_t), void *arg)
+{
+    assert(!s->running);
+    sql_each_waiting(work_sql(s->work), each, arg);
+}
+
 uint64_t store_room_head(struct store *s, uint64_t room)
 {
     assert(!s->running);

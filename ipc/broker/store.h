@@ -80,6 +80,10 @@ void store_each_account(struct store *s, void (*each)(void *arg, const struct st
                         void *arg);
 void store_each_device(struct store *s, void (*each)(void *arg, const struct store_device *d),
                        void *arg);
+/* … and who sent what waits: once for each row beyond its device's acked. */
+void store_each_waiting(struct store *s,
+                        void (*each)(void *arg, uint64_t account, uint64_t device, uint64_t from_account),
+                        void *arg);
 /* Highest number given in a room, 0 when none. */
 uint64_t store_room_head(struct store *s, uint64_t room);
 

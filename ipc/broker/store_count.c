@@ -75,3 +75,19 @@ void sql_each_device(struct sql *q, void (*each)(void *, const struct store_devi
         each(arg, &l.v[i]);
     free(l.v);
 }
+
+void sql_each_waiting(struct sql *q, void (*each)(void *, uint64_t, uint64_t, uint64_t), void *arg)
+{
+    sqlite3_stmt *st = NULL;
+    sqlite3 *db = sql_db(q);
+    int rc = sqlite3_prepare_v2(db,
+                                "SELECT q.account,q.device,q.from_account FROM queue q JOIN device d"
+                                " ON d.account=q.account AND d.device=q.device WHERE q.id>d.acked",
+                                -1, &st, NULL);
+    if (rc == SQLITE_OK)
+        while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+            each(arg, (uint64_t)sqlite3_column_int64(st, 0), (uint64_t)sqlite3_column_int64(st, 1),
+                 (uint64_t)sqlite3_column_int64(st, 2));
+    if (sql_judge(db, rc, "read") != STORE_OK) fatal("store: no space to read broker.db");
+    sqlite3_finalize(st);
+}

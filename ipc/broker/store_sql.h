@@ -60,6 +60,9 @@ void sql_each_account(struct sql *q, void (*each)(void *arg, const struct store_
 /* With what waits for each, counted in one walk over the queue (store_count.c). */
 void sql_each_device(struct sql *q, void (*each)(void *arg, const struct store_device *d),
                      void *arg);
+/* The sender of every row that waits, in the order of the rows (store_count.c). */
+void sql_each_waiting(struct sql *q, void (*each)(void *arg, uint64_t account, uint64_t device, uint64_t from),
+                      void *arg);
 uint64_t sql_room_head(struct sql *q, uint64_t room);
 
 /* writes: takes the write lock at once, and waits as long as another program holds it. */

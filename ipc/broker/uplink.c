@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker.h"
+#include "fault.h"
 #include "log.h"
 
 enum { SEATS_MAX = 65536 };
@@ -31,7 +32,7 @@ static bool on_send(struct session *s, struct slice p)
 {
     struct wire_send m;
     if (!wire_get_send(p, &m)) return false;
-    if (!s->resyncing) route_send(s, &m);
+    route_send(s, &m);
     return true;
 }
 
@@ -40,6 +41,7 @@ static bool on_ack(struct session *s, struct slice p)
     struct wire_ack m;
     if (!wire_get_ack(p, &m)) return false;
     if (!(s->caps & WIRE_CAP_RECEIVE)) return true;
+    FAULT(s->link->broker->set.server.state_dir, "deliver.ack");
     if (m.kind == WIRE_TO_ROOM)
         room_ack(s, m.seq);
     else if (s->device->in.receiver == s)
@@ -127,6 +129,8 @@ static bool on_up(struct link *l, struct slice p)
     if (!s) return true; /* kicked a moment ago */
     if (m.type >= WIRE_TYPES || (m.type != WIRE_PART && !client_rows[m.type])) return false;
     struct wire_frame f = {m.type, m.payload};
+    /* What was on its way when this session was asked to resume comes again, and may be cut now. */
+    if (s->resyncing && (m.type == WIRE_SEND || m.type == WIRE_PART || m.type == WIRE_ACK)) return true;
     if (m.type == WIRE_RESUME) wire_join_reset(&s->joiner);
     int r = wire_join(&s->joiner, &f);
     if (r < 0 || (r > 0 && !client_rows[f.type](s, f.payload))) {

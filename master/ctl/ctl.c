@@ -72,7 +72,7 @@ static void show_server(const json_t *o)
     size_t i;
     json_t *addr;
     time_text(integer(o, "up_ms"), up, sizeof up);
-    printf("%s  %s  up %s  %lld connections\n", text(o, "name"), text(o, "version"), up, integer(o, "connections"));
+    printf("%s  %s  up %s  %lld connections\n", text(o, "name"), text(o, "version"), up, integer(o, "sessions"));
     printf("listening  ");
     json_array_foreach(json_object_get(o, "listen"), i, addr) printf(" %s", json_string_value(addr));
     printf("\nfingerprint %s\n\n", text(o, "fingerprint"));
@@ -129,13 +129,11 @@ static bool show(const json_t *o)
         fprintf(stderr, NAME "ctl: %s\n", text(o, "error"));
         return false;
     }
-    if (role && strcmp(role, "server") == 0) {
-        show_server(o);
-    } else if (role && strcmp(role, "totals") == 0) {
-        show_totals(o);
-    } else if (role) {
+    if (role) {
+        if (json_object_get(o, "listen")) show_server(o);
         show_process(o, !process_seen);
         process_seen = true;
+        if (json_object_get(o, "accounts")) show_totals(o);
     } else if (json_object_get(o, "waiting")) {
         show_queue(o, !queue_seen);
         queue_seen = true;
@@ -165,6 +163,7 @@ static bool show_line(const char *line, bool json)
 static int show_all(struct buf *answer, bool json)
 {
     bool good = true;
+    if (buf_len(answer) == 0 && !json) puts("nobody");
     buf_put_u8(answer, 0);
     char *line = (char *)buf_head(answer), *next;
     for (; (next = strchr(line, '\n')); line = next + 1) {

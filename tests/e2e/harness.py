@@ -82,6 +82,12 @@ def full_run():
     return os.environ.get('CSMSG_FULL') == '1'
 
 
+def only_in_full_runs(test):
+    """Marks a test that takes too long for every day; the runner leaves it out."""
+    test.only_in_full_runs = True
+    return test
+
+
 def dotted(settings):
     """Keyword arguments as the server's keys: a__b is a.b."""
     return {key.replace('__', '.'): value for key, value in settings.items()}
@@ -236,7 +242,8 @@ class Server(Program):
 
     def processes(self, role=None):
         """The rows of `status`, of one role or all."""
-        return [row for row in self.ctl('status') if role in (None, row.get('role'))]
+        return [row for row in self.ctl('status')
+                if 'pid' in row and role in (None, row.get('role'))]
 
     def pids(self, role=None):
         """Process ids, of one role or all."""
@@ -370,7 +377,7 @@ class Env:
         for program in self.programs + self.servers:
             program.kill()
 
-    def report(self, lines=25):
+    def report(self, lines=15):
         """The ends of the logs, for a failure."""
         out = []
         for number, server in enumerate(self.servers, 1):

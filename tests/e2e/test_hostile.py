@@ -285,7 +285,8 @@ def test_parts(env):
         client.send_frames(part(60000))
         scene.send_and_end(client, 'a frame of 81921 bytes', client.seal(
             raw_frame(frames.TYPES['SEND'], bytes(81921 - 60000))), 'bad-frame')
-        for ending in (Frame('PING', value=1), Frame('BYE'), Frame('PRESENCE_C', op=frames.LIST)):
+        for ending in (Frame('PRESENCE_C', op=frames.LIST),
+                       Frame('ACK', kind=0, incarnation=0, seq=0, room='')):
             client = scene.login(me)
             scene.send_and_end(client, 'PART closed by %s' % ending, client.seal(
                 one_frame(part(10)) + one_frame(ending)), 'bad-frame')

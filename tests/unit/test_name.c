@@ -118,11 +118,11 @@ static void look_alikes(void **state)
         {"Alice", "alice"}, {"alice", "a1ice"},   {"alice", "aiice"},  {"alice", "a|ice"},
         {"bob", "b0b"},     {"mark", "rnark"},    {"wes", "vves"},     {"vvv", "vw"},
         {"vvv", "wv"},      {"alice", "alice_"},  {"alice", "al.ice"}, {"ta-kim", "takim"},
-        {"sam", "5am"},     {"bar-ney", "bamey"}, {"prof", "PR0F"},
+        {"sam", "5am"},     {"bar-ney", "bamey"}, {"prof", "PR0F"},    {"u1-2", "u1_2"},
     };
     static const char *const apart[][2] = {
         {"alice", "alicia"}, {"bob", "rob"}, {"bot1", "bot2"}, {"bot10", "bot01"},
-        {"mary", "nary"},    {"uno", "une"}, {"dan", "clan"},
+        {"mary", "nary"},    {"uno", "une"}, {"dan", "clan"},  {"u1-12", "u11-2"},
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         if (!alike(same[i][0], same[i][1])) fail_msg("%s and %s", same[i][0], same[i][1]);

@@ -1,0 +1,279 @@
+"""What survives the death of a process: kills at exactly the points that hurt, and the full disk."""
+import os
+import signal
+import subprocess
+
+import csmsg
+from harness import check, equal, full_run, scale, until
+
+RECEIVE_LOBBY = 3
+
+
+def need_faults(env):
+    """True when this build knows the named points of death; without them there is nothing to test."""
+    return env.build.name in ('faults', 'asan')
+
+
+def lobby_texts(client, count, timeout=20.0):
+    """(number, text) of the next messages of the lobby."""
+    got = []
+    while len(got) < count:
+        frame = client.expect('DELIVER', timeout * scale())
+        client.ack(frame)
+        got.append((frame.seq, frame.text_body))
+    return got
+
+
+def heard_before_resync(client, timeout=20.0):
+    """(number, text) of the lobby's messages that came before RESYNC."""
+    heard = []
+    while True:
+        frame = client.recv(timeout * scale())
+        if frame.name == 'RESYNC':
+            return heard
+        if frame.name == 'DELIVER':
+            heard.append((frame.seq, frame.text_body))
+
+
+def serve_resync(client, timeout=20.0, **fields):
+    """Waits for RESYNC and answers it; returns the new incarnation."""
+    incarnation = client.expect('RESYNC', timeout * scale()).incarnation
+    client.resume(**fields)
+    return incarnation
+
+
+def test_broker_dies_between_two_recipients(env):
+    """One lobby message reaches the first worker's members, then the broker dies: one order for all."""
+    if not need_faults(env):
+        return
+    server = env.server(environ={'CSMSG_FAULT': 'room.half'}, server__workers=2)
+    members = [env.login(name, server, caps=RECEIVE_LOBBY) for name in ('alice', 'bob', 'carol', 'dave')]
+    workers = {row['user']: row['worker'] for row in server.ctl('who')}
+    equal(len(set(workers.values())), 2, 'workers in use')
+    alice = members[0]
+    alice.send('#lobby', 'first')
+    orders = [heard_before_resync(member) for member in members]
+    equal(sorted(len(order) for order in orders), [0, 0, 1, 1], 'who heard it before the death')
+    for member, order in zip(members, orders):
+        member.resume(lobby_seen=max((number for number, _ in order), default=0), next_id=1)
+    alice.send('#lobby', 'first', 1)  # not accepted yet: the outbox sends it again
+    alice.send('#lobby', 'second', 2)
+    for member, order in zip(members, orders):
+        order += lobby_texts(member, 2 - len(order))
+        equal(order, [(1, 'first'), (2, 'second')], 'the order of the lobby')
+
+
+def test_broker_dies_between_deliver_and_ack(env):
+    """The recipient has the message, its acknowledgement dies with the broker: no loss, no repeat shown."""
+    if not need_faults(env):
+        return
+    server = env.server(environ={'CSMSG_FAULT': 'deliver.ack'})
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    alice.send('bob', 'once')
+    frame = bob.expect('DELIVER')
+    equal(frame.text_body, 'once', 'what Bob received')
+    bob.ack(frame)
+    server.wait_log(timeout=20, sub='broker', ev='died')
+    serve_resync(bob, incarnation=frame.incarnation, seq=frame.seq)
+    serve_resync(alice, next_id=1)
+    alice.send('bob', 'once', 1)
+    alice.send('bob', 'after', 2)
+    again = bob.expect('DELIVER', 20 * scale())
+    check(again.incarnation > frame.incarnation, 'a number was reused after the death: %s' % again)
+    equal((again.id, again.from_device), (frame.id, frame.from_device), 'the repeat names the same message')
+    bob.ack(again)
+    last = bob.take_message(20 * scale())
+    equal(last.text_body, 'after', 'what follows')
+    accepted = alice.expect('ACCEPTED', 20 * scale(), id=2)
+    equal(accepted.state, 2, 'the state of the last message')
+
+
+def test_broker_killed_from_outside(env):
+    """SIGKILL of the broker: nobody is disconnected, what was stored is there, chat goes on."""
+    server = env.server()
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    env.login('carol', server).bye()
+    alice.send('carol', 'for later')
+    equal(alice.expect('ACCEPTED').state, 3, 'state of a message to somebody absent')
+    os.kill(server.pids('broker')[0], signal.SIGKILL)
+    serve_resync(alice, next_id=2)
+    serve_resync(bob)
+    alice.send('bob', 'still here', 2)
+    equal(bob.take_message(20 * scale()).text_body, 'still here', 'what Bob received')
+    drops = server.log.matches(0, {'sub': 'session', 'ev': 'drop', 'user': ('alice', 'bob')})
+    equal(drops, [], 'dropped connections')
+    carol = env.dial(server, None)
+    carol.close()
+
+
+def test_worker_killed(env):
+    """SIGKILL of a worker: it is replaced, its clients dial again and miss nothing."""
+    server = env.server(server__workers=1)
+    me = csmsg.Identity('bob')
+    alice = env.login('alice', server)
+    bob = env.login(me, server)
+    alice.send('bob', 'one')
+    bob.take_message()
+    alice.expect('ACCEPTED')
+    old = server.pids('worker')[0]
+    os.kill(old, signal.SIGKILL)
+    server.wait_log(sub='worker', ev='ready', count=2)
+    check(server.pids('worker')[0] != old, 'the worker was not replaced')
+    bob.ended(10)
+    again = env.login(me, server)
+    carol = env.login('carol', server)
+    carol.send('bob', 'two')
+    equal(again.take_message().text_body, 'two', 'what Bob received after the death')
+
+
+def test_worker_talks_nonsense(env):
+    """A worker that says what none may say loses its channel and is replaced; the others go on."""
+    if not need_faults(env):
+        return
+    server = env.server(server__workers=2)
+    alice = env.login('alice', server)
+    bob = env.login('bob', server)
+    rows = {row['user']: row['worker'] for row in server.ctl('who')}
+    check(rows['alice'] != rows['bob'], 'both on one worker: %s' % rows)
+    evil = env.dial(server, 'nonsense')
+    try:
+        evil.open()
+    except (csmsg.Closed, csmsg.Refused, ConnectionError, TimeoutError):
+        pass
+    slot = server.wait_log(sub='worker', ev='untrusted')['w']
+    server.wait_log(sub='worker', ev='died', w=slot)
+    server.wait_log(sub='worker', ev='ready', count=3)
+    name, other = ('alice', alice) if str(rows['alice']) != slot else ('bob', bob)
+    carol = env.login('carol', server)
+    carol.send(name, 'still there?')
+    equal(other.take_message().text_body, 'still there?', 'the other worker goes on')
+
+
+def test_hung_worker(env):
+    """A stopped worker is found by its heartbeat, killed and replaced."""
+    server = env.server(server__workers=1, process__heartbeat='100ms', process__heartbeat_limit='600ms')
+    os.kill(server.pids('worker')[0], signal.SIGSTOP)
+    server.wait_log(timeout=20, sub='worker', ev='hung')
+    server.wait_log(timeout=20, sub='worker', ev='ready', count=2)
+    alice = env.login('alice', server)
+    alice.send('alice', 'to myself')
+    equal(alice.take_message().text_body, 'to myself', 'after the replacement')
+
+
+def test_everything_killed_after_the_last_acceptance(env):
+    """Messages to absent users, all accepted, then SIGKILL of every process: all there, in order, once."""
+    users = 1000 if full_run() else 50
+    each = 100 if full_run() else 40
+    server = env.server()
+    people = [csmsg.Identity('u%04d' % n) for n in range(users)]
+    for person in people:
+        env.login(person, server, caps=0).bye()
+    alice = env.login('alice', server)
+    total = users * each
+    sent, accepted = 0, 0
+    while accepted < total:
+        while sent < total and sent - accepted < 512:
+            sent += 1
+            alice.send('u%04d' % (sent % users), 'm%d' % sent, sent)
+        frame = alice.expect('ACCEPTED', 30 * scale())
+        equal(frame.state, 3, 'the state of message %d' % frame.id)
+        accepted = frame.id
+    server.kill_all()
+    server = env.keep(server.restart())
+    for n, person in enumerate(people):
+        wanted = ['m%d' % k for k in range(1, total + 1) if k % users == n]
+        client = env.login(person, server)
+        got = []
+        while len(got) < len(wanted):
+            frame = client.expect('DELIVER', 30 * scale())
+            client.ack(frame)
+            got.append(frame.text_body)
+        equal(got, wanted, 'what %s found' % person.name)
+        client.bye()
+    rows = until(lambda: not server.ctl('queue') and ['empty'], 'the queues are empty')
+    equal(rows, ['empty'], 'the queues')
+
+
+def test_stop_loses_nothing(env):
+    """SIGTERM with messages in every state: what was accepted is there after the next start."""
+    server = env.server()
+    me = csmsg.Identity('bob')
+    env.login(me, server).bye()
+    alice = env.login('alice', server)
+    for n in range(1, 301):
+        alice.send('bob', 'm%d' % n, n)
+    accepted = 0
+    while accepted < 100:
+        accepted = alice.expect('ACCEPTED').id
+    server.stop()
+    accepted = max([accepted] + [f.id for f in alice.drain(0.0) if f.name == 'ACCEPTED'])
+    server = env.keep(server.restart())
+    bob = env.login(me, server)
+    got = [bob.take_message().text_body for _ in range(accepted)]
+    equal(got, ['m%d' % n for n in range(1, accepted + 1)], 'what Bob found')
+
+
+def test_full_disk(env):
+    """The disk fills while storing: the sender is told, nothing accepted is lost, later it goes on."""
+    place = env.folder / 'small'
+    place.mkdir()
+    mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=48m', 'none', str(place)],
+                             capture_output=True, check=False)
+    if mounted.returncode != 0:
+        print('skipped: may not mount here')
+        return
+    try:
+        fill_and_drain(env, place)
+    finally:
+        for server in env.servers:
+            server.kill()
+        subprocess.run(['umount', str(place)], check=False)
+
+
+def fill_and_drain(env, place):
+    """The inside of test_full_disk."""
+    server = env.server(folder='small', limits__disk_free='1MiB', limits__queue_per_sender=10000)
+    me = csmsg.Identity('bob')
+    env.login(me, server).bye()
+    alice = env.login('alice', server)
+    number, stored, rejected = 0, [], None
+    text = 'x' * 16000
+    while rejected is None and number < 6000:
+        number += 1
+        alice.send('bob', '%d %s' % (number, text), number)
+        frame = alice.recv(30 * scale())
+        while frame.name not in ('ACCEPTED', 'REJECTED'):
+            frame = alice.recv(30 * scale())
+        if frame.name == 'REJECTED':
+            rejected = frame
+        else:
+            stored.append(number)
+    check(rejected is not None, 'the disk did not get full with %d messages' % number)
+    equal(rejected.code_name, 'disk-full', 'the refusal')
+    check(rejected.text and rejected.hint, 'a refusal without words: %s' % rejected)
+    bob = env.login(me, server)
+    for wanted in stored:
+        frame = bob.take_message(30 * scale())
+        equal(frame.text_body.split(' ')[0], str(wanted), 'the next message that Bob finds')
+    bob.bye()
+
+    def room_again():
+        nonlocal number
+        number += 1
+        alice.send('bob', 'again', number)
+        while True:
+            frame = alice.recv(30 * scale())
+            if frame.name in ('ACCEPTED', 'REJECTED') and frame.id == number:
+                return frame.name == 'ACCEPTED'
+    until(room_again, 'there is room again', 30)
+
+
+def test_a_second_server_is_refused(env):
+    """Two servers on one state folder would ruin it: the second says so and ends."""
+    server = env.server()
+    config = server.folder / 'second.conf'
+    config.write_text('[server]\nlisten = 127.0.0.1:0\nstate_dir = %s\n' % server.state)
+    done = subprocess.run([str(env.build / 'csce513fall24Msgd'), str(config)], capture_output=True,
+                          timeout=20, check=False)
+    equal(done.returncode, 1, 'exit status of the second server')
+    check(b'another server runs' in done.stderr, 'its words: %r' % done.stderr)
