@@ -64,8 +64,14 @@ void client_free(struct client *c)
     free(c);
 }
 
-enum client_state client_state(const struct client *c) { return c->state; }
-const char *client_name(const struct client *c) { return c->name; }
+enum client_state client_state(const struct client *c)
+{
+    return c->state;
+}
+const char *client_name(const struct client *c)
+{
+    return c->name;
+}
 
 /* --- ending a connection --- */
 
@@ -77,8 +83,8 @@ void client_fail(struct client *c, const char *code, const char *text, const uin
     if (server_id) memcpy(id, server_id, sizeof id); /* it lives in the link */
     hang_up(c);
     c->state = CLIENT_OFF;
-    client_tell(c, &(struct client_event){CLIENT_FAILED,
-                                          .failed = {code, words, server_id ? id : NULL}});
+    client_tell(
+        c, &(struct client_event){CLIENT_FAILED, .failed = {code, words, server_id ? id : NULL}});
 }
 
 void client_vault_failed(struct client *c)
@@ -165,15 +171,22 @@ static bool trusted(struct client *c)
 {
     const uint8_t *id = link_proof(c->link)->cert.server_id;
     switch (c->o.trust ? c->o.trust(c->o.arg, id) : TRUST_PINNED) {
-    case TRUST_UNKNOWN: client_fail(c, "unknown-server", "the server's key is not known", id); return false;
-    case TRUST_CHANGED: client_fail(c, "changed-server", "the server's key has changed", id); return false;
-    case TRUST_TROUBLE: client_fail(c, "trust", "cannot check the server's key", NULL); return false;
+    case TRUST_UNKNOWN:
+        client_fail(c, "unknown-server", "the server's key is not known", id);
+        return false;
+    case TRUST_CHANGED:
+        client_fail(c, "changed-server", "the server's key has changed", id);
+        return false;
+    case TRUST_TROUBLE:
+        client_fail(c, "trust", "cannot check the server's key", NULL);
+        return false;
     case TRUST_PINNED: break;
     }
     int r = vault_bind(c->o.vault, id, NULL);
     if (r < 0) client_vault_failed(c);
     if (r == 0)
-        client_fail(c, "other-server", "messages for another server still wait in the outbox", NULL);
+        client_fail(c, "other-server", "messages for another server still wait in the outbox",
+                    NULL);
     return r > 0;
 }
 
@@ -219,8 +232,9 @@ static bool window_open(const struct client *c)
 
 static void put_message(struct client *c, const struct vault_out *out)
 {
-    wire_put_send(link_out(c->link),
-                  &(struct wire_send){.id = out->id, .kind = out->kind, .to = out->to, .body = out->body});
+    wire_put_send(
+        link_out(c->link),
+        &(struct wire_send){.id = out->id, .kind = out->kind, .to = out->to, .body = out->body});
     c->sent_upto = out->id;
     c->flight_bytes += out->body.len;
 }
@@ -256,8 +270,8 @@ int client_send(struct client *c, uint8_t kind, const char *to, uint8_t form, st
     buf_put_u8(&body, form);
     buf_put(&body, text.data, text.len);
     int r = vault_submit(c->o.vault, kind, (struct slice){(const uint8_t *)to, strlen(to)},
-                         (struct slice){buf_head(&body), buf_len(&body)},
-                         system_ms(CLOCK_REALTIME), id);
+                         (struct slice){buf_head(&body), buf_len(&body)}, system_ms(CLOCK_REALTIME),
+                         id);
     buf_free(&body);
     c->more = true;
     if (r < 0) client_vault_failed(c);
@@ -333,8 +347,14 @@ static void timers(struct client *c, uint64_t now)
         open_timers(c, now);
 }
 
-int client_fd(const struct client *c) { return c->link ? link_fd(c->link) : -1; }
-short client_wants(const struct client *c) { return c->link ? link_wants(c->link) : 0; }
+int client_fd(const struct client *c)
+{
+    return c->link ? link_fd(c->link) : -1;
+}
+short client_wants(const struct client *c)
+{
+    return c->link ? link_wants(c->link) : 0;
+}
 
 void client_step(struct client *c, short revents)
 {

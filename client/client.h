@@ -91,7 +91,7 @@ enum client_state {
     CLIENT_DIALLING, /* connecting, handshake */
     CLIENT_LOGIN,    /* LOGIN sent */
     CLIENT_OPEN,
-    CLIENT_LEAVING,  /* BYE sent */
+    CLIENT_LEAVING, /* BYE sent */
 };
 
 struct client;
@@ -112,9 +112,9 @@ enum client_state client_state(const struct client *c);
 /* The name as registered once connected, before that as given. */
 const char *client_name(const struct client *c);
 
-int client_fd(const struct client *c);       /* -1: none; changes with each connection */
-short client_wants(const struct client *c);  /* POLLIN, POLLOUT */
-int client_timeout_ms(struct client *c);     /* -1: no timer runs */
+int client_fd(const struct client *c);      /* -1: none; changes with each connection */
+short client_wants(const struct client *c); /* POLLIN, POLLOUT */
+int client_timeout_ms(struct client *c);    /* -1: no timer runs */
 void client_step(struct client *c, short revents);
 /* Sends what has been put into the outbox since; client_step() does it too. */
 void client_push(struct client *c);

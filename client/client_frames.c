@@ -4,7 +4,7 @@
  *   take    decode, apply to the store inside one transaction, keep for telling
  *   commit  the transaction
  *   ack     the places reached
- *   tell    the events, from the kept payloads
+ *   tell    the events, from the kept payloads (client_tell.c)
  *
  * A process killed before the commit gets everything again; killed after it, it finds in the
  * store's history what it did not show. RESYNC cuts a batch in two. Every frame has one row in the
@@ -12,22 +12,7 @@
  */
 #include "client_private.h"
 
-#include <assert.h>
 #include <string.h>
-
-/* What take found out and tell needs: a history row, a first id. */
-struct kept {
-    uint8_t type;
-    uint64_t extra;
-    uint32_t len;
-};
-
-static void keep(struct client *c, uint8_t type, uint64_t extra, struct slice payload)
-{
-    const struct kept k = {type, extra, (uint32_t)payload.len};
-    buf_put(&c->told, &k, sizeof k);
-    buf_put(&c->told, payload.data, payload.len);
-}
 
 /* Opens the transaction when the first frame needs it. */
 static int in_batch(struct client *c)
@@ -79,7 +64,7 @@ static int take_welcome(struct client *c, struct slice p)
         c->moved = true;
     }
     if (c->away) client_set_away(c, true, c->away);
-    keep(c, WIRE_WELCOME, 0, p);
+    client_keep(c, WIRE_WELCOME, 0, p);
     return 0;
 }
 
@@ -129,7 +114,7 @@ static int take_accepted(struct client *c, struct slice p)
     if (gone.n == 0) return 0; /* a repeat, or another process was faster */
     if (client_tell_settled(c, gone.first - 1) < 0) return TAKE_STORE;
     settled(c, &gone);
-    keep(c, WIRE_ACCEPTED, gone.first, p);
+    client_keep(c, WIRE_ACCEPTED, gone.first, p);
     return 0;
 }
 
@@ -142,7 +127,7 @@ static int take_rejected(struct client *c, struct slice p)
     if (gone.n == 0) return 0;
     if (client_tell_settled(c, m.id - 1) < 0) return TAKE_STORE;
     settled(c, &gone);
-    keep(c, WIRE_REJECTED, 0, p);
+    client_keep(c, WIRE_REJECTED, 0, p);
     return 0;
 }
 
@@ -151,7 +136,7 @@ static int take_receipt(struct client *c, struct slice p)
     struct wire_receipt m;
     if (!wire_get_receipt(p, &m)) return -1;
     if (in_batch(c) < 0 || vault_receipt(c->o.vault, m.id, m.state) < 0) return TAKE_STORE;
-    keep(c, WIRE_RECEIPT, 0, p);
+    client_keep(c, WIRE_RECEIPT, 0, p);
     return 0;
 }
 
@@ -197,7 +182,7 @@ static int take_deliver(struct client *c, struct slice p)
     c->moved = true;
     r = vault_deliver(c->o.vault, &m, &row);
     if (r < 0) return TAKE_STORE;
-    if (r > 0) keep(c, WIRE_DELIVER, row, p);
+    if (r > 0) client_keep(c, WIRE_DELIVER, row, p);
     return 0;
 }
 
@@ -219,7 +204,7 @@ static int take_presence(struct client *c, struct slice p)
         while (r > 0)
             r = wire_list_next(&cur, &count, &person);
     }
-    if (r == 0) keep(c, WIRE_PRESENCE, 0, p);
+    if (r == 0) client_keep(c, WIRE_PRESENCE, 0, p);
     return r;
 }
 
@@ -227,7 +212,7 @@ static int take_group(struct client *c, struct slice p)
 {
     struct wire_group m;
     if (!wire_get_group(p, &m)) return -1;
-    keep(c, WIRE_GROUP, 0, p);
+    client_keep(c, WIRE_GROUP, 0, p);
     return 0;
 }
 
@@ -236,85 +221,6 @@ static int take_history(struct client *c, struct slice p)
     struct wire_history m;
     (void)c;
     return wire_get_history(p, &m) ? 0 : -1; /* nothing here asks for it */
-}
-
-/* --- telling --- */
-
-static void tell_welcome(struct client *c, uint64_t extra, struct slice p)
-{
-    struct wire_welcome m;
-    (void)extra;
-    if (wire_get_welcome(p, &m))
-        client_tell(c, &(struct client_event){CLIENT_CONNECTED, .welcome = &m});
-}
-
-static void tell_accepted(struct client *c, uint64_t first, struct slice p)
-{
-    struct wire_accepted m;
-    if (wire_get_accepted(p, &m))
-        client_tell(c, &(struct client_event){CLIENT_ACCEPTED, .accepted = {&m, first}});
-}
-
-static void tell_rejected(struct client *c, uint64_t extra, struct slice p)
-{
-    struct wire_rejected m;
-    (void)extra;
-    if (wire_get_rejected(p, &m))
-        client_tell(c, &(struct client_event){CLIENT_REJECTED, .rejected = &m});
-}
-
-static void tell_receipt(struct client *c, uint64_t extra, struct slice p)
-{
-    struct wire_receipt m;
-    (void)extra;
-    if (wire_get_receipt(p, &m))
-        client_tell(c, &(struct client_event){CLIENT_RECEIPT, .receipt = &m});
-}
-
-static void tell_deliver(struct client *c, uint64_t row, struct slice p)
-{
-    struct wire_deliver m;
-    if (!wire_get_deliver(p, &m)) return;
-    bool own = m.from_device == c->o.identity->device && m.from.len == strlen(c->name) &&
-               memcmp(m.from.data, c->name, m.from.len) == 0;
-    client_tell(c, &(struct client_event){CLIENT_MESSAGE, .message = {&m, row, own}});
-}
-
-static void tell_list(struct client *c, struct slice p)
-{
-    struct cur cur = cur_of(p.data, p.len);
-    struct wire_person person;
-    uint16_t count;
-    bool last;
-    if (!wire_list_head(&cur, &last, &count)) return;
-    while (wire_list_next(&cur, &count, &person) > 0)
-        client_tell(c, &(struct client_event){CLIENT_PERSON, .person = &person});
-    if (last) client_tell(c, &(struct client_event){.type = CLIENT_LIST_END});
-}
-
-static void tell_presence(struct client *c, uint64_t extra, struct slice p)
-{
-    struct wire_changes changes;
-    struct wire_about about;
-    (void)extra;
-    if (p.data[0] == WIRE_PRESENCE_LIST)
-        tell_list(c, p);
-    else if (wire_get_changes(p, &changes))
-        client_tell(c, &(struct client_event){CLIENT_CHANGES, .changes = &changes});
-    else if (wire_get_about(p, &about))
-        client_tell(c, &(struct client_event){CLIENT_ABOUT, .about = &about});
-}
-
-static void tell_group(struct client *c, uint64_t extra, struct slice p)
-{
-    struct wire_group m;
-    (void)extra;
-    if (wire_get_group(p, &m)) client_tell(c, &(struct client_event){CLIENT_GROUP, .group = &m});
-}
-
-static void tell_nothing(struct client *c, uint64_t extra, struct slice p)
-{
-    (void)c, (void)extra, (void)p;
 }
 
 /* --- the batch --- */
@@ -330,16 +236,14 @@ static int commit(struct client *c)
 static void ack(struct client *c)
 {
     if (c->state != CLIENT_OPEN) return;
-    struct wire_ack m = {.kind = WIRE_TO_USER, .incarnation = c->place.incarnation,
-                         .seq = c->place.seq};
+    struct wire_ack m = {
+        .kind = WIRE_TO_USER, .incarnation = c->place.incarnation, .seq = c->place.seq};
     if (c->ack_direct) wire_put_ack(link_out(c->link), &m);
-    m = (struct wire_ack){.kind = WIRE_TO_ROOM, .seq = c->place.lobby,
-                          .room = {(const uint8_t *)"#lobby", 6}};
+    m = (struct wire_ack){
+        .kind = WIRE_TO_ROOM, .seq = c->place.lobby, .room = {(const uint8_t *)"#lobby", 6}};
     if (c->ack_room) wire_put_ack(link_out(c->link), &m);
     c->ack_direct = c->ack_room = false;
 }
-
-static void tell_all(struct client *c);
 
 /* 0; -1 when the store failed: nothing was acknowledged and nothing is told. */
 static int end_batch(struct client *c)
@@ -350,7 +254,7 @@ static int end_batch(struct client *c)
     }
     ack(c);
     c->told_upto = c->settled_upto;
-    tell_all(c);
+    client_tell_kept(c);
     return 0;
 }
 
@@ -389,12 +293,12 @@ static void keep_state(struct client *c, uint64_t id, int state)
     struct buf b = {0};
     uint8_t type = state >= VAULT_REJECTED ? WIRE_REJECTED : WIRE_ACCEPTED;
     if (type == WIRE_REJECTED)
-        wire_put_rejected(&b, &(struct wire_rejected){
-                                  .id = id, .code = (uint16_t)(state - VAULT_REJECTED)});
+        wire_put_rejected(
+            &b, &(struct wire_rejected){.id = id, .code = (uint16_t)(state - VAULT_REJECTED)});
     else
         wire_put_accepted(&b, &(struct wire_accepted){.id = id, .state = (uint8_t)state});
-    keep(c, type, id,
-         (struct slice){buf_head(&b) + WIRE_FRAME_HEAD, buf_len(&b) - WIRE_FRAME_HEAD});
+    client_keep(c, type, id,
+                (struct slice){buf_head(&b) + WIRE_FRAME_HEAD, buf_len(&b) - WIRE_FRAME_HEAD});
     buf_free(&b);
 }
 
@@ -418,7 +322,7 @@ int client_sync_settled(struct client *c)
         return -1;
     }
     c->told_upto = c->settled_upto;
-    tell_all(c);
+    client_tell_kept(c);
     return 0;
 }
 
@@ -427,19 +331,11 @@ int client_sync_settled(struct client *c)
 static const struct handler {
     uint8_t type;
     int (*take)(struct client *c, struct slice payload);
-    void (*tell)(struct client *c, uint64_t extra, struct slice payload);
 } handlers[] = {
-    {WIRE_WELCOME, take_welcome, tell_welcome},
-    {WIRE_ERROR, take_error, tell_nothing},
-    {WIRE_PONG, take_pong, tell_nothing},
-    {WIRE_RESYNC, take_resync, tell_nothing},
-    {WIRE_ACCEPTED, take_accepted, tell_accepted},
-    {WIRE_REJECTED, take_rejected, tell_rejected},
-    {WIRE_DELIVER, take_deliver, tell_deliver},
-    {WIRE_RECEIPT, take_receipt, tell_receipt},
-    {WIRE_PRESENCE, take_presence, tell_presence},
-    {WIRE_GROUP, take_group, tell_group},
-    {WIRE_HISTORY, take_history, tell_nothing},
+    {WIRE_WELCOME, take_welcome}, {WIRE_ERROR, take_error},       {WIRE_PONG, take_pong},
+    {WIRE_RESYNC, take_resync},   {WIRE_ACCEPTED, take_accepted}, {WIRE_REJECTED, take_rejected},
+    {WIRE_DELIVER, take_deliver}, {WIRE_RECEIPT, take_receipt},   {WIRE_PRESENCE, take_presence},
+    {WIRE_GROUP, take_group},     {WIRE_HISTORY, take_history},
 };
 
 static const struct handler *handler_of(uint8_t type)
@@ -447,23 +343,6 @@ static const struct handler *handler_of(uint8_t type)
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
         if (handlers[i].type == type) return &handlers[i];
     return NULL;
-}
-
-/* A callback may end the connection; the events of a committed batch are told all the same. */
-static void tell_all(struct client *c)
-{
-    struct buf told = c->told;
-    c->told = (struct buf){0};
-    while (buf_len(&told)) {
-        struct kept k;
-        memcpy(&k, buf_head(&told), sizeof k);
-        buf_drop(&told, sizeof k);
-        /* buf_drop() of everything moves the start; an empty payload needs no bytes. */
-        const struct slice p = {k.len ? buf_head(&told) : (const uint8_t *)"", k.len};
-        handler_of(k.type)->tell(c, k.extra, p);
-        buf_drop(&told, k.len);
-    }
-    buf_free(&told);
 }
 
 static int take_frame(struct client *c, const struct wire_frame *f)

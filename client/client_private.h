@@ -6,11 +6,11 @@
 #include "link.h"
 
 enum {
-    CLIENT_WINDOW = 1024,                 /* messages sent and not settled */
-    CLIENT_WINDOW_BYTES = 1024 * 1024,    /* their bodies */
-    CLIENT_BACKLOG = 256 * 1024,          /* bytes the kernel has not taken */
-    CLIENT_SILENCE_MS = 20 * 1000,        /* without an answer to something sent: PING */
-    CLIENT_IDLE_MS = 5 * 60 * 1000,       /* without anything heard: PING */
+    CLIENT_WINDOW = 1024,              /* messages sent and not settled */
+    CLIENT_WINDOW_BYTES = 1024 * 1024, /* their bodies */
+    CLIENT_BACKLOG = 256 * 1024,       /* bytes the kernel has not taken */
+    CLIENT_SILENCE_MS = 20 * 1000,     /* without an answer to something sent: PING */
+    CLIENT_IDLE_MS = 5 * 60 * 1000,    /* without anything heard: PING */
     CLIENT_PONG_MS = 20 * 1000,
     CLIENT_LOGIN_MS = 15 * 1000,
     CLIENT_LEAVE_MS = 2000,
@@ -18,7 +18,7 @@ enum {
     CLIENT_PAUSE_MAX_MS = 30 * 1000,
     CLIENT_CHECK_MIN_MS = 100, /* looking whether another process settled what we sent */
     CLIENT_CHECK_MAX_MS = 2000,
-    CLIENT_LOGIN_TRIES = 3,    /* bad-login can be a challenge that the server lost */
+    CLIENT_LOGIN_TRIES = 3, /* bad-login can be a challenge that the server lost */
 };
 
 struct client {
@@ -33,9 +33,9 @@ struct client {
     unsigned failures;   /* in a row: how long to pause */
     unsigned bad_logins; /* in a row */
     unsigned gaps;
-    uint64_t due;      /* PAUSING: dial; LOGIN, LEAVING: give up */
-    uint64_t heard_at; /* anything from the server */
-    uint64_t sent_at;  /* a message */
+    uint64_t due;       /* PAUSING: dial; LOGIN, LEAVING: give up */
+    uint64_t heard_at;  /* anything from the server */
+    uint64_t sent_at;   /* a message */
     uint64_t pinged_at; /* 0: no PONG is due */
 
     uint64_t settled_upto; /* every own id up to here is settled */
@@ -52,6 +52,11 @@ struct client {
     struct vault_place place;
     struct buf told; /* events that wait for the commit */
 };
+
+/* Keeps a payload to be told with the batch; extra: a history row, a first id. */
+void client_keep(struct client *c, uint8_t type, uint64_t extra, struct slice payload);
+/* Tells what was kept. The callbacks may end the connection. */
+void client_tell_kept(struct client *c);
 
 uint64_t client_now(const struct client *c);
 void client_tell(struct client *c, const struct client_event *e);

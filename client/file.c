@@ -127,8 +127,8 @@ static int check_rights(int fd, const char *path, mode_t forbidden, struct why *
         return -1;
     }
     if (st.st_mode & forbidden) {
-        why_set(why, "other users may %s \"%s\" (mode %03o)",
-                forbidden & 044 ? "read" : "change", path, (unsigned)(st.st_mode & 0777));
+        why_set(why, "other users may %s \"%s\" (mode %03o)", forbidden & 044 ? "read" : "change",
+                path, (unsigned)(st.st_mode & 0777));
         why_hint(why, "chmod 600 '%s'; if others have used it, make a new one", path);
         return -1;
     }

@@ -15,7 +15,8 @@
 /* Replaces path (mode 0600). 0, or -1 and why. */
 int file_replace(const char *path, const void *data, size_t n, struct why *why);
 
-/* Makes path (mode 0600), which must not exist. 1 made, 0 somebody else made it first, -1 and why. */
+/* Makes path (mode 0600), which must not exist. 1 made, 0 somebody else made it first, -1 and why.
+ */
 int file_create(const char *path, const void *data, size_t n, struct why *why);
 
 /*

@@ -1,4 +1,5 @@
-/* identity.c - see identity.h. The file: three lines, "csmsg-key 1", "device HEX", "seed BASE64". */
+/* identity.c - see identity.h. The file: three lines, "csmsg-key 1", "device HEX", "seed BASE64".
+ */
 #include "identity.h"
 
 #include <inttypes.h>
@@ -32,11 +33,12 @@ static int parse(const char *path, const char *text, struct identity *id, struct
     uint8_t seed[SEED];
     char base64[64];
     size_t n = 0;
-    bool ok = sscanf(text, "csmsg-key 1\ndevice %16" SCNx64 "\nseed %63s", &id->device, base64) == 2 &&
-              id->device != 0 &&
-              sodium_base642bin(seed, SEED, base64, strlen(base64), NULL, &n, NULL,
-                                sodium_base64_VARIANT_ORIGINAL) == 0 &&
-              n == SEED;
+    bool ok =
+        sscanf(text, "csmsg-key 1\ndevice %16" SCNx64 "\nseed %63s", &id->device, base64) == 2 &&
+        id->device != 0 &&
+        sodium_base642bin(seed, SEED, base64, strlen(base64), NULL, &n, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) == 0 &&
+        n == SEED;
     if (ok)
         from_seed(id, seed);
     else {
@@ -67,8 +69,10 @@ int identity_open(const char *path, struct identity *id, struct why *why)
 {
     char text[FILE_MAX];
     ssize_t n = file_read(path, 077, text, sizeof text, why);
-    if (n == 0 && write_new(path, why) >= 0) n = file_read(path, 077, text, sizeof text, why);
-    else if (n == 0) n = -1;
+    if (n == 0 && write_new(path, why) >= 0)
+        n = file_read(path, 077, text, sizeof text, why);
+    else if (n == 0)
+        n = -1;
     int r = n < 0 ? -1 : parse(path, text, id, why);
     sodium_memzero(text, sizeof text);
     return r;

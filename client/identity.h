@@ -11,9 +11,9 @@
 #include "why.h"
 
 struct identity {
-    uint64_t device;     /* never 0 */
+    uint64_t device; /* never 0 */
     uint8_t public_key[32];
-    uint8_t secret[64];  /* as libsodium keeps it: seed, public key */
+    uint8_t secret[64]; /* as libsodium keeps it: seed, public key */
 };
 
 /* A fresh identity, in memory alone (load tools, tests). */

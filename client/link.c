@@ -249,12 +249,30 @@ void link_finish(struct link *l)
 
 /* --- what the engine asks --- */
 
-enum link_state link_state(const struct link *l) { return l->state; }
-enum link_fault link_fault(const struct link *l) { return l->fault; }
-const char *link_words(const struct link *l) { return l->words ? l->words : ""; }
-int link_fd(const struct link *l) { return l->fd; }
-uint64_t link_deadline(const struct link *l) { return l->deadline; }
-struct buf *link_out(struct link *l) { return &l->out; }
+enum link_state link_state(const struct link *l)
+{
+    return l->state;
+}
+enum link_fault link_fault(const struct link *l)
+{
+    return l->fault;
+}
+const char *link_words(const struct link *l)
+{
+    return l->words ? l->words : "";
+}
+int link_fd(const struct link *l)
+{
+    return l->fd;
+}
+uint64_t link_deadline(const struct link *l)
+{
+    return l->deadline;
+}
+struct buf *link_out(struct link *l)
+{
+    return &l->out;
+}
 
 size_t link_backlog(const struct link *l)
 {
@@ -276,7 +294,8 @@ const struct wire_proof *link_proof(const struct link *l)
 void link_login(struct link *l, const struct identity *id, struct wire_login *m)
 {
     uint8_t text[WIRE_LOGIN_SIGNED_MAX];
-    size_t n = wire_login_signed(text, l->shake->hash, l->shake->proof.challenge, m->name, m->device);
+    size_t n =
+        wire_login_signed(text, l->shake->hash, l->shake->proof.challenge, m->name, m->device);
     identity_sign(id, text, n, m->signature);
     end_shake(l);
     l->state = LINK_OPEN;

@@ -20,8 +20,8 @@ struct link {
     struct buf out; /* frames, not yet sealed */
     struct buf tx;  /* sealed, not yet taken by the kernel */
     struct wire_joiner join;
-    struct cur frames;  /* of the record at the head of rx, while in_record */
-    size_t record_len;  /* with its length field */
+    struct cur frames; /* of the record at the head of rx, while in_record */
+    size_t record_len; /* with its length field */
     bool in_record;
     bool ended;     /* nothing more will come */
     bool deaf;      /* the other side takes nothing more */

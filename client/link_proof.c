@@ -45,8 +45,7 @@ static bool certified(const struct wire_cert *cert)
 
 static bool in_time(const struct wire_cert *cert, uint64_t clock_ms)
 {
-    return cert->not_before_ms <= cert->not_after_ms &&
-           cert->not_before_ms <= clock_ms + skew_ms &&
+    return cert->not_before_ms <= cert->not_after_ms && cert->not_before_ms <= clock_ms + skew_ms &&
            (clock_ms <= skew_ms || clock_ms - skew_ms <= cert->not_after_ms);
 }
 
@@ -76,8 +75,7 @@ static bool run(struct noise_handshake *hs, struct shake *s,
     noise_init(hs, NOISE_NX, NOISE_INITIATOR, prologue, sizeof prologue);
     noise_set_ephemeral(hs, s->e_secret);
     return noise_write(hs, NULL, 0, message1, sizeof message1, &n) == 0 &&
-           noise_read(hs, in + 2, WIRE_MESSAGE2, payload, WIRE_PROOF, &n) == 0 &&
-           n == WIRE_PROOF;
+           noise_read(hs, in + 2, WIRE_MESSAGE2, payload, WIRE_PROOF, &n) == 0 && n == WIRE_PROOF;
 }
 
 enum link_fault shake_answer(struct shake *s, const uint8_t server[WIRE_SERVER_PREFACE],

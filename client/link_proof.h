@@ -1,4 +1,5 @@
-/* link_proof.h - the client's side of the handshake, as pure steps over bytes: link.c moves them. */
+/* link_proof.h - the client's side of the handshake, as pure steps over bytes: link.c moves them.
+ */
 #ifndef CLIENT_LINK_PROOF_H
 #define CLIENT_LINK_PROOF_H
 

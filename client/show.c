@@ -13,7 +13,7 @@ static bool blank(int32_t cp)
     static const struct {
         int32_t first, last;
     } ranges[] = {
-        {0x034F, 0x034F}, {0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180B, 0x180F}, {0x2800, 0x2800},
+        {0x034F, 0x034F}, {0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180B, 0x180F},   {0x2800, 0x2800},
         {0x3164, 0x3164}, {0xFE00, 0xFE0D}, {0xFFA0, 0xFFA0}, {0xE0000, 0xE0FFF},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
@@ -110,8 +110,7 @@ static int32_t next_char(struct slice text, size_t at, size_t *n)
     int32_t cp = text.data[at];
     *n = 1;
     if (cp < 0x80) return cp;
-    utf8proc_ssize_t len =
-        utf8proc_iterate(text.data + at, (utf8proc_ssize_t)(text.len - at), &cp);
+    utf8proc_ssize_t len = utf8proc_iterate(text.data + at, (utf8proc_ssize_t)(text.len - at), &cp);
     if (len <= 0) return -1;
     *n = (size_t)len;
     return cp;

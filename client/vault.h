@@ -99,9 +99,18 @@ static inline int vault_submit(struct vault *s, uint8_t kind, struct slice to, s
     return s->ops->submit(s, kind, to, body, now_ms, id);
 }
 
-static inline int vault_begin(struct vault *s) { return s->ops->begin(s); }
-static inline int vault_commit(struct vault *s) { return s->ops->commit(s); }
-static inline void vault_rollback(struct vault *s) { s->ops->rollback(s); }
+static inline int vault_begin(struct vault *s)
+{
+    return s->ops->begin(s);
+}
+static inline int vault_commit(struct vault *s)
+{
+    return s->ops->commit(s);
+}
+static inline void vault_rollback(struct vault *s)
+{
+    s->ops->rollback(s);
+}
 
 /*
  * Takes a received message: 1 new (its history row in *row, 0 without history), 0 seen before.
@@ -180,7 +189,10 @@ static inline int vault_state(struct vault *s, uint64_t id, int *state)
 }
 
 /* True when another process has changed the store since the last call. */
-static inline bool vault_changed(struct vault *s) { return s->ops->changed(s); }
+static inline bool vault_changed(struct vault *s)
+{
+    return s->ops->changed(s);
+}
 
 /* The first received message after a history row: 1, or 0 when there is none. */
 static inline int vault_history(struct vault *s, uint64_t after, struct vault_row *out)
@@ -194,6 +206,9 @@ static inline int vault_last_row(struct vault *s, uint64_t *row)
     return s->ops->last_row(s, row);
 }
 
-static inline const char *vault_words(const struct vault *s) { return s->ops->words(s); }
+static inline const char *vault_words(const struct vault *s)
+{
+    return s->ops->words(s);
+}
 
 #endif

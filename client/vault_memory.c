@@ -35,7 +35,10 @@ struct memory {
     bool bound;
 };
 
-static struct memory *memory_of(struct vault *s) { return (struct memory *)s; }
+static struct memory *memory_of(struct vault *s)
+{
+    return (struct memory *)s;
+}
 
 static int submit(struct vault *s, uint8_t kind, struct slice to, struct slice body,
                   uint64_t now_ms, uint64_t *id)
@@ -63,7 +66,10 @@ static int nothing(struct vault *s)
     return 0;
 }
 
-static void no_rollback(struct vault *s) { (void)s; }
+static void no_rollback(struct vault *s)
+{
+    (void)s;
+}
 
 /* One number for name and device; the hash is keyed so that nobody outside can aim at it. */
 static uint64_t sender_key(const struct wire_deliver *d)
@@ -170,8 +176,8 @@ static int next(struct vault *s, uint64_t after, struct vault_out *out)
         at = at->next;
     if (!at) return 0;
     m->cursor = at;
-    *out = (struct vault_out){at->id, at->kind, {at->bytes, at->to_len},
-                              {at->bytes + at->to_len, at->body_len}};
+    *out = (struct vault_out){
+        at->id, at->kind, {at->bytes, at->to_len}, {at->bytes + at->to_len, at->body_len}};
     return 1;
 }
 
@@ -254,8 +260,9 @@ static void close_memory(struct vault *s)
 }
 
 static const struct vault_ops memory_ops = {
-    submit, nothing, nothing, no_rollback, deliver, place,   settle,  reject,   receipt, next,
-    resume, outrun,  bind_server, state, changed, history, last_row, words, close_memory,
+    submit,  nothing, nothing,  no_rollback, deliver,      place,       settle,
+    reject,  receipt, next,     resume,      outrun,       bind_server, state,
+    changed, history, last_row, words,       close_memory,
 };
 
 struct vault *vault_memory(void)

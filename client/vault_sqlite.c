@@ -22,7 +22,8 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_OUT_ADD] = "INSERT INTO outbox(id, kind, recipient, body) VALUES(?, ?, ?, ?)",
     [SQL_SENT_ADD] = "INSERT OR REPLACE INTO sent(id, kind, recipient, body, time_ms, state)"
                      " VALUES(?, ?, ?, ?, ?, 0)",
-    [SQL_OUT_NEXT] = "SELECT id, kind, recipient, body FROM outbox WHERE id > ? ORDER BY id LIMIT 1",
+    [SQL_OUT_NEXT] =
+        "SELECT id, kind, recipient, body FROM outbox WHERE id > ? ORDER BY id LIMIT 1",
     [SQL_OUT_SUM] = "SELECT min(id), count(*), total(length(body)) FROM outbox"
                     " WHERE id BETWEEN ? AND ?",
     [SQL_OUT_DROP] = "DELETE FROM outbox WHERE id BETWEEN ? AND ?",
@@ -53,7 +54,10 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_VERSION] = "PRAGMA data_version",
 };
 
-static struct sqlite *sqlite_of(struct vault *s) { return (struct sqlite *)s; }
+static struct sqlite *sqlite_of(struct vault *s)
+{
+    return (struct sqlite *)s;
+}
 
 static int failed(struct sqlite *q)
 {
@@ -123,7 +127,10 @@ static int run_one(struct sqlite *q, enum sql_statement which, uint64_t *out)
     return r;
 }
 
-static int begin(struct vault *s) { return run(sqlite_of(s), SQL_BEGIN, ""); }
+static int begin(struct vault *s)
+{
+    return run(sqlite_of(s), SQL_BEGIN, "");
+}
 
 static void rollback(struct vault *s)
 {
@@ -208,7 +215,8 @@ static int next(struct vault *s, uint64_t after, struct vault_out *out)
     struct slice to = column_bytes(q, SQL_OUT_NEXT, 2), body = column_bytes(q, SQL_OUT_NEXT, 3);
     buf_put(&q->copy, to.data, to.len);
     buf_put(&q->copy, body.data, body.len);
-    *out = (struct vault_out){column(q, SQL_OUT_NEXT, 0), (uint8_t)column(q, SQL_OUT_NEXT, 1),
+    *out = (struct vault_out){column(q, SQL_OUT_NEXT, 0),
+                              (uint8_t)column(q, SQL_OUT_NEXT, 1),
                               {buf_head(&q->copy), to.len},
                               {buf_head(&q->copy) + to.len, body.len}};
     done(q, SQL_OUT_NEXT);
@@ -263,8 +271,8 @@ static int deliver(struct vault *s, const struct wire_deliver *m, uint64_t *row)
                  : run(q, SQL_HEARD, "tii", m->from, m->from_device, m->id);
     if (r < 0) return -1;
     if (sqlite3_changes(q->db) == 0) return 0;
-    r = run(q, SQL_HISTORY_ADD, "iiiitiitb", (uint64_t)m->flags, m->incarnation, m->seq,
-            m->time_ms, m->from, m->from_device, m->id, m->to, m->body);
+    r = run(q, SQL_HISTORY_ADD, "iiiitiitb", (uint64_t)m->flags, m->incarnation, m->seq, m->time_ms,
+            m->from, m->from_device, m->id, m->to, m->body);
     if (r < 0) return -1;
     *row = (uint64_t)sqlite3_last_insert_rowid(q->db);
     return 1;
@@ -305,11 +313,16 @@ static int history(struct vault *s, uint64_t after, struct vault_row *out)
     buf_put(&q->copy, body.data, body.len);
     const uint8_t *at = buf_room(&q->copy, 1) - from.len - to.len - body.len;
     out->row = column(q, h, 0);
-    out->m = (struct wire_deliver){
-        .flags = (uint8_t)column(q, h, 1), .incarnation = column(q, h, 2), .seq = column(q, h, 3),
-        .time_ms = column(q, h, 4), .from = {at, from.len}, .from_device = column(q, h, 6),
-        .id = column(q, h, 7), .to = {at + from.len, to.len}, .head = {at, 0},
-        .body = {at + from.len + to.len, body.len}};
+    out->m = (struct wire_deliver){.flags = (uint8_t)column(q, h, 1),
+                                   .incarnation = column(q, h, 2),
+                                   .seq = column(q, h, 3),
+                                   .time_ms = column(q, h, 4),
+                                   .from = {at, from.len},
+                                   .from_device = column(q, h, 6),
+                                   .id = column(q, h, 7),
+                                   .to = {at + from.len, to.len},
+                                   .head = {at, 0},
+                                   .body = {at + from.len + to.len, body.len}};
     done(q, h);
     return 1;
 }
@@ -358,7 +371,10 @@ static bool changed(struct vault *s)
     return true;
 }
 
-static const char *words(const struct vault *s) { return ((const struct sqlite *)s)->words; }
+static const char *words(const struct vault *s)
+{
+    return ((const struct sqlite *)s)->words;
+}
 
 static void close_sqlite(struct vault *s)
 {

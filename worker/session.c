@@ -326,7 +326,7 @@ struct session *session_find(struct worker *w, uint64_t sid)
 
 void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer)
 {
-    struct session *s = xcalloc(1, sizeof *s);
+    struct session *s = xcalloc(1, sizeof *s + strlen(peer) + 1);
     s->io = (struct loop_io){.fd = fd, .ready = ready};
     s->worker = w;
     s->index = index;
@@ -334,7 +334,7 @@ void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd,
     s->tokens_messages = (uint32_t)w->set.limits.messages_per_second;
     s->tokens_bytes = (uint32_t)w->set.limits.bytes_per_second;
     s->tokens_ms = (uint32_t)w->loop.now_ms;
-    memcpy(s->peer, peer, strnlen(peer, BUS_PEER_MAX));
+    memcpy(s->peer, peer, strlen(peer));
     slab_start(&w->slab, index, generation, kernel_read(fd), kernel_written(fd));
     w->session[index] = s;
     w->sessions++;

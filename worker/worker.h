@@ -62,7 +62,7 @@ struct session {
     struct handshake *handshake;                       /* until the session is open */
     struct session *next_dirty, *next_held;
     struct session *prev, *next; /* list of unfinished ones, oldest first */
-    char peer[BUS_PEER_MAX + 1];
+    char peer[];                 /* address and port, for the log */
 };
 
 struct session_list {

@@ -182,7 +182,9 @@ static void on_changes(struct chat *c, const struct wire_changes *all)
         struct buf line = {0}, what = {0};
         report_changes_line(&what, m, kind);
         if (buf_len(&what)) {
-            report_put(&line, kind == WIRE_CHANGE_LEFT ? "<-- " : kind == WIRE_CHANGE_JOINED ? "--> " : "--- ");
+            report_put(&line, kind == WIRE_CHANGE_LEFT     ? "<-- "
+                              : kind == WIRE_CHANGE_JOINED ? "--> "
+                                                           : "--- ");
             buf_put(&line, buf_head(&what), buf_len(&what));
         }
         buf_free(&what);

@@ -45,10 +45,10 @@ struct chat {
     char target[NAME_SIZE]; /* "#lobby" or a user */
     char last_from[NAME_SIZE];
     bool in_lobby, connected;
-    bool listing;      /* /who was typed: show the list that comes */
-    unsigned asking;   /* answers still to come */
-    char held[16];     /* a line like " /msg" was held back: its word */
-    struct names names; /* for completion */
+    bool listing;                       /* /who was typed: show the list that comes */
+    unsigned asking;                    /* answers still to come */
+    char held[16];                      /* a line like " /msg" was held back: its word */
+    struct names names;                 /* for completion */
     struct chat_sent sent[CHAT_ECHOES]; /* a ring */
     unsigned sent_n;
 };

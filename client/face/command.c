@@ -53,7 +53,8 @@ static void cmd_query(struct chat *c, const char *rest)
     bool lobby = !rest[0] || strcasecmp(rest, "#lobby") == 0;
     if (!lobby && !take_name(c, &rest, name)) return;
     memcpy(c->target, name, sizeof name);
-    chat_print(c, "*** you talk to %s now%s", name, lobby ? "" : "; /query alone goes back to #lobby");
+    chat_print(c, "*** you talk to %s now%s", name,
+               lobby ? "" : "; /query alone goes back to #lobby");
     if (!lobby && rest[0]) chat_say(c, name, WIRE_FORM_SAYS, rest);
 }
 
@@ -99,8 +100,14 @@ static void group(struct chat *c, const char *rest, uint8_t op)
         c->asking++;
 }
 
-static void cmd_join(struct chat *c, const char *rest) { group(c, rest, WIRE_GROUP_JOIN); }
-static void cmd_part(struct chat *c, const char *rest) { group(c, rest, WIRE_GROUP_PART); }
+static void cmd_join(struct chat *c, const char *rest)
+{
+    group(c, rest, WIRE_GROUP_JOIN);
+}
+static void cmd_part(struct chat *c, const char *rest)
+{
+    group(c, rest, WIRE_GROUP_PART);
+}
 
 static void cmd_away(struct chat *c, const char *rest)
 {
@@ -115,7 +122,10 @@ static void cmd_back(struct chat *c, const char *rest)
     chat_print(c, "*** you are back");
 }
 
-static void cmd_me(struct chat *c, const char *rest) { chat_say(c, c->target, WIRE_FORM_ACTS, rest); }
+static void cmd_me(struct chat *c, const char *rest)
+{
+    chat_say(c, c->target, WIRE_FORM_ACTS, rest);
+}
 
 static void cmd_clear(struct chat *c, const char *rest)
 {
@@ -172,7 +182,8 @@ static void cmd_help(struct chat *c, const char *rest)
 
 const struct command commands[] = {
     {"msg", "m", "NAME TEXT", "send a message to one person", "/msg bob are you there?", cmd_msg},
-    {"query", "q", "[NAME]", "talk to one person from now on; alone: to the lobby", "/query bob", cmd_query},
+    {"query", "q", "[NAME]", "talk to one person from now on; alone: to the lobby", "/query bob",
+     cmd_query},
     {"r", "", "TEXT", "answer whoever wrote to you alone last", "/r yes, at nine", cmd_reply},
     {"who", "w", "", "list who is connected", "/who", cmd_who},
     {"names", "n", "", "the same as /who", "/names", cmd_who},
@@ -255,8 +266,10 @@ static bool hold_back(struct chat *c, const char *line)
         return false;
     }
     memcpy(c->held, word, sizeof word);
-    chat_print(c, "held back: did you mean the command %s? type it without the blank in front;\n"
-                  "  the same line once more sends it as text", word);
+    chat_print(c,
+               "held back: did you mean the command %s? type it without the blank in front;\n"
+               "  the same line once more sends it as text",
+               word);
     return true;
 }
 

@@ -3,9 +3,11 @@
  * for the keyboard alone. readline's callbacks carry no argument: the one conversation there can be
  * on a terminal is kept in a static pointer.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <readline/readline.h>
 #include <readline/history.h>
 
@@ -117,7 +119,7 @@ void editor_key(struct plain *p)
 
 void editor_interrupt(struct plain *p)
 {
-    uint64_t now = session_now();
+    uint64_t now = errand_now();
     if (p->interrupted_at && now - p->interrupted_at < TWICE_MS) {
         p->quitting = true;
         return;
@@ -132,6 +134,16 @@ void editor_resize(struct plain *p)
 {
     (void)p;
     rl_resize_terminal();
+}
+
+void editor_suspend(struct plain *p)
+{
+    (void)p;
+    rl_clear_visible_line();
+    rl_deprep_terminal();
+    kill(getpid(), SIGSTOP);
+    rl_prep_terminal(1);
+    rl_forced_update_display();
 }
 
 void editor_print(struct plain *p, const char *text)

@@ -89,6 +89,16 @@ const char *home_file(const struct home *h, const char *file, char out[PATH_MAX]
     return out;
 }
 
+void home_forget_user(const struct home *h)
+{
+    static const char *const files[] = {"key",          "store.db", "store.db-wal",
+                                        "store.db-shm", "shown",    "history"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        unlink(home_file(h, files[i], path));
+    rmdir(h->folder);
+}
+
 struct stores {
     void (*f)(void *arg, const char *path);
     void *arg;

@@ -28,6 +28,9 @@ int home_user(struct home *h, const char *name, struct why *why);
 /* The path of a file of the user, in out. Returns out. */
 const char *home_file(const struct home *h, const char *file, char out[PATH_MAX]);
 
+/* Removes the user's files and folder again: nobody has used them. */
+void home_forget_user(const struct home *h);
+
 /* Calls f with the path of every user's store.db. */
 void home_each_store(const struct home *h, void (*f)(void *arg, const char *path), void *arg);
 

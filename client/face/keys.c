@@ -1,4 +1,5 @@
-/* keys.c - csce513fall24Msg keys: this device's key, the server's fingerprint, accepting a new one. */
+/* keys.c - csce513fall24Msg keys: this device's key, the server's fingerprint, accepting a new one.
+ */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,20 +8,20 @@
 #include "../link.h"
 #include "out.h"
 #include "report.h"
-#include "session.h"
-#include "session_trust.h"
+#include "errand.h"
+#include "errand_trust.h"
 #include "verbs.h"
 
 enum { DEFAULT_MS = 10000 };
 
-static bool find_pin(struct session *s, struct trust_pin *pin)
+static bool find_pin(struct errand *s, struct trust_pin *pin)
 {
     static const uint8_t none[32];
     struct why why;
     return trust_check(s->home.known_servers, s->place, none, pin, &why) == TRUST_CHANGED;
 }
 
-static void show_json(struct session *s, const char *device, const char *server)
+static void show_json(struct errand *s, const char *device, const char *server)
 {
     json_t *o = json_object();
     char number[24];
@@ -34,12 +35,12 @@ static void show_json(struct session *s, const char *device, const char *server)
     out_json(o);
 }
 
-static enum face_exit show(const struct options *o)
+static enum face_exit show(const struct args *o)
 {
-    struct session s;
+    struct errand s;
     struct trust_pin pin;
     char device[TRUST_FINGERPRINT], server[TRUST_FINGERPRINT] = "";
-    enum face_exit exit = session_open(&s, o, 0);
+    enum face_exit exit = errand_open(&s, o, 0);
     if (exit == EXIT_DONE) {
         trust_fingerprint(s.identity.public_key, device);
         if (find_pin(&s, &pin)) trust_fingerprint(pin.server_id, server);
@@ -47,25 +48,25 @@ static enum face_exit show(const struct options *o)
             show_json(&s, device, server);
         else {
             struct buf b = {0};
-            report_put(&b, "user    %s\ndevice  %016llx\nkey     %s\nserver  %s\n        %s", s.home.user,
-                       (unsigned long long)s.identity.device, device, s.place,
+            report_put(&b, "user    %s\ndevice  %016llx\nkey     %s\nserver  %s\n        %s",
+                       s.home.user, (unsigned long long)s.identity.device, device, s.place,
                        server[0] ? server : "not known yet");
             out_line(STDOUT_FILENO, &b);
             buf_free(&b);
         }
     }
-    session_close(&s);
+    errand_close(&s);
     return exit;
 }
 
 /* Shakes hands with the server just to learn its identity. */
-static int learn(struct session *s, uint64_t deadline, uint8_t server_id[32], struct why *why)
+static int learn(struct errand *s, uint64_t deadline, uint8_t server_id[32], struct why *why)
 {
-    struct link *l = link_dial(s->host, s->port, session_now());
-    while (link_state(l) < LINK_PROVEN && session_now() < deadline) {
+    struct link *l = link_dial(s->host, s->port, errand_now());
+    while (link_state(l) < LINK_PROVEN && errand_now() < deadline) {
         struct pollfd p = {.fd = link_fd(l), .events = link_wants(l)};
         poll(&p, 1, 100);
-        link_step(l, p.revents, session_now());
+        link_step(l, p.revents, errand_now());
     }
     bool proven = link_state(l) == LINK_PROVEN;
     if (proven)
@@ -91,43 +92,43 @@ static void rebind(void *arg, const char *path)
     vault_close(v);
 }
 
-static enum face_exit replace(struct session *s)
+static enum face_exit replace(struct errand *s)
 {
     struct why why;
     struct trust_pin pin;
     uint8_t id[32];
     char old[TRUST_FINGERPRINT] = "none", new[TRUST_FINGERPRINT];
-    int64_t ms = s->options->timeout_ms;
+    int64_t ms = s->args->timeout_ms;
     bool known = find_pin(s, &pin);
-    if (learn(s, session_now() + (uint64_t)(ms < 0 ? DEFAULT_MS : ms), id, &why) < 0)
-        return session_error(s->options, "unreachable", &why);
+    if (learn(s, errand_now() + (uint64_t)(ms < 0 ? DEFAULT_MS : ms), id, &why) < 0)
+        return errand_error(s->args, "unreachable", &why);
     if (known) trust_fingerprint(pin.server_id, old);
     trust_fingerprint(id, new);
     out_say("%s\n  pinned until now  %s\n  offered now       %s", s->place, old, new);
-    if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !s->options->accept_new &&
-        !session_ask("Trust the key offered now?"))
+    if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !s->args->accept_new &&
+        !errand_ask("Trust the key offered now?"))
         return EXIT_TRUST;
     if (trust_accept(s->home.known_servers, s->place, id, &why) < 0)
-        return session_error(s->options, "local", &why);
+        return errand_error(s->args, "local", &why);
     struct change c = {pin.server_id, id};
     if (known) home_each_store(&s->home, rebind, &c);
     out_say("the key is trusted from now on");
     return EXIT_DONE;
 }
 
-enum face_exit verb_keys(const struct options *o)
+enum face_exit verb_keys(const struct args *o)
 {
     struct why why;
     const char *what = o->operands > 1 ? o->operand[1] : "";
     if (strcmp(what, "show") == 0 && o->operands == 2) return show(o);
     if (strcmp(what, "replace-server") == 0 && o->operands == 3) {
-        struct options with = *o;
-        struct session s;
+        struct args with = *o;
+        struct errand s;
         with.server = o->operand[2];
-        enum face_exit exit = session_home(&s, &with);
+        enum face_exit exit = errand_home(&s, &with);
         return exit == EXIT_DONE ? replace(&s) : exit;
     }
     why_set(&why, "keys needs show, or replace-server HOST[:PORT]");
     why_hint(&why, NAME " help keys shows how");
-    return session_error(o, "usage", &why);
+    return errand_error(o, "usage", &why);
 }

@@ -36,7 +36,9 @@ bool out_line(int fd, const struct buf *line)
     buf_put(&b, line->data ? buf_head(line) : (const uint8_t *)"", buf_len(line));
     buf_put_u8(&b, '\n');
     bool open = write_all(fd, buf_head(&b), buf_len(&b));
+    int error = errno;
     buf_free(&b);
+    errno = error;
     return open;
 }
 
@@ -47,13 +49,14 @@ static void put_escape(struct buf *out, unsigned unit)
     buf_put(out, text, 6);
 }
 
-/* Outside of strings a JSON text of ours has nothing but printable ASCII, so all may be treated alike. */
+/* Outside of strings a JSON text of ours has nothing but printable ASCII, so all may be treated
+ * alike. */
 static void put_safe(struct buf *out, const char *text, size_t n)
 {
     for (size_t at = 0; at < n;) {
         utf8proc_int32_t cp;
-        utf8proc_ssize_t len = utf8proc_iterate((const uint8_t *)text + at,
-                                                (utf8proc_ssize_t)(n - at), &cp);
+        utf8proc_ssize_t len =
+            utf8proc_iterate((const uint8_t *)text + at, (utf8proc_ssize_t)(n - at), &cp);
         if (len <= 0) break;
         if (!show_unsafe(cp))
             buf_put(out, text + at, (size_t)len);

@@ -10,7 +10,7 @@
 #include "../../ipc/buf.h"
 #include "../why.h"
 
-/* Writes a line (a newline is added) to a descriptor. False: nobody reads there any more. */
+/* Writes a line (a newline is added) to a descriptor. False and errno: it cannot be written. */
 bool out_line(int fd, const struct buf *line);
 
 /*

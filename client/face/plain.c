@@ -17,7 +17,7 @@
 #include "out.h"
 #include "verbs.h"
 
-enum { GREET_MS = 3000, SETTLE_MS = 30000 };
+enum { GREET_MS = 3000, SETTLE_MS = 30000, LEAVE_MS = 1000 };
 
 /* --- what the conversation asks for --- */
 
@@ -27,7 +27,10 @@ static int do_send(void *arg, uint8_t kind, const char *to, uint8_t form, struct
     return client_send(((struct plain *)arg)->s.client, kind, to, form, text, id);
 }
 
-static int do_list(void *arg) { return client_ask_list(((struct plain *)arg)->s.client); }
+static int do_list(void *arg)
+{
+    return client_ask_list(((struct plain *)arg)->s.client);
+}
 
 static int do_about(void *arg, const char *name)
 {
@@ -51,7 +54,10 @@ static void do_connect(void *arg)
     client_connect(p->s.client);
 }
 
-static void do_disconnect(void *arg) { client_bye(((struct plain *)arg)->s.client); }
+static void do_disconnect(void *arg)
+{
+    client_bye(((struct plain *)arg)->s.client);
+}
 
 static void do_clear(void *arg)
 {
@@ -59,7 +65,12 @@ static void do_clear(void *arg)
     if (p->terminal) editor_clear(p);
 }
 
-static void do_quit(void *arg) { ((struct plain *)arg)->quitting = true; }
+static void do_quit(void *arg)
+{
+    struct plain *p = arg;
+    p->quitting = p->terminal;
+    p->stopped = p->ended = true; /* a pipe's messages still get their time to arrive */
+}
 
 /* Our own marks and errors in colour; the words say the same. */
 static const char *colour_of(const char *text)
@@ -105,7 +116,7 @@ static void on_event(void *arg, const struct client_event *e)
 static void pipe_lines(struct plain *p)
 {
     uint8_t *newline;
-    while (!p->quitting && buf_len(&p->input) &&
+    while (!p->quitting && !p->stopped && buf_len(&p->input) &&
            (newline = memchr(buf_head(&p->input), '\n', buf_len(&p->input)))) {
         char *line = (char *)buf_head(&p->input);
         size_t n = (size_t)(newline - buf_head(&p->input));
@@ -137,6 +148,7 @@ static void read_signals(struct plain *p)
     while (read(p->s.signals, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGWINCH && p->terminal) editor_resize(p);
         if (info.ssi_signo == SIGINT && p->terminal) editor_interrupt(p);
+        if (info.ssi_signo == SIGTSTP && p->terminal) editor_suspend(p);
         if (info.ssi_signo == SIGTERM || (info.ssi_signo == SIGINT && !p->terminal)) {
             p->quitting = true;
             p->s.exit = EXIT_INTERRUPTED;
@@ -171,25 +183,32 @@ static void turn(struct plain *p, int most_ms)
     client_step(p->s.client, f[1].fd >= 0 ? f[1].revents : 0);
 }
 
+/* What was said is to arrive, and what was asked to be answered; a person waits a moment only. */
+static void settle(struct plain *p)
+{
+    int64_t wait = p->s.args->timeout_ms < 0 ? SETTLE_MS : p->s.args->timeout_ms;
+    if (p->terminal) wait = p->s.connected ? LEAVE_MS : 0;
+    uint64_t until = errand_now() + (uint64_t)wait;
+    while ((p->terminal || !p->quitting) && !p->s.done && errand_now() < until &&
+           !(client_settled(p->s.client) && (p->terminal || p->chat.asking == 0)))
+        turn(p, 100);
+}
+
 static void talk(struct plain *p)
 {
     while (!p->quitting && !p->ended && !(p->s.done && !p->terminal))
         turn(p, -1);
-    /* The pipe has ended: what it said is to arrive, and what it asked to be answered. */
-    int64_t wait = p->s.options->timeout_ms < 0 ? SETTLE_MS : p->s.options->timeout_ms;
-    uint64_t until = session_now() + (uint64_t)wait;
-    while (!p->terminal && !p->quitting && !p->s.done && session_now() < until &&
-           !(client_settled(p->s.client) && p->chat.asking == 0))
-        turn(p, 100);
+    settle(p);
 }
 
-/* The first connection, before the terminal is in raw mode: there may be a question about the key. */
+/* The first connection, before the terminal is in raw mode: there may be a question about the key.
+ */
 static bool greet(struct plain *p)
 {
     client_connect(p->s.client);
-    uint64_t until = session_now() + GREET_MS;
-    while (!p->s.connected && !p->s.done && session_now() < until)
-        session_run(&p->s, session_now() + 50);
+    uint64_t until = errand_now() + GREET_MS;
+    while (!p->s.connected && !p->s.done && errand_now() < until)
+        errand_run(&p->s, errand_now() + 50);
     return !p->s.done;
 }
 
@@ -198,11 +217,11 @@ static void hello(struct plain *p)
     if (p->chat.connected)
         chat_print(&p->chat, "*** you are in. /help any time, Tab completes names, /quit leaves");
     else
-        chat_print(&p->chat, "*** cannot reach %s yet%s%s; what you write waits in the outbox", p->s.place,
-                   p->s.lost_reason[0] ? ": " : "", p->s.lost_reason);
+        chat_print(&p->chat, "*** cannot reach %s yet%s%s; what you write waits in the outbox",
+                   p->s.place, p->s.lost_reason[0] ? ": " : "", p->s.lost_reason);
 }
 
-static bool wants_colour(const struct options *o)
+static bool wants_colour(const struct args *o)
 {
     const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
     return !o->no_color && !(none && none[0]) && term && strcmp(term, "dumb") != 0 &&
@@ -217,8 +236,8 @@ static enum face_exit run(struct plain *p)
     bool tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     if (vault_last_row(p->s.vault, &last) < 0 ||
         shown_open(&p->shown, home_file(&p->s.home, "shown", path), last, &why) < 0)
-        return session_error(p->s.options, "local", &why);
-    p->colour = wants_colour(p->s.options);
+        return errand_error(p->s.args, "local", &why);
+    p->colour = wants_colour(p->s.args);
     chat_init(&p->chat, &ops, p, p->s.home.user);
     p->chat.vault = p->s.vault;
     p->chat.shown = &p->shown;
@@ -231,6 +250,7 @@ static enum face_exit run(struct plain *p)
     p->terminal = tty;
     if (tty) p->s.say = do_print;
     if (tty) {
+        errand_watch(&p->s, SIGTSTP);
         editor_open(p);
         hello(p);
     }
@@ -238,23 +258,23 @@ static enum face_exit run(struct plain *p)
     if (tty) editor_close(p);
     p->terminal = false;
     bool settled = client_settled(p->s.client);
-    session_leave(&p->s);
+    errand_leave(&p->s);
     if (!tty && !settled && p->s.exit == EXIT_DONE) {
         why_set(&why, "cannot reach %s; what was written is in the outbox", p->s.place);
-        return session_error(p->s.options, "unreachable", &why);
+        return errand_error(p->s.args, "unreachable", &why);
     }
     return p->s.exit;
 }
 
-enum face_exit verb_chat(const struct options *o)
+enum face_exit verb_chat(const struct args *o)
 {
     struct plain p = {0};
     umask(077); /* the input history is private */
-    enum face_exit exit = session_open(&p.s, o, WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY);
+    enum face_exit exit = errand_open(&p.s, o, WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY);
     if (exit == EXIT_DONE) exit = run(&p);
     shown_close(&p.shown);
     chat_free(&p.chat);
     buf_free(&p.input);
-    session_close(&p.s);
+    errand_close(&p.s);
     return exit;
 }

@@ -3,17 +3,18 @@
 #define FACE_PLAIN_H
 
 #include "chat.h"
-#include "session.h"
+#include "errand.h"
 
 struct plain {
-    struct session s;
+    struct errand s;
     struct chat chat;
     struct shown shown;
-    bool terminal;      /* keyboard and screen; else lines from a pipe */
+    bool terminal; /* keyboard and screen; else lines from a pipe */
     bool colour;
-    bool ended;         /* no more lines will come */
+    bool ended; /* no more lines will come */
     bool quitting;
-    struct buf input;   /* of a pipe: what is not a whole line yet */
+    bool stopped;            /* /quit in a pipe: what follows is not read */
+    struct buf input;        /* of a pipe: what is not a whole line yet */
     uint64_t interrupted_at; /* Ctrl-C, ms; 0: not lately */
 };
 
@@ -25,6 +26,8 @@ void editor_key(struct plain *p);
 /* Ctrl-C: clears the line; twice within 2 s quits. */
 void editor_interrupt(struct plain *p);
 void editor_resize(struct plain *p);
+/* Ctrl-Z: gives the terminal back, stops, and takes it again afterwards. */
+void editor_suspend(struct plain *p);
 /* Prints above the line being typed. */
 void editor_print(struct plain *p, const char *text);
 void editor_clear(struct plain *p);

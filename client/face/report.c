@@ -73,7 +73,8 @@ static void put_span(struct buf *out, uint32_t seconds)
 void report_accepted_line(struct buf *out, const struct wire_accepted *m, const char *to)
 {
     char name[64];
-    show_word(name, sizeof name, m->to.len ? m->to : (struct slice){(const uint8_t *)to, strlen(to)});
+    show_word(name, sizeof name,
+              m->to.len ? m->to : (struct slice){(const uint8_t *)to, strlen(to)});
     switch (m->state) {
     case WIRE_STATE_DELIVERED: report_put(out, "delivered to %s", name); return;
     case WIRE_STATE_STORED:
@@ -85,7 +86,9 @@ void report_accepted_line(struct buf *out, const struct wire_accepted *m, const 
             put_span(out, m->keep_s);
         }
         return;
-    case WIRE_STATE_EXPIRED: report_put(out, "expired: %s did not come for it in time", name); return;
+    case WIRE_STATE_EXPIRED:
+        report_put(out, "expired: %s did not come for it in time", name);
+        return;
     default: report_put(out, "accepted"); return;
     }
 }
@@ -140,7 +143,9 @@ static void put_names(struct buf *out, const struct wire_changes *m, uint8_t cha
 
 void report_changes_line(struct buf *out, const struct wire_changes *m, uint8_t change)
 {
-    uint32_t more = change == WIRE_CHANGE_JOINED ? m->joined : change == WIRE_CHANGE_LEFT ? m->left : 0;
+    uint32_t more = change == WIRE_CHANGE_JOINED ? m->joined
+                    : change == WIRE_CHANGE_LEFT ? m->left
+                                                 : 0;
     unsigned n = 0;
     for (unsigned i = 0; i < m->n; i++)
         n += m->change[i].change == change;
@@ -174,7 +179,9 @@ void report_about_line(struct buf *out, const struct wire_about *m)
         return;
     }
     report_put(out, "%s (%s) is ", name, m->role < 3 ? roles[m->role] : "?");
-    report_put(out, !m->online ? "absent, last seen " : m->state ? "away, here since " : "here since ");
+    report_put(out, !m->online ? "absent, last seen "
+                    : m->state ? "away, here since "
+                               : "here since ");
     put_time(out, m->since_ms, "%Y-%m-%d %H:%M");
     if (!m->online && m->waiting) report_put(out, ", %u wait for them", m->waiting);
     if (m->text.len) {

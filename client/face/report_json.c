@@ -85,8 +85,9 @@ json_t *report_rejected(const struct wire_rejected *m, const char *to)
     set(o, "id", number(m->id));
     set(o, "to", words(to));
     set(o, "message", out_text((struct slice){buf_head(&what), buf_len(&what)}));
-    set(o, "hint", buf_len(&hint) ? out_text((struct slice){buf_head(&hint), buf_len(&hint)})
-                                  : json_string(""));
+    set(o, "hint",
+        buf_len(&hint) ? out_text((struct slice){buf_head(&hint), buf_len(&hint)})
+                       : json_string(""));
     json_t *near = json_array();
     for (unsigned i = 0; i < m->near && i < WIRE_NEAR_MAX; i++)
         json_array_append_new(near, out_text(m->name[i]));

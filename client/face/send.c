@@ -13,13 +13,13 @@
 #include "../show.h"
 #include "out.h"
 #include "report.h"
-#include "session.h"
+#include "errand.h"
 #include "verbs.h"
 
 enum { DEFAULT_MS = 10000 };
 
 struct sending {
-    struct session s;
+    struct errand s;
     const char *to;
     uint8_t kind;
     struct buf text;
@@ -28,12 +28,12 @@ struct sending {
     bool wait_delivered;
 };
 
-static enum face_exit usage(const struct options *o, const char *what)
+static enum face_exit usage(const struct args *o, const char *what)
 {
     struct why why;
     why_set(&why, "%s", what);
     why_hint(&why, NAME " help send shows how");
-    return session_error(o, "usage", &why);
+    return errand_error(o, "usage", &why);
 }
 
 static int read_stdin(struct buf *text)
@@ -49,7 +49,7 @@ static int read_stdin(struct buf *text)
     return 0;
 }
 
-static void read_text(const struct options *o, struct buf *text)
+static void read_text(const struct args *o, struct buf *text)
 {
     if (o->operands < 3 || (o->operands == 3 && strcmp(o->operand[2], "-") == 0)) {
         read_stdin(text);
@@ -62,19 +62,19 @@ static void read_text(const struct options *o, struct buf *text)
 }
 
 /* EXIT_DONE, or the exit after an error. */
-static enum face_exit check_text(const struct options *o, const struct buf *text)
+static enum face_exit check_text(const struct args *o, const struct buf *text)
 {
     struct why why;
     if (text->len == 0) return usage(o, "nothing to send: the text is empty");
     if (text->len > CLIENT_TEXT_MAX) {
         why_set(&why, "the text is longer than %d bytes", CLIENT_TEXT_MAX);
         why_hint(&why, "send it in several messages");
-        return session_error(o, "too-large", &why);
+        return errand_error(o, "too-large", &why);
     }
     if (!show_is_utf8((struct slice){text->data, text->len})) {
         why_set(&why, "the text is not valid UTF-8");
         why_hint(&why, "convert it, for instance with: iconv -f latin1 -t utf8");
-        return session_error(o, "bad-body", &why);
+        return errand_error(o, "bad-body", &why);
     }
     return EXIT_DONE;
 }
@@ -90,11 +90,11 @@ static void on_accepted(struct sending *m, const struct wire_accepted *a)
     struct buf line = {0};
     bool final = !m->wait_delivered || m->kind == WIRE_TO_ROOM || a->state == WIRE_STATE_DELIVERED;
     m->accepted = true;
-    if (m->s.options->json) out_json(report_accepted(a, m->id, m->to));
+    if (m->s.args->json) out_json(report_accepted(a, m->id, m->to));
     report_accepted_line(&line, a, m->to);
-    if (!m->s.options->quiet) out_line(STDERR_FILENO, &line);
+    if (!m->s.args->quiet) out_line(STDERR_FILENO, &line);
     buf_free(&line);
-    if (final) session_end(&m->s, EXIT_DONE);
+    if (final) errand_end(&m->s, EXIT_DONE);
 }
 
 static void on_receipt(struct sending *m, const struct wire_receipt *r)
@@ -102,7 +102,7 @@ static void on_receipt(struct sending *m, const struct wire_receipt *r)
     if (m->s.done) return;
     const struct wire_accepted a = {.id = r->id, .state = r->state};
     on_accepted(m, &a);
-    session_end(&m->s, r->state == WIRE_STATE_DELIVERED ? EXIT_DONE : EXIT_TIME);
+    errand_end(&m->s, r->state == WIRE_STATE_DELIVERED ? EXIT_DONE : EXIT_TIME);
 }
 
 /* An earlier message is a note on the side: it was left over in the outbox. */
@@ -116,12 +116,13 @@ static void on_rejected(struct sending *m, const struct wire_rejected *r)
     buf_put_u8(&what, 0);
     buf_put_u8(&hint, 0);
     if (!mine) {
-        if (!m->s.options->quiet) out_say("note: an earlier message was refused: %s", (char *)what.data);
+        if (!m->s.args->quiet)
+            out_say("note: an earlier message was refused: %s", (char *)what.data);
     } else {
-        if (m->s.options->json) out_json(report_rejected(r, m->to));
+        if (m->s.args->json) out_json(report_rejected(r, m->to));
         out_say("error: %s", (char *)what.data);
         if (hint.data[0]) out_say("hint: %s", (char *)hint.data);
-        session_end(&m->s, exit_of(wire_code_name(r->code)));
+        errand_end(&m->s, exit_of(wire_code_name(r->code)));
     }
     buf_free(&what);
     buf_free(&hint);
@@ -152,7 +153,7 @@ static enum face_exit too_late(struct sending *m)
     struct why why;
     if (m->accepted) {
         why_set(&why, "stored, but not delivered within the time of --timeout");
-        if (!m->s.options->quiet) out_say("%s", why.what);
+        if (!m->s.args->quiet) out_say("%s", why.what);
         return EXIT_TIME;
     }
     if (!m->id) into_outbox(m);
@@ -161,36 +162,38 @@ static enum face_exit too_late(struct sending *m)
     else
         why_set(&why, "cannot reach %s: %s", m->s.place,
                 m->s.lost_reason[0] ? m->s.lost_reason : "no answer in time");
-    why_hint(&why, "the message is in the outbox and leaves with the next command that gets through");
-    return session_error(m->s.options, strcmp(m->s.lost_code, "busy") ? "unreachable" : "busy", &why);
+    why_hint(&why,
+             "the message is in the outbox and leaves with the next command that gets through");
+    return errand_error(m->s.args, strcmp(m->s.lost_code, "busy") ? "unreachable" : "busy", &why);
 }
 
 static enum face_exit run(struct sending *m)
 {
-    int64_t ms = m->s.options->timeout_ms;
+    int64_t ms = m->s.args->timeout_ms;
     m->s.event = on_event;
     m->s.arg = m;
     client_connect(m->s.client);
-    bool done = session_run(&m->s, session_now() + (uint64_t)(ms < 0 ? DEFAULT_MS : ms));
+    bool done = errand_run(&m->s, errand_now() + (uint64_t)(ms < 0 ? DEFAULT_MS : ms));
     enum face_exit exit = done ? m->s.exit : too_late(m);
-    session_leave(&m->s);
+    errand_leave(&m->s);
     return exit;
 }
 
-enum face_exit verb_send(const struct options *o)
+enum face_exit verb_send(const struct args *o)
 {
     struct sending m = {.s.signals = -1};
     if (o->operands < 2) return usage(o, "send to whom?");
     m.to = o->operand[1];
     m.kind = m.to[0] == '#' ? WIRE_TO_ROOM : WIRE_TO_USER;
     m.wait_delivered = o->wait && strcmp(o->wait, "delivered") == 0;
-    if (!m.to[0] || strlen(m.to) > NAME_LEN + 1 || !show_is_utf8((struct slice){(const uint8_t *)m.to, strlen(m.to)}))
+    if (!m.to[0] || strlen(m.to) > NAME_LEN + 1 ||
+        !show_is_utf8((struct slice){(const uint8_t *)m.to, strlen(m.to)}))
         return usage(o, "the recipient must be a name of 1 to 32 characters, or '#lobby'");
     read_text(o, &m.text);
     enum face_exit exit = check_text(o, &m.text);
-    if (exit == EXIT_DONE) exit = session_open(&m.s, o, 0);
+    if (exit == EXIT_DONE) exit = errand_open(&m.s, o, 0);
     if (exit == EXIT_DONE) exit = run(&m);
-    session_close(&m.s);
+    errand_close(&m.s);
     buf_free(&m.text);
     return exit;
 }

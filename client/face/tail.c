@@ -5,35 +5,40 @@
  * the wire: what was committed and not shown by an earlier run comes first, and with --count the
  * rest waits for the next run.
  */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../show.h"
 #include "out.h"
 #include "report.h"
-#include "session.h"
+#include "errand.h"
 #include "shown.h"
 #include "verbs.h"
 
 struct tailing {
-    struct session s;
+    struct errand s;
     struct shown shown;
     long written;
 };
 
-/* Writes one line of data; ends the command when nobody reads. */
+/* Writes one line of data; ends the command when nobody reads, or the disk is full. */
 static bool put(struct tailing *t, struct buf *line)
 {
+    struct why why;
     bool open = out_line(STDOUT_FILENO, line);
+    int error = errno;
     buf_free(line);
-    if (!open) session_end(&t->s, EXIT_DONE);
-    return open;
+    if (open) return true;
+    why_set(&why, "cannot write: %s", strerror(error));
+    errand_end(&t->s, error == EPIPE ? EXIT_DONE : errand_error(t->s.args, "local", &why));
+    return false;
 }
 
 static bool put_message(struct tailing *t, const struct wire_deliver *m)
 {
     struct buf line = {0};
-    if (t->s.options->json)
+    if (t->s.args->json)
         out_json_text(&line, report_message(m));
     else
         report_message_line(&line, m, REPORT_DATED);
@@ -43,18 +48,18 @@ static bool put_message(struct tailing *t, const struct wire_deliver *m)
 static void put_rows(struct tailing *t)
 {
     struct vault_row row;
-    const long count = t->s.options->messages;
+    const long count = t->s.args->messages;
     int r;
     while (!t->s.done && (r = vault_history(t->s.vault, *t->shown.row, &row)) > 0) {
         if (!put_message(t, &row.m)) return;
         *t->shown.row = row.row;
-        if (++t->written == count) session_end(&t->s, EXIT_DONE);
+        if (++t->written == count) errand_end(&t->s, EXIT_DONE);
     }
 }
 
 static void put_changes(struct tailing *t, const struct wire_changes *m)
 {
-    for (unsigned i = 0; i < m->n && t->s.options->json; i++) {
+    for (unsigned i = 0; i < m->n && t->s.args->json; i++) {
         struct buf line = {0};
         json_t *o = report_change(&m->change[i]);
         if (!o) continue;
@@ -63,7 +68,7 @@ static void put_changes(struct tailing *t, const struct wire_changes *m)
     }
     for (uint8_t kind = WIRE_CHANGE_JOINED; kind <= WIRE_CHANGE_BACK; kind++) {
         struct buf line = {0};
-        if (t->s.options->json || t->s.options->quiet) return;
+        if (t->s.args->json || t->s.args->quiet) return;
         report_changes_line(&line, m, kind);
         if (buf_len(&line)) out_line(STDERR_FILENO, &line);
         buf_free(&line);
@@ -75,7 +80,7 @@ static void on_event(void *arg, const struct client_event *e)
     struct tailing *t = arg;
     if (e->type == CLIENT_MESSAGE) put_rows(t);
     if (e->type == CLIENT_CHANGES && !t->s.done) put_changes(t, e->changes);
-    if (e->type == CLIENT_CONNECTED && !t->s.options->quiet)
+    if (e->type == CLIENT_CONNECTED && !t->s.args->quiet)
         out_say("connected to %s as %s", t->s.place, client_name(t->s.client));
 }
 
@@ -84,11 +89,11 @@ static enum face_exit too_late(struct tailing *t)
 {
     struct why why;
     if (t->s.connected || !t->s.lost_code[0]) {
-        if (!t->s.options->quiet) out_say("nothing more within the time of --timeout");
+        if (!t->s.args->quiet) out_say("nothing more within the time of --timeout");
         return EXIT_TIME;
     }
     why_set(&why, "cannot reach %s: %s", t->s.place, t->s.lost_reason);
-    return session_error(t->s.options, "unreachable", &why);
+    return errand_error(t->s.args, "unreachable", &why);
 }
 
 static enum face_exit run(struct tailing *t)
@@ -96,29 +101,29 @@ static enum face_exit run(struct tailing *t)
     struct why why;
     char path[PATH_MAX];
     uint64_t last;
-    int64_t ms = t->s.options->timeout_ms;
+    int64_t ms = t->s.args->timeout_ms;
     if (vault_last_row(t->s.vault, &last) < 0) {
         why_set(&why, "cannot read the message store: %s", vault_words(t->s.vault));
-        return session_error(t->s.options, "local", &why);
+        return errand_error(t->s.args, "local", &why);
     }
     if (shown_open(&t->shown, home_file(&t->s.home, "shown", path), last, &why) < 0)
-        return session_error(t->s.options, "local", &why);
+        return errand_error(t->s.args, "local", &why);
     t->s.event = on_event;
     t->s.arg = t;
     put_rows(t);
     if (!t->s.done) client_connect(t->s.client);
-    bool done = session_run(&t->s, ms < 0 ? UINT64_MAX : session_now() + (uint64_t)ms);
+    bool done = errand_run(&t->s, ms < 0 ? UINT64_MAX : errand_now() + (uint64_t)ms);
     enum face_exit exit = done ? t->s.exit : too_late(t);
-    session_leave(&t->s);
+    errand_leave(&t->s);
     return exit;
 }
 
-enum face_exit verb_tail(const struct options *o)
+enum face_exit verb_tail(const struct args *o)
 {
     struct tailing t = {0};
-    enum face_exit exit = session_open(&t.s, o, WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY);
+    enum face_exit exit = errand_open(&t.s, o, WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY);
     if (exit == EXIT_DONE) exit = run(&t);
     shown_close(&t.shown);
-    session_close(&t.s);
+    errand_close(&t.s);
     return exit;
 }

@@ -10,7 +10,8 @@
 #include "report.h"
 
 const struct verb verbs[] = {
-    {"send", "send TO [TEXT|-]", "send one message to a user or to '#lobby'; - or no text reads stdin",
+    {"send", "send TO [TEXT|-]",
+     "send one message to a user or to '#lobby'; - or no text reads stdin",
      "send frank 'see you at nine' --wait delivered", verb_send},
     {"tail", "tail", "show messages as they come, each once, also across runs",
      "tail --json --count 10 --timeout 60", verb_tail},
@@ -29,7 +30,7 @@ static const struct verb *find(const char *name)
     return NULL;
 }
 
-static enum face_exit unknown(const struct options *o, const char *word)
+static enum face_exit unknown(const struct args *o, const char *word)
 {
     struct why why;
     struct name_near near;
@@ -56,15 +57,17 @@ static void put_overview(struct buf *out)
     report_put(out, "usage: " NAME " [OPTIONS]             the conversation, in a terminal\n");
     report_put(out, "       " NAME " [OPTIONS] COMMAND     one thing, for scripts\n\ncommands:\n");
     for (const struct verb *v = verbs; v->name; v++)
-        report_put(out, "  %-22s %s\n", v->name == verbs[3].name ? "keys show|..." : v->usage, v->help);
+        report_put(out, "  %-22s %s\n", v->name == verbs[3].name ? "keys show|..." : v->usage,
+                   v->help);
     report_put(out, "\noptions, before or after the command:\n");
-    options_help(out);
-    report_put(out, "\nexit status: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 refused,\n"
-                    "  5 no such user or room, 6 server's key not trusted, 7 not in time, 8 local file\n"
-                    "  trouble, 75 try again later, 130 interrupted\n");
+    args_help(out);
+    report_put(out,
+               "\nexit status: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 refused,\n"
+               "  5 no such user or room, 6 server's key not trusted, 7 not in time, 8 local file\n"
+               "  trouble, 75 try again later, 130 interrupted\n");
 }
 
-enum face_exit verb_help(const struct options *o)
+enum face_exit verb_help(const struct args *o)
 {
     struct buf b = {0};
     const struct verb *v = o->operands > 1 ? find(o->operand[1]) : NULL;
@@ -80,7 +83,7 @@ enum face_exit verb_help(const struct options *o)
     return EXIT_DONE;
 }
 
-static enum face_exit wrong_usage(const struct options *o, const struct why *why)
+static enum face_exit wrong_usage(const struct args *o, const struct why *why)
 {
     if (o->json) out_json(report_error("usage", why->what, why->hint));
     out_why(why);
@@ -89,13 +92,13 @@ static enum face_exit wrong_usage(const struct options *o, const struct why *why
 
 int face_main(int argc, char *argv[])
 {
-    struct options o;
+    struct args o;
     struct why why;
     if (sodium_init() < 0) {
         out_say("error: the machine gives no random numbers");
         return EXIT_FAILED;
     }
-    if (options_parse(argc, argv, &o, &why) < 0) return (int)wrong_usage(&o, &why);
+    if (args_parse(argc, argv, &o, &why) < 0) return (int)wrong_usage(&o, &why);
     if (o.version) {
         struct buf b = {0};
         report_put(&b, NAME " " VERSION);
@@ -105,7 +108,7 @@ int face_main(int argc, char *argv[])
     }
     const struct verb *v = o.operands ? find(o.operand[0]) : NULL;
     if (o.help) {
-        const struct options help = {.operands = v ? 2 : 1, .operand = {"help", v ? v->name : NULL}};
+        const struct args help = {.operands = v ? 2 : 1, .operand = {"help", v ? v->name : NULL}};
         return (int)verb_help(&help);
     }
     if (!o.operands) return (int)verb_chat(&o);

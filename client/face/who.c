@@ -3,50 +3,50 @@
 
 #include "out.h"
 #include "report.h"
-#include "session.h"
+#include "errand.h"
 #include "verbs.h"
 
 enum { DEFAULT_MS = 10000 };
 
-static void put_person(struct session *s, const struct wire_person *p)
+static void put_person(struct errand *s, const struct wire_person *p)
 {
     struct buf line = {0};
-    if (s->options->json)
+    if (s->args->json)
         out_json_text(&line, report_person(p));
     else
         report_person_line(&line, p);
-    if (!out_line(STDOUT_FILENO, &line)) session_end(s, EXIT_DONE);
+    if (!out_line(STDOUT_FILENO, &line)) errand_end(s, EXIT_DONE);
     buf_free(&line);
 }
 
 static void on_event(void *arg, const struct client_event *e)
 {
-    struct session *s = arg;
+    struct errand *s = arg;
     if (e->type == CLIENT_CONNECTED) client_ask_list(s->client);
     if (e->type == CLIENT_PERSON && !s->done) put_person(s, e->person);
-    if (e->type == CLIENT_LIST_END) session_end(s, EXIT_DONE);
+    if (e->type == CLIENT_LIST_END) errand_end(s, EXIT_DONE);
 }
 
-static enum face_exit run(struct session *s)
+static enum face_exit run(struct errand *s)
 {
     struct why why;
-    int64_t ms = s->options->timeout_ms;
+    int64_t ms = s->args->timeout_ms;
     s->event = on_event;
     s->arg = s;
     client_connect(s->client);
-    bool done = session_run(s, session_now() + (uint64_t)(ms < 0 ? DEFAULT_MS : ms));
-    session_leave(s);
+    bool done = errand_run(s, errand_now() + (uint64_t)(ms < 0 ? DEFAULT_MS : ms));
+    errand_leave(s);
     if (done) return s->exit;
     why_set(&why, "cannot reach %s: %s", s->place,
             s->lost_reason[0] ? s->lost_reason : "no answer in time");
-    return session_error(s->options, "unreachable", &why);
+    return errand_error(s->args, "unreachable", &why);
 }
 
-enum face_exit verb_who(const struct options *o)
+enum face_exit verb_who(const struct args *o)
 {
-    struct session s;
-    enum face_exit exit = session_open(&s, o, 0);
+    struct errand s;
+    enum face_exit exit = errand_open(&s, o, 0);
     if (exit == EXIT_DONE) exit = run(&s);
-    session_close(&s);
+    errand_close(&s);
     return exit;
 }

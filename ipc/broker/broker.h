@@ -121,7 +121,7 @@ struct session {
     uint64_t sid, serial, since_ms;
     struct device *device;
     struct session *next; /* of the device */
-    struct wire_joiner joiner;
+    struct wire_joiner *joiner; /* a frame in parts is under way; else NULL */
     uint32_t caps;
     bool resyncing; /* RESYNC said, RESUME awaited: what comes before it is old */
     /* the lobby */
@@ -130,16 +130,21 @@ struct session {
     uint32_t load;    /* counts up, so that a stale load is known */
     uint64_t lobby_sent, lobby_acked;
     uint64_t backlog_to; /* numbers up to this one are backlog for a newcomer */
-    char *peer;
+    char peer[];
 };
 
-/* What a worker's slab record is to the broker. */
-struct seat {
-    uint64_t sid;
-    struct session *session;
+/* Somebody who wants to log in. */
+struct claim {
     uint8_t challenge[16];
-    uint64_t until_ms; /* the challenge is good; 0: none */
+    uint64_t until_ms; /* the challenge is good; 0: there is none (any more) */
     bool verifying;
+};
+
+/* What a worker's slab record is to the broker: nobody, a claim, or a session. */
+struct seat {
+    uint64_t sid; /* 0: nobody */
+    struct session *session;
+    struct claim *claim;
 };
 
 struct link {
@@ -264,6 +269,8 @@ void session_close(struct session *s, bool polite);
 struct session *session_find(struct link *l, uint64_t sid);
 /* The session of a sid on a link that may be gone by now: for late completions. */
 struct session *session_late(struct broker *b, uint32_t slot, uint32_t generation, uint64_t sid);
+/* Forgets a frame of which only parts have come. */
+void session_unjoin(struct session *s);
 /* ERROR, and forget it. */
 void session_kick(struct session *s, uint16_t code, const char *text);
 /* What the client says of its place, after login or RESYNC. */
@@ -275,6 +282,7 @@ void session_end(struct session *s, size_t begun);
 /* uplink.c */
 void link_open(struct broker *b, uint32_t slot, uint32_t generation, int fd);
 struct seat *link_seat(struct link *l, uint64_t sid);
+void seat_clear(struct seat *seat);
 void link_identity(struct broker *b);
 
 /* route.c */

@@ -29,7 +29,7 @@ static void refuse(struct link *l, uint64_t sid, uint16_t code, uint32_t retry_m
 {
     bus_put_kick(&l->stream, sid, code, retry_ms, text);
     struct seat *seat = link_seat(l, sid);
-    if (seat) seat->sid = 0;
+    if (seat) seat_clear(seat);
 }
 
 bool login_dh(struct link *l, struct slice p)
@@ -39,9 +39,9 @@ bool login_dh(struct link *l, struct slice p)
     if (!bus_get_dh(p, &m)) return false;
     struct seat *seat = link_seat(l, m.sid);
     if (!seat || seat->session) return false;
+    seat_clear(seat);
     seat->sid = m.sid;
-    seat->until_ms = 0;
-    seat->verifying = false;
+    seat->claim = xcalloc(1, sizeof *seat->claim);
     struct auth_job *job = new_job(l, m.sid, AUTH_DH);
     memcpy(job->secret, l->broker->keys.transport_secret, 32);
     memcpy(job->point, m.ephemeral, 32);
@@ -54,11 +54,12 @@ bool login_dh(struct link *l, struct slice p)
 
 static void dh_done(struct link *l, struct seat *seat, struct auth_job *job)
 {
+    struct claim *claim = seat->claim;
     if (job->good) {
-        randombytes_buf(seat->challenge, sizeof seat->challenge);
-        seat->until_ms = l->broker->loop.now_ms + CHALLENGE_MS;
+        randombytes_buf(claim->challenge, sizeof claim->challenge);
+        claim->until_ms = l->broker->loop.now_ms + CHALLENGE_MS;
     }
-    bus_put_dh_done(&l->stream, job->sid, job->good, job->point, seat->challenge);
+    bus_put_dh_done(&l->stream, job->sid, job->good, job->point, claim->challenge);
     sodium_memzero(job->point, sizeof job->point);
 }
 
@@ -68,12 +69,13 @@ bool login_claim(struct link *l, struct slice p)
     struct wire_login login;
     if (!bus_get_login(p, &m)) return false;
     struct seat *seat = link_seat(l, m.sid);
-    if (!seat || seat->session || seat->verifying) return false;
+    if (!seat || seat->session || (seat->claim && seat->claim->verifying)) return false;
     if (!wire_get_login(m.login, &login)) {
         refuse(l, m.sid, WIRE_BAD_FRAME, 0, "LOGIN is malformed");
         return true;
     }
-    if (seat->sid != m.sid || seat->until_ms < l->broker->loop.now_ms) {
+    struct claim *claim = seat->claim;
+    if (seat->sid != m.sid || !claim || claim->until_ms < l->broker->loop.now_ms) {
         refuse(l, m.sid, WIRE_RECONNECT, 0, "the challenge is no longer good; connect again");
         return true;
     }
@@ -82,11 +84,11 @@ bool login_claim(struct link *l, struct slice p)
     memcpy(job->key, login.device_key, 32);
     memcpy(job->signature, login.signature, 64);
     memcpy(job->peer, m.peer.data, m.peer.len < 64 ? m.peer.len : 64);
-    job->message_len = wire_login_signed(job->message, m.h, seat->challenge, login.name, login.device);
+    job->message_len = wire_login_signed(job->message, m.h, claim->challenge, login.name, login.device);
     job->login = login;
     job->login.name.data = job->name_bytes;
-    seat->until_ms = 0; /* used up, whatever comes of it */
-    seat->verifying = true;
+    claim->until_ms = 0; /* used up, whatever comes of it */
+    claim->verifying = true;
     if (!auth_submit(l->broker->auth, job)) {
         free(job);
         refuse(l, m.sid, WIRE_BUSY, 1000 + randombytes_uniform(2000), "too many logins at once");
@@ -176,7 +178,7 @@ static void registered(void *ctx, enum store_status status, uint64_t row)
     while (l && (l->slot != r->slot || l->generation != r->generation))
         l = l->next;
     struct seat *seat = l ? link_seat(l, r->sid) : NULL;
-    bool there = seat && seat->sid == r->sid;
+    bool there = seat && seat->sid == r->sid && seat->claim;
     if (status == STORE_FULL) {
         people_remove(b, r->account);
         if (there) refuse(l, r->sid, WIRE_DISK_FULL, 5000, "the server's disk is full; try again later");
@@ -205,13 +207,12 @@ static void enroll(struct link *l, const struct auth_job *job)
     store_put_account(b->store, &sa, &sd, registered, r);
 }
 
-static void verified(struct link *l, struct seat *seat, struct auth_job *job)
+static void verified(struct link *l, struct auth_job *job)
 {
     struct broker *b = l->broker;
     const struct wire_login *login = &job->login;
     uint16_t code;
     char text[160];
-    seat->verifying = false;
     if (!job->good) {
         refuse(l, job->sid, WIRE_BAD_LOGIN, 0, "the signature does not fit");
         return;
@@ -245,11 +246,11 @@ static void job_done(void *arg, struct auth_job *job)
     while (l && (l->slot != job->slot || l->generation != job->generation))
         l = l->next;
     struct seat *seat = l ? link_seat(l, job->sid) : NULL;
-    if (seat && seat->sid == job->sid && !seat->session) {
+    if (seat && seat->sid == job->sid && seat->claim) {
         if (job->kind == AUTH_DH)
             dh_done(l, seat, job);
         else
-            verified(l, seat, job);
+            verified(l, job);
     }
     free(job);
 }
@@ -291,7 +292,6 @@ bool login_announce(struct link *l, struct slice p)
         bus_put_kick(&l->stream, m.sid, WIRE_ELSEWHERE, 0, "this device receives on a newer session");
         return true;
     }
-    seat->sid = m.sid;
     struct session *s = session_open(l, m.sid, d, t.caps, t.serial, m.peer);
     s->resyncing = true;
     size_t at;

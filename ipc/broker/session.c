@@ -39,7 +39,7 @@ struct session *session_open(struct link *l, uint64_t sid, struct device *d, uin
     struct broker *b = l->broker;
     if ((caps & WIRE_CAP_RECEIVE) && d->in.receiver)
         session_kick(d->in.receiver, WIRE_ELSEWHERE, "this device receives on a newer session");
-    struct session *s = xcalloc(1, sizeof *s);
+    struct session *s = xcalloc(1, sizeof *s + peer.len + 1);
     *s = (struct session){.link = l,
                           .sid = sid,
                           .serial = serial,
@@ -47,12 +47,13 @@ struct session *session_open(struct link *l, uint64_t sid, struct device *d, uin
                           .device = d,
                           .next = d->session,
                           .caps = caps};
-    s->peer = xcalloc(1, peer.len + 1);
     memcpy(s->peer, peer.data, peer.len);
     d->session = s;
     d->account->sessions++;
     d->account->since_ms = s->since_ms;
-    l->seat[bus_index(sid)].session = s;
+    struct seat *seat = link_seat(l, sid);
+    seat_clear(seat);
+    *seat = (struct seat){.sid = sid, .session = s};
     b->sessions++;
     if (caps & WIRE_CAP_RECEIVE) {
         d->account->receiving++;
@@ -76,8 +77,7 @@ void session_close(struct session *s, bool polite)
     room_part(s);
     if (s->device->in.receiver == s) inbox_detach(b, s->device);
     unlink_session(s);
-    struct seat *seat = &s->link->seat[bus_index(s->sid)];
-    *seat = (struct seat){0};
+    seat_clear(&s->link->seat[bus_index(s->sid)]);
     b->sessions--;
     a->sessions--;
     a->since_ms = clock_wall_ms();
@@ -85,9 +85,15 @@ void session_close(struct session *s, bool polite)
         a->receiving--;
         if (a->receiving == 0) presence_left(b, a, polite);
     }
-    wire_join_reset(&s->joiner);
-    free(s->peer);
+    session_unjoin(s);
     free(s);
+}
+
+void session_unjoin(struct session *s)
+{
+    if (s->joiner) wire_join_reset(s->joiner);
+    free(s->joiner);
+    s->joiner = NULL;
 }
 
 void session_kick(struct session *s, uint16_t code, const char *text)
@@ -100,7 +106,7 @@ void session_resume(struct session *s, const struct wire_resume *r)
 {
     struct broker *b = s->link->broker;
     struct outbox *out = &s->device->out;
-    wire_join_reset(&s->joiner);
+    session_unjoin(s);
     s->resyncing = false;
     /* The client keeps everything from next_id on; what is below was settled. */
     if (r->next_id > 0 && r->next_id - 1 > out->taken) out->taken = r->next_id - 1;

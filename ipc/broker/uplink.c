@@ -9,21 +9,25 @@
 #include "fault.h"
 #include "log.h"
 
-enum { SEATS_MAX = 65536 };
+enum { SEATS_MAX = 65536, SEATS_STEP = 512 };
 
 struct seat *link_seat(struct link *l, uint64_t sid)
 {
     uint32_t i = bus_index(sid);
     if (i >= SEATS_MAX) return NULL;
     if (i >= l->seats) {
-        uint32_t n = l->seats ? l->seats : 64;
-        while (n <= i)
-            n *= 2;
+        uint32_t n = (i / SEATS_STEP + 1) * SEATS_STEP;
         l->seat = xrealloc(l->seat, n * sizeof *l->seat);
         memset(l->seat + l->seats, 0, (n - l->seats) * sizeof *l->seat);
         l->seats = n;
     }
     return &l->seat[i];
+}
+
+void seat_clear(struct seat *seat)
+{
+    free(seat->claim);
+    *seat = (struct seat){0};
 }
 
 /* --- what a client sent --- */
@@ -131,12 +135,15 @@ static bool on_up(struct link *l, struct slice p)
     struct wire_frame f = {m.type, m.payload};
     /* What was on its way when this session was asked to resume comes again, and may be cut now. */
     if (s->resyncing && (m.type == WIRE_SEND || m.type == WIRE_PART || m.type == WIRE_ACK)) return true;
-    if (m.type == WIRE_RESUME) wire_join_reset(&s->joiner);
-    int r = wire_join(&s->joiner, &f);
+    if (m.type == WIRE_RESUME) session_unjoin(s);
+    if (m.type == WIRE_PART && !s->joiner) s->joiner = xcalloc(1, sizeof *s->joiner);
+    int r = s->joiner ? wire_join(s->joiner, &f) : 1;
     if (r < 0 || (r > 0 && !client_rows[f.type](s, f.payload))) {
         LOG(LOG_WARN, "session", "bad-frame", log_s("user", s->device->account->name),
             log_s("frame", wire_row(m.type)->name), log_u("w", l->slot));
         session_kick(s, WIRE_BAD_FRAME, "malformed frame");
+    } else if (r > 0 && s->joiner) {
+        session_unjoin(s);
     }
     return true;
 }
@@ -150,7 +157,7 @@ static bool on_gone(struct link *l, struct slice p)
     if (s)
         session_close(s, m.polite);
     else if (seat && seat->sid == m.sid)
-        *seat = (struct seat){0};
+        seat_clear(seat);
     return true;
 }
 
@@ -179,7 +186,10 @@ static void forget(struct link *l)
         p = &(*p)->next;
     *p = l->next;
     for (uint32_t i = 0; i < l->seats; i++)
-        if (l->seat[i].session) session_close(l->seat[i].session, false);
+        if (l->seat[i].session)
+            session_close(l->seat[i].session, false);
+        else
+            seat_clear(&l->seat[i]);
     stream_close(&l->stream);
     free(l->seat);
     free(l->live);

@@ -25,7 +25,12 @@
 #include "wire.h"
 
 enum fake_fault {
-    FAKE_GOOD, FAKE_BAD_SIGNATURE, FAKE_WRONG_STATIC, FAKE_EXPIRED, FAKE_FLIPPED, FAKE_FAULTS,
+    FAKE_GOOD,
+    FAKE_BAD_SIGNATURE,
+    FAKE_WRONG_STATIC,
+    FAKE_EXPIRED,
+    FAKE_FLIPPED,
+    FAKE_FAULTS,
 };
 
 struct fake {
@@ -104,8 +109,9 @@ __attribute__((unused)) static void fake_prove(struct fake *f, enum fake_fault f
 }
 
 /* The server's bytes up to and with message 2, without sending them. */
-__attribute__((unused)) static void fake_answer(struct fake *f, enum fake_fault fault,
-                                                uint8_t out[WIRE_SERVER_PREFACE + 2 + WIRE_MESSAGE2])
+__attribute__((unused)) static void
+fake_answer(struct fake *f, enum fake_fault fault,
+            uint8_t out[WIRE_SERVER_PREFACE + 2 + WIRE_MESSAGE2])
 {
     uint8_t preface[WIRE_CLIENT_PREFACE], head[2], message1[WIRE_MESSAGE1];
     uint8_t prologue[WIRE_PROLOGUE], proof[WIRE_PROOF];
@@ -146,8 +152,8 @@ __attribute__((unused)) static void fake_send(struct fake *f, struct buf *frames
     uint8_t *record = malloc(n + 2);
     put_u16(record, (uint16_t)n);
     if (f->send.nonce && f->send.nonce % WIRE_REKEY_EVERY == 0) noise_rekey(f->send.key);
-    assert_int_equal(noise_seal(f->send.key, f->send.nonce++, buf_head(frames), buf_len(frames),
-                                record + 2), 0);
+    assert_int_equal(
+        noise_seal(f->send.key, f->send.nonce++, buf_head(frames), buf_len(frames), record + 2), 0);
     assert_int_equal(send(f->fd, record, n + 2, MSG_NOSIGNAL), n + 2);
     free(record);
     buf_free(frames);

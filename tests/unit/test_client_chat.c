@@ -4,7 +4,7 @@
 #include "../../client/face/chat.h"
 #include "../../client/face/command.h"
 #include "../../client/face/exits.h"
-#include "../../client/face/options.h"
+#include "../../client/face/args.h"
 #include "../../client/face/report.h"
 #include "../../client/face/out.h"
 
@@ -28,12 +28,33 @@ static int do_send(void *arg, uint8_t kind, const char *to, uint8_t form, struct
     return 0;
 }
 
-static int do_list(void *arg) { return ((struct stage *)arg)->lists++, 0; }
-static int do_about(void *arg, const char *name) { (void)name; return ((struct stage *)arg)->abouts++, 0; }
-static int do_away(void *arg, bool away, const char *text) { (void)text; return ((struct stage *)arg)->away = away, 0; }
-static int do_group(void *arg, uint8_t op, const char *room) { (void)room; return ((struct stage *)arg)->group = op, 0; }
-static void do_nothing(void *arg) { (void)arg; }
-static void do_quit(void *arg) { ((struct stage *)arg)->quits++; }
+static int do_list(void *arg)
+{
+    return ((struct stage *)arg)->lists++, 0;
+}
+static int do_about(void *arg, const char *name)
+{
+    (void)name;
+    return ((struct stage *)arg)->abouts++, 0;
+}
+static int do_away(void *arg, bool away, const char *text)
+{
+    (void)text;
+    return ((struct stage *)arg)->away = away, 0;
+}
+static int do_group(void *arg, uint8_t op, const char *room)
+{
+    (void)room;
+    return ((struct stage *)arg)->group = op, 0;
+}
+static void do_nothing(void *arg)
+{
+    (void)arg;
+}
+static void do_quit(void *arg)
+{
+    ((struct stage *)arg)->quits++;
+}
 
 static void do_print(void *arg, const char *text)
 {
@@ -42,8 +63,8 @@ static void do_print(void *arg, const char *text)
     snprintf(s->printed + n, sizeof s->printed - n, "%s\n", text);
 }
 
-static const struct chat_ops ops = {do_send, do_list, do_about, do_away, do_group, do_nothing,
-                                    do_nothing, do_nothing, do_quit, do_print};
+static const struct chat_ops ops = {do_send,    do_list,    do_about,   do_away, do_group,
+                                    do_nothing, do_nothing, do_nothing, do_quit, do_print};
 
 static int set_up(void **state)
 {
@@ -134,8 +155,10 @@ static void test_actions(void **state)
     type(s, "tata");
     assert_int_equal(s->group, WIRE_GROUP_PART);
     assert_string_equal(s->sent, "");
-    chat_event(&s->c, &(struct client_event){CLIENT_GROUP, .group = &(struct wire_group){
-        .op = WIRE_GROUP_PART, .room = text_of("#lobby"), .text = text_of("")}});
+    chat_event(&s->c, &(struct client_event){
+                          CLIENT_GROUP, .group = &(struct wire_group){.op = WIRE_GROUP_PART,
+                                                                      .room = text_of("#lobby"),
+                                                                      .text = text_of("")}});
     assert_non_null(strstr(s->printed, "/join #lobby comes back"));
     expect_printed(s, "anybody?", "not in the lobby");
     type(s, "/j");
@@ -177,14 +200,23 @@ static void test_states(void **state)
     struct stage *s = *state;
     type(s, "/msg frank one");
     type(s, "/msg frank two");
-    accepted(s, (struct wire_accepted){.id = 2, .state = WIRE_STATE_STORED, .to = text_of("frank"),
-                                       .waiting = 3, .keep_s = 30 * 86400, .absent = 1}, 1);
+    accepted(s,
+             (struct wire_accepted){.id = 2,
+                                    .state = WIRE_STATE_STORED,
+                                    .to = text_of("frank"),
+                                    .waiting = 3,
+                                    .keep_s = 30 * 86400,
+                                    .absent = 1},
+             1);
     assert_string_equal(s->printed, "  + stored: frank is absent, 3 wait for them, kept 30 days\n"
                                     "  + stored: frank is absent, 3 wait for them, kept 30 days\n");
     accepted(s, (struct wire_accepted){.id = 2, .state = WIRE_STATE_STORED}, 1);
     assert_string_equal(s->printed, "");
-    struct wire_rejected r = {.id = 3, .code = WIRE_NO_SUCH_USER, .text = text_of("no such user"),
-                              .near = 1, .name = {text_of("frank")}};
+    struct wire_rejected r = {.id = 3,
+                              .code = WIRE_NO_SUCH_USER,
+                              .text = text_of("no such user"),
+                              .near = 1,
+                              .name = {text_of("frank")}};
     type(s, "/msg frnak hi");
     chat_event(&s->c, &(struct client_event){CLIENT_REJECTED, .rejected = &r});
     assert_string_equal(s->printed, "error: cannot deliver to \"frnak\": no such user\n"
@@ -193,9 +225,13 @@ static void test_states(void **state)
 
 static struct wire_deliver message(const char *to, const char *body, size_t n)
 {
-    return (struct wire_deliver){.flags = to[0] == '#' ? WIRE_FLAG_ROOM : 0, .seq = 40,
-                                 .time_ms = 1728569011123, .from = text_of("bob"), .id = 7,
-                                 .to = text_of(to), .body = {(const uint8_t *)body, n}};
+    return (struct wire_deliver){.flags = to[0] == '#' ? WIRE_FLAG_ROOM : 0,
+                                 .seq = 40,
+                                 .time_ms = 1728569011123,
+                                 .from = text_of("bob"),
+                                 .id = 7,
+                                 .to = text_of(to),
+                                 .body = {(const uint8_t *)body, n}};
 }
 
 static void test_lines(void **state)
@@ -225,11 +261,13 @@ static void test_json(void **state)
 {
     (void)state;
     struct buf b = {0};
-    struct wire_deliver m = message("#lobby", "\0\1\x1b]0;\xe2\x80\xae\xf3\xa0\x81\x81\x7f\xc2\x9b", 2 + 4 + 3 + 4 + 1 + 2);
+    struct wire_deliver m = message("#lobby", "\0\1\x1b]0;\xe2\x80\xae\xf3\xa0\x81\x81\x7f\xc2\x9b",
+                                    2 + 4 + 3 + 4 + 1 + 2);
     m.flags |= WIRE_FLAG_BACKLOG;
     out_json_text(&b, report_message(&m));
     buf_put_u8(&b, 0);
-    assert_string_equal((char *)b.data,
+    assert_string_equal(
+        (char *)b.data,
         "{\"ev\":\"message\",\"id\":7,\"time\":\"2024-10-10T14:03:31.123Z\",\"from\":\"bob\","
         "\"to\":\"#lobby\",\"number\":40,\"backlog\":true,\"form\":\"acts\","
         "\"text\":\"\\u001B]0;\\u202E\\uDB40\\uDC41\\u007F\\u009B\"}");
@@ -244,12 +282,14 @@ static void test_json(void **state)
 static void test_folded_changes(void **state)
 {
     struct stage *s = *state;
-    struct wire_changes m = {.joined = 6, .n = 3, .change = {
-        {WIRE_CHANGE_JOINED, text_of("bob"), text_of("")},
-        {WIRE_CHANGE_JOINED, text_of("carol"), text_of("")},
-        {WIRE_CHANGE_LEFT, text_of("eve\x1b"), text_of("quit")}}};
+    struct wire_changes m = {.joined = 6,
+                             .n = 3,
+                             .change = {{WIRE_CHANGE_JOINED, text_of("bob"), text_of("")},
+                                        {WIRE_CHANGE_JOINED, text_of("carol"), text_of("")},
+                                        {WIRE_CHANGE_LEFT, text_of("eve\x1b"), text_of("quit")}}};
     chat_event(&s->c, &(struct client_event){CLIENT_CHANGES, .changes = &m});
-    assert_string_equal(s->printed, "--> bob, carol and 6 more joined\n<-- eve<U+001B> (quit) left\n");
+    assert_string_equal(s->printed,
+                        "--> bob, carol and 6 more joined\n<-- eve<U+001B> (quit) left\n");
     assert_int_equal(s->c.names.n, 2);
     assert_int_equal(names_match(&s->c.names, 0, "CA"), 1);
     assert_int_equal(names_match(&s->c.names, 0, "x"), 2);
@@ -257,7 +297,7 @@ static void test_folded_changes(void **state)
 
 /* --- the command line --- */
 
-static int parse(struct options *o, struct why *why, const char *line)
+static int parse(struct args *o, struct why *why, const char *line)
 {
     static char text[256];
     char *argv[32] = {"prog"}, *save;
@@ -265,13 +305,13 @@ static int parse(struct options *o, struct why *why, const char *line)
     snprintf(text, sizeof text, "%s", line);
     for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save))
         argv[n++] = w;
-    return options_parse(n, argv, o, why);
+    return args_parse(n, argv, o, why);
 }
 
 static void test_options(void **state)
 {
     (void)state;
-    struct options o;
+    struct args o;
     struct why why;
     assert_int_equal(parse(&o, &why, "--user=alice send bob --json - --timeout 2.5 -- --quiet"), 0);
     assert_string_equal(o.user, "alice");
@@ -280,8 +320,9 @@ static void test_options(void **state)
     assert_string_equal(o.operand[2], "-");
     assert_string_equal(o.operand[3], "--quiet");
     assert_int_equal(o.timeout_ms, 2500);
-    static const char *const bad[] = {"--jsn", "--user", "--json=1", "-x", "tail --count 0",
-        "tail --count x", "--timeout -1", "--timeout nan", "send --wait never"};
+    static const char *const bad[] = {"--jsn",        "--user",         "--json=1",
+                                      "-x",           "tail --count 0", "tail --count x",
+                                      "--timeout -1", "--timeout nan",  "send --wait never"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(parse(&o, &why, bad[i]), -1);
     assert_int_equal(parse(&o, &why, "--jsn"), -1);
@@ -294,15 +335,15 @@ static void test_server(void **state)
     static const struct {
         const char *text, *host, *port;
     } cases[] = {
-        {"lab", "lab", "5130"},          {"lab:7", "lab", "7"},      {"[::1]:7", "::1", "7"},
-        {"[::1]", "::1", "5130"},        {"::1", "::1", "5130"},     {"192.0.2.1:5130", "192.0.2.1", "5130"},
-        {"", NULL, NULL},                {"lab:", NULL, NULL},       {"lab:70000", NULL, NULL},
-        {":7", NULL, NULL},              {"[::1", NULL, NULL},       {"[::1]x", NULL, NULL},
-        {"lab:x", NULL, NULL},           {"[::1]:", NULL, NULL},
+        {"lab", "lab", "5130"},   {"lab:7", "lab", "7"},  {"[::1]:7", "::1", "7"},
+        {"[::1]", "::1", "5130"}, {"::1", "::1", "5130"}, {"192.0.2.1:5130", "192.0.2.1", "5130"},
+        {"", NULL, NULL},         {"lab:", NULL, NULL},   {"lab:70000", NULL, NULL},
+        {":7", NULL, NULL},       {"[::1", NULL, NULL},   {"[::1]x", NULL, NULL},
+        {"lab:x", NULL, NULL},    {"[::1]:", NULL, NULL},
     };
     char host[256], port[8];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int r = options_server(cases[i].text, host, port);
+        int r = args_server(cases[i].text, host, port);
         assert_int_equal(r, cases[i].host ? 0 : -1);
         if (r < 0) continue;
         assert_string_equal(host, cases[i].host);
@@ -328,10 +369,17 @@ int main(void)
     assert_true(sodium_init() >= 0);
 #define ON_STAGE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ON_STAGE(test_talk),          ON_STAGE(test_never_sent),     ON_STAGE(test_actions),
-        cmocka_unit_test(test_table), ON_STAGE(test_states),         cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_json),  ON_STAGE(test_folded_changes), cmocka_unit_test(test_options),
-        cmocka_unit_test(test_server), cmocka_unit_test(test_exits),
+        ON_STAGE(test_talk),
+        ON_STAGE(test_never_sent),
+        ON_STAGE(test_actions),
+        cmocka_unit_test(test_table),
+        ON_STAGE(test_states),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_json),
+        ON_STAGE(test_folded_changes),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_server),
+        cmocka_unit_test(test_exits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,10 @@ struct scene {
     char folder[64], path[96];
 };
 
-static uint64_t the_clock(void *arg) { return ((struct scene *)arg)->now; }
+static uint64_t the_clock(void *arg)
+{
+    return ((struct scene *)arg)->now;
+}
 
 static enum trust_verdict the_trust(void *arg, const uint8_t server_id[32])
 {
@@ -77,10 +80,16 @@ static void on_event(void *arg, const struct client_event *e)
 
 static void make_client(struct scene *s)
 {
-    s->c = client_new(&(struct client_options){
-        .host = "x", .port = "1", .user = "alice", .caps = WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY,
-        .identity = &s->id, .vault = s->v, .trust = the_trust, .event = on_event, .arg = s,
-        .clock = the_clock});
+    s->c = client_new(&(struct client_options){.host = "x",
+                                               .port = "1",
+                                               .user = "alice",
+                                               .caps = WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY,
+                                               .identity = &s->id,
+                                               .vault = s->v,
+                                               .trust = the_trust,
+                                               .event = on_event,
+                                               .arg = s,
+                                               .clock = the_clock});
     assert_non_null(s->c);
 }
 
@@ -105,8 +114,14 @@ static int set_up_with(void **state, bool file)
     return 0;
 }
 
-static int set_up(void **state) { return set_up_with(state, false); }
-static int set_up_file(void **state) { return set_up_with(state, true); }
+static int set_up(void **state)
+{
+    return set_up_with(state, false);
+}
+static int set_up_file(void **state)
+{
+    return set_up_with(state, true);
+}
 
 static int tear_down(void **state)
 {
@@ -123,7 +138,10 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void step(struct scene *s) { client_step(s->c, POLLIN | POLLOUT); }
+static void step(struct scene *s)
+{
+    client_step(s->c, POLLIN | POLLOUT);
+}
 
 /* The event that was told n places ago, 0 the last. */
 static struct seen *event_back(struct scene *s, unsigned n)
@@ -156,9 +174,12 @@ static struct wire_login dial(struct scene *s)
 static void welcome(struct scene *s, uint64_t last_id)
 {
     struct buf b = {0};
-    wire_put_welcome(&b, &(struct wire_welcome){.name = text_of("Alice"), .device = s->id.device,
-                                                .incarnation = 1, .last_id = last_id,
-                                                .lobby_head = 9, .server = text_of("test")});
+    wire_put_welcome(&b, &(struct wire_welcome){.name = text_of("Alice"),
+                                                .device = s->id.device,
+                                                .incarnation = 1,
+                                                .last_id = last_id,
+                                                .lobby_head = 9,
+                                                .server = text_of("test")});
     fake_send(&s->f, &b);
     step(s);
     assert_int_equal(client_state(s->c), CLIENT_OPEN);
@@ -185,9 +206,14 @@ static void put_direct(struct buf *b, uint64_t incarnation, uint64_t seq, uint64
 {
     char body[64] = {WIRE_SUITE_PLAIN, WIRE_FORM_SAYS};
     snprintf(body + 2, sizeof body - 2, "%s", text);
-    wire_put_deliver(b, &(struct wire_deliver){.incarnation = incarnation, .seq = seq, .time_ms = 5,
-                                               .from = text_of("bob"), .from_device = 77, .id = id,
-                                               .to = text_of("alice"), .head = text_of(""),
+    wire_put_deliver(b, &(struct wire_deliver){.incarnation = incarnation,
+                                               .seq = seq,
+                                               .time_ms = 5,
+                                               .from = text_of("bob"),
+                                               .from_device = 77,
+                                               .id = id,
+                                               .to = text_of("alice"),
+                                               .head = text_of(""),
                                                .body = {(uint8_t *)body, strlen(text) + 2}});
 }
 
@@ -226,7 +252,8 @@ static void test_settling(void **state)
         expect_send(s, i, "more");
     wire_put_accepted(&b, &(struct wire_accepted){.id = 2, .state = WIRE_STATE_DELIVERED});
     wire_put_rejected(&b, &(struct wire_rejected){.id = 3, .code = WIRE_QUEUE_FULL});
-    wire_put_accepted(&b, &(struct wire_accepted){.id = 5, .state = WIRE_STATE_STORED, .to = text_of("bob")});
+    wire_put_accepted(
+        &b, &(struct wire_accepted){.id = 5, .state = WIRE_STATE_STORED, .to = text_of("bob")});
     wire_put_accepted(&b, &(struct wire_accepted){.id = 5, .state = WIRE_STATE_ACCEPTED});
     send_step(s, &b);
     assert_int_equal(s->n, 4);
@@ -315,10 +342,14 @@ static void test_gap(void **state)
 
 static void put_lobby(struct buf *b, uint64_t number)
 {
-    wire_put_deliver(b, &(struct wire_deliver){.flags = WIRE_FLAG_ROOM, .seq = number,
-                                               .from = text_of("bob"), .from_device = 77,
-                                               .id = 1, .to = text_of("#lobby"),
-                                               .head = text_of(""), .body = {(const uint8_t *)"\0\0x", 3}});
+    wire_put_deliver(b, &(struct wire_deliver){.flags = WIRE_FLAG_ROOM,
+                                               .seq = number,
+                                               .from = text_of("bob"),
+                                               .from_device = 77,
+                                               .id = 1,
+                                               .to = text_of("#lobby"),
+                                               .head = text_of(""),
+                                               .body = {(const uint8_t *)"\0\0x", 3}});
 }
 
 static void test_lobby(void **state)
@@ -379,14 +410,16 @@ static void test_window(void **state)
 static void refuse(struct scene *s, uint16_t code, uint32_t retry_ms)
 {
     struct buf b = {0};
-    wire_put_error(&b, &(struct wire_error){.code = code, .retry_ms = retry_ms, .text = text_of("no")});
+    wire_put_error(&b,
+                   &(struct wire_error){.code = code, .retry_ms = retry_ms, .text = text_of("no")});
     send_step(s, &b);
 }
 
 static void test_final_errors(void **state)
 {
     struct scene *s = *state;
-    static const uint16_t final[] = {WIRE_NAME_TAKEN, WIRE_NAME_INVALID, WIRE_NOT_ON_ROSTER, WIRE_ELSEWHERE};
+    static const uint16_t final[] = {WIRE_NAME_TAKEN, WIRE_NAME_INVALID, WIRE_NOT_ON_ROSTER,
+                                     WIRE_ELSEWHERE};
     for (size_t i = 0; i < 4; i++) {
         dial(s);
         refuse(s, final[i], 0);
@@ -518,7 +551,8 @@ static void test_killed_before_ack(void **state)
     close(fd);
     fake_handshake(&s->f, FAKE_GOOD);
     fake_expect(&s->f, WIRE_LOGIN);
-    wire_put_welcome(&b, &(struct wire_welcome){.name = text_of("Alice"), .incarnation = 1, .server = text_of("t")});
+    wire_put_welcome(&b, &(struct wire_welcome){
+                             .name = text_of("Alice"), .incarnation = 1, .server = text_of("t")});
     put_direct(&b, 1, 1, 10, "once");
     fake_send(&s->f, &b);
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -580,11 +614,20 @@ int main(void)
 #define ON_FILE(f)   cmocka_unit_test_setup_teardown(f, set_up_file, tear_down)
 #define ON_BOTH(f)   IN_MEMORY(f), ON_FILE(f)
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_settling),      ON_BOTH(test_resync_resends), ON_BOTH(test_repeats),
-        ON_BOTH(test_gap),           ON_BOTH(test_lobby),          ON_BOTH(test_send_from_callback),
-        ON_BOTH(test_window),        IN_MEMORY(test_final_errors), IN_MEMORY(test_pauses_grow),
-        IN_MEMORY(test_ping),        IN_MEMORY(test_bye),          ON_BOTH(test_bad_frames),
-        ON_FILE(test_killed_before_ack), ON_FILE(test_settled_elsewhere),
+        ON_BOTH(test_settling),
+        ON_BOTH(test_resync_resends),
+        ON_BOTH(test_repeats),
+        ON_BOTH(test_gap),
+        ON_BOTH(test_lobby),
+        ON_BOTH(test_send_from_callback),
+        ON_BOTH(test_window),
+        IN_MEMORY(test_final_errors),
+        IN_MEMORY(test_pauses_grow),
+        IN_MEMORY(test_ping),
+        IN_MEMORY(test_bye),
+        ON_BOTH(test_bad_frames),
+        ON_FILE(test_killed_before_ack),
+        ON_FILE(test_settled_elsewhere),
         ON_BOTH(test_old_copy_of_the_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

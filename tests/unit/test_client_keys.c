@@ -53,7 +53,8 @@ static void test_identity(void **state)
     assert_memory_equal(&a, &b, sizeof a);
     assert_true(a.device != 0);
     identity_sign(&a, "text", 4, signature);
-    assert_int_equal(crypto_sign_verify_detached(signature, (const uint8_t *)"text", 4, a.public_key), 0);
+    assert_int_equal(
+        crypto_sign_verify_detached(signature, (const uint8_t *)"text", 4, a.public_key), 0);
     identity_wipe(&a);
     for (size_t i = 0; i < sizeof a; i++)
         assert_int_equal(((uint8_t *)&a)[i], 0);
@@ -72,7 +73,9 @@ static void test_identity_refused(void **state)
         assert_non_null(strstr(why.hint, "chmod 600"));
     }
     static const char *const damaged[] = {
-        "", "csmsg-key 1\n", "csmsg-key 2\ndevice 01\nseed AAAA\n",
+        "",
+        "csmsg-key 1\n",
+        "csmsg-key 2\ndevice 01\nseed AAAA\n",
         "csmsg-key 1\ndevice 0000000000000001\nseed AAAA\n",
         "csmsg-key 1\ndevice 0\nseed AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
     };

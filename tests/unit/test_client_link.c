@@ -63,8 +63,8 @@ static void test_refusals(void **state)
         uint8_t bytes[4];
         enum link_fault fault;
     } cases[] = {
-        {{'C', 'S', 0, 1}, LINK_NO_VERSION}, {{'C', 'S', 0, 2}, LINK_BUSY},
-        {{'C', 'S', 0, 3}, LINK_BUSY},       {{'C', 'S', 0, 4}, LINK_BUSY},
+        {{'C', 'S', 0, 1}, LINK_NO_VERSION},   {{'C', 'S', 0, 2}, LINK_BUSY},
+        {{'C', 'S', 0, 3}, LINK_BUSY},         {{'C', 'S', 0, 4}, LINK_BUSY},
         {{'H', 'T', 'T', 'P'}, LINK_NOT_OURS}, {{'C', 'S', 9, 0}, LINK_NO_VERSION},
     };
     struct fake f;
@@ -160,7 +160,8 @@ static void test_long_frames_and_padding(void **state)
     fake_expect(&f, WIRE_LOGIN);
     uint8_t *body = calloc(1, 80000);
     body[79999] = 42;
-    wire_put_send(link_out(l), &(struct wire_send){.id = 1, .to = text_of("bob"), .body = {body, 80000}});
+    wire_put_send(link_out(l),
+                  &(struct wire_send){.id = 1, .to = text_of("bob"), .body = {body, 80000}});
     for (uint64_t i = 0; i < 5000; i++)
         wire_put_ping(link_out(l), WIRE_PING, i);
     link_flush(l);

@@ -24,27 +24,36 @@ static void test_examples(void **state)
 {
     (void)state;
     expect("hello, w\xc3\xb6rld", "hello, w\xc3\xb6rld");
-    expect("\xe6\xbc\xa2\xe5\xad\x97 \xf0\x9f\x98\x80", "\xe6\xbc\xa2\xe5\xad\x97 \xf0\x9f\x98\x80");
+    expect("\xe6\xbc\xa2\xe5\xad\x97 \xf0\x9f\x98\x80",
+           "\xe6\xbc\xa2\xe5\xad\x97 \xf0\x9f\x98\x80");
     expect("a\tb", "a\tb");
     expect("one\n14:03 bob: two", "one\n| 14:03 bob: two");
     expect("\x1b[2J", "<U+001B>[2J");
     expect("\x1b]52;c;ZXZpbA==\x07", "<U+001B>]52;c;ZXZpbA==<U+0007>");
     expect("a\rb", "a<U+000D>b");
     expect("a\bb\x7f", "a<U+0008>b<U+007F>");
-    expect("\xc2\x9b" "31m", "<U+009B>31m");          /* CSI as C1 */
-    expect("\x9b" "31m", "<x9B>31m");                 /* and raw */
-    expect("\xe2\x80\xae" "gpj.exe", "<U+202E>gpj.exe");
+    expect("\xc2\x9b"
+           "31m",
+           "<U+009B>31m"); /* CSI as C1 */
+    expect("\x9b"
+           "31m",
+           "<x9B>31m"); /* and raw */
+    expect("\xe2\x80\xae"
+           "gpj.exe",
+           "<U+202E>gpj.exe");
     expect("\xe2\x81\xa6x\xe2\x81\xa9", "<U+2066>x<U+2069>");
     expect("\xe2\x80\x8b\xe2\x80\x8d\xef\xbb\xbf", "<U+200B><U+200D><U+FEFF>");
     expect("\xe2\x80\xa8\xe2\x80\xa9", "<U+2028><U+2029>");
-    expect("\xf3\xa0\x81\x81", "<U+E0041>");          /* tag */
-    expect("\xee\x80\x80", "<U+E000>");               /* private use */
-    expect("\xef\xbf\xbf", "<U+FFFF>");               /* no character */
-    expect("\xc0\xaf", "<xC0><xAF>");                 /* over-long */
-    expect("\xed\xa0\x80", "<xED><xA0><x80>");        /* surrogate */
+    expect("\xf3\xa0\x81\x81", "<U+E0041>");            /* tag */
+    expect("\xee\x80\x80", "<U+E000>");                 /* private use */
+    expect("\xef\xbf\xbf", "<U+FFFF>");                 /* no character */
+    expect("\xc0\xaf", "<xC0><xAF>");                   /* over-long */
+    expect("\xed\xa0\x80", "<xED><xA0><x80>");          /* surrogate */
     expect("\xf4\x90\x80\x80", "<xF4><x90><x80><x80>"); /* beyond the end */
-    expect("\xe6\xbc", "<xE6><xBC>");                 /* cut */
-    expect("\xcc\x81" "a", "<U+0301>a");              /* a mark would sit on our own text */
+    expect("\xe6\xbc", "<xE6><xBC>");                   /* cut */
+    expect("\xcc\x81"
+           "a",
+           "<U+0301>a"); /* a mark would sit on our own text */
     expect("e\xcc\x81", "e\xcc\x81");
 }
 
@@ -81,7 +90,8 @@ static void check_safe(const char *out)
     size_t n = strlen(out);
     for (size_t at = 0; at < n;) {
         utf8proc_int32_t cp;
-        utf8proc_ssize_t len = utf8proc_iterate((const uint8_t *)out + at, (utf8proc_ssize_t)(n - at), &cp);
+        utf8proc_ssize_t len =
+            utf8proc_iterate((const uint8_t *)out + at, (utf8proc_ssize_t)(n - at), &cp);
         assert_true(len > 0);
         assert_false(cp == 0x1B || cp == 0x7F || (cp >= 0x80 && cp < 0xA0));
         assert_false(cp < 0x20 && cp != '\t' && cp != '\n');

@@ -1,4 +1,5 @@
-/* test_client_vault.c - the client's store: both implementations by the same rules, and the file. */
+/* test_client_vault.c - the client's store: both implementations by the same rules, and the file.
+ */
 #include "client_fake.h"
 
 #include <dirent.h>
@@ -72,9 +73,14 @@ static int take(struct vault *v, const struct wire_deliver *m)
 
 static struct wire_deliver direct(const char *from, uint64_t device, uint64_t id)
 {
-    return (struct wire_deliver){.incarnation = 1, .seq = 1, .from = text_of(from),
-                                 .from_device = device, .id = id, .to = text_of("alice"),
-                                 .head = text_of(""), .body = text_of("hello")};
+    return (struct wire_deliver){.incarnation = 1,
+                                 .seq = 1,
+                                 .from = text_of(from),
+                                 .from_device = device,
+                                 .id = id,
+                                 .to = text_of("alice"),
+                                 .head = text_of(""),
+                                 .body = text_of("hello")};
 }
 
 static void test_outbox(void **state)
@@ -356,16 +362,11 @@ int main(void)
 #define ON_FILE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 #define ON_BOTH(f) ON_FILE(f), cmocka_unit_test_setup_teardown(f, set_up_memory, tear_down)
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_outbox),
-        ON_BOTH(test_seen),
-        ON_BOTH(test_place),
-        ON_BOTH(test_outrun),
-        ON_BOTH(test_bind),
-        ON_FILE(test_two_handles),
-        ON_FILE(test_many_processes),
-        ON_FILE(test_killed_in_transaction),
-        ON_FILE(test_history),
-        ON_FILE(test_rights),
+        ON_BOTH(test_outbox),         ON_BOTH(test_seen),
+        ON_BOTH(test_place),          ON_BOTH(test_outrun),
+        ON_BOTH(test_bind),           ON_FILE(test_two_handles),
+        ON_FILE(test_many_processes), ON_FILE(test_killed_in_transaction),
+        ON_FILE(test_history),        ON_FILE(test_rights),
         ON_FILE(test_newer_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* options.c - see options.h. */
-#include "options.h"
+/* args.c - see args.h. */
+#include "args.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -13,27 +13,28 @@
 
 struct row {
     const char *name, *argument; /* argument NULL: a switch */
-    size_t offset;               /* of a const char * or a bool in struct options */
+    size_t offset;               /* of a const char * or a bool in struct args */
     const char *help;
 };
 
 static const struct row rows[] = {
-    {"server", "HOST[:PORT]", offsetof(struct options, server),
+    {"server", "HOST[:PORT]", offsetof(struct args, server),
      "the server; default: the only one known, else localhost:5130"},
-    {"user", "NAME", offsetof(struct options, user), "your name; default: the only one in the home"},
-    {"home", "DIR", offsetof(struct options, home),
+    {"user", "NAME", offsetof(struct args, user), "your name; default: the only one in the home"},
+    {"home", "DIR", offsetof(struct args, home),
      "where keys and messages are; default: $XDG_DATA_HOME/csmsg"},
-    {"accept-new", NULL, offsetof(struct options, accept_new),
+    {"accept-new", NULL, offsetof(struct args, accept_new),
      "trust a server that was never seen before"},
-    {"wait", "STATE", offsetof(struct options, wait), "send: wait for accepted (default) or delivered"},
-    {"count", "N", offsetof(struct options, count), "tail: end after N messages"},
-    {"timeout", "S", offsetof(struct options, timeout), "give up after so many seconds"},
-    {"json", NULL, offsetof(struct options, json), "write one JSON object a line"},
-    {"quiet", NULL, offsetof(struct options, quiet), "say nothing but errors"},
-    {"verbose", NULL, offsetof(struct options, verbose), "say more about the connection"},
-    {"no-color", NULL, offsetof(struct options, no_color), "no colours (NO_COLOR does the same)"},
-    {"help", NULL, offsetof(struct options, help), "show this help and exit"},
-    {"version", NULL, offsetof(struct options, version), "show the version and exit"},
+    {"wait", "STATE", offsetof(struct args, wait),
+     "send: wait for accepted (default) or delivered"},
+    {"count", "N", offsetof(struct args, count), "tail: end after N messages"},
+    {"timeout", "S", offsetof(struct args, timeout), "give up after so many seconds"},
+    {"json", NULL, offsetof(struct args, json), "write one JSON object a line"},
+    {"quiet", NULL, offsetof(struct args, quiet), "say nothing but errors"},
+    {"verbose", NULL, offsetof(struct args, verbose), "say more about the connection"},
+    {"no-color", NULL, offsetof(struct args, no_color), "no colours (NO_COLOR does the same)"},
+    {"help", NULL, offsetof(struct args, help), "show this help and exit"},
+    {"version", NULL, offsetof(struct args, version), "show the version and exit"},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -64,7 +65,7 @@ static int unknown(const char *name, size_t len, struct why *why)
 }
 
 /* Takes one option; *next is the argument after it. 1: it took that too, 0: not, -1: wrong. */
-static int take(struct options *o, const char *text, const char *next, struct why *why)
+static int take(struct args *o, const char *text, const char *next, struct why *why)
 {
     const char *equals = strchr(text, '=');
     size_t len = equals ? (size_t)(equals - text) : strlen(text);
@@ -87,7 +88,7 @@ static int take(struct options *o, const char *text, const char *next, struct wh
     return !equals;
 }
 
-static int numbers(struct options *o, struct why *why)
+static int numbers(struct args *o, struct why *why)
 {
     char *end;
     if (o->count) {
@@ -114,9 +115,9 @@ static int numbers(struct options *o, struct why *why)
     return 0;
 }
 
-int options_parse(int argc, char *const argv[], struct options *o, struct why *why)
+int args_parse(int argc, char *const argv[], struct args *o, struct why *why)
 {
-    *o = (struct options){.timeout_ms = -1};
+    *o = (struct args){.timeout_ms = -1};
     bool ended = false;
     for (int i = 1; i < argc; i++) {
         const char *text = argv[i];
@@ -132,7 +133,7 @@ int options_parse(int argc, char *const argv[], struct options *o, struct why *w
             why_set(why, "unknown option \"-%c\"", isprint((unsigned char)text[1]) ? text[1] : '?');
             why_hint(why, "options have long names; -- before a text that starts with a dash");
             return -1;
-        } else if (o->operands == OPTIONS_OPERANDS) {
+        } else if (o->operands == ARGS_OPERANDS) {
             why_set(why, "too many words: put the text in quotes");
             return -1;
         } else {
@@ -142,7 +143,7 @@ int options_parse(int argc, char *const argv[], struct options *o, struct why *w
     return numbers(o, why);
 }
 
-void options_help(struct buf *out)
+void args_help(struct buf *out)
 {
     for (size_t i = 0; i < ROWS; i++) {
         char left[64], line[200];
@@ -160,7 +161,7 @@ static bool port_ok(const char *port)
     return isdigit((unsigned char)port[0]) && !*end && n >= 1 && n <= 65535;
 }
 
-int options_server(const char *text, char host[256], char port[8])
+int args_server(const char *text, char host[256], char port[8])
 {
     const char *first = strchr(text, ':'), *last = strrchr(text, ':'), *bracket = NULL;
     const char *begin = text, *end = text + strlen(text), *number = NULL;

@@ -1,5 +1,6 @@
-/* session.c - see session.h. What the user is told and asked about the server is in session_trust.c. */
-#include "session.h"
+/* errand.c - see errand.h. What the user is told and asked about the server is in
+ * errand_trust.c. */
+#include "errand.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,23 +17,23 @@
 #include "../show.h"
 #include "out.h"
 #include "report.h"
-#include "session_trust.h"
+#include "errand_trust.h"
 
-uint64_t session_now(void)
+uint64_t errand_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-enum face_exit session_error(const struct options *o, const char *code, const struct why *why)
+enum face_exit errand_error(const struct args *o, const char *code, const struct why *why)
 {
     if (o->json) out_json(report_error(code, why->what, why->hint));
     out_why(why);
     return exit_of(code);
 }
 
-void session_end(struct session *s, enum face_exit exit)
+void errand_end(struct errand *s, enum face_exit exit)
 {
     s->done = true;
     s->exit = exit;
@@ -40,14 +41,14 @@ void session_end(struct session *s, enum face_exit exit)
 
 /* --- opening --- */
 
-static int choose_server(struct session *s, struct why *why)
+static int choose_server(struct errand *s, struct why *why)
 {
     char only[TRUST_PLACE];
-    const char *server = s->options->server;
+    const char *server = s->args->server;
     int r = server ? 0 : trust_only(s->home.known_servers, only, why);
     if (r < 0) return -1;
     if (!server) server = r ? only : "localhost";
-    if (options_server(server, s->host, s->port) < 0) {
+    if (args_server(server, s->host, s->port) < 0) {
         why_set(why, "--server must be HOST or HOST:PORT, an IPv6 address in brackets");
         return -2;
     }
@@ -55,13 +56,13 @@ static int choose_server(struct session *s, struct why *why)
     return 0;
 }
 
-enum face_exit session_home(struct session *s, const struct options *o)
+enum face_exit errand_home(struct errand *s, const struct args *o)
 {
     struct why why;
-    *s = (struct session){.options = o, .signals = -1};
-    if (home_root(&s->home, o->home, &why) < 0) return session_error(o, "local", &why);
+    *s = (struct errand){.args = o, .signals = -1};
+    if (home_root(&s->home, o->home, &why) < 0) return errand_error(o, "local", &why);
     int r = choose_server(s, &why);
-    return r == 0 ? EXIT_DONE : session_error(o, r == -2 ? "usage" : "local", &why);
+    return r == 0 ? EXIT_DONE : errand_error(o, r == -2 ? "usage" : "local", &why);
 }
 
 static int ask_name(char name[128])
@@ -80,10 +81,10 @@ static int ask_name(char name[128])
 }
 
 /* 0; -1 the disk, -2 wrong usage. */
-static int choose_user(struct session *s, struct why *why)
+static int choose_user(struct errand *s, struct why *why)
 {
     char name[128];
-    const char *user = s->options->user;
+    const char *user = s->args->user;
     if (!user && home_only_user(&s->home)) user = s->home.user;
     if (!user && isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && ask_name(name) == 0) user = name;
     if (!user) {
@@ -97,72 +98,93 @@ static int choose_user(struct session *s, struct why *why)
     return s->home.folder[0] ? -1 : -2;
 }
 
-static int open_files(struct session *s, struct why *why)
+static int open_files(struct errand *s, struct why *why)
 {
     char path[PATH_MAX];
+    s->fresh = access(home_file(&s->home, "key", path), F_OK) != 0;
     if (identity_open(home_file(&s->home, "key", path), &s->identity, why) < 0) return -1;
     s->vault = vault_open(home_file(&s->home, "store.db", path), why);
     return s->vault ? 0 : -1;
 }
 
+/* A key that a first try left behind would stand in the way of --user's default for ever. */
+static bool name_refused(const char *code)
+{
+    return strcmp(code, "name-taken") == 0 || strcmp(code, "name-invalid") == 0 ||
+           strcmp(code, "not-on-roster") == 0;
+}
+
 static void on_event(void *arg, const struct client_event *e)
 {
-    struct session *s = arg;
-    if (e->type == CLIENT_CONNECTED) s->connected = true;
+    struct errand *s = arg;
+    if (e->type == CLIENT_CONNECTED) {
+        s->connected = true;
+        s->fresh = false; /* the name is ours: the key is needed from now on */
+    }
     if (e->type == CLIENT_LOST) {
         s->connected = false;
         snprintf(s->lost_code, sizeof s->lost_code, "%s", e->lost.code);
         show_word(s->lost_reason, sizeof s->lost_reason,
                   (struct slice){(const uint8_t *)e->lost.reason, strlen(e->lost.reason)});
-        if (s->options->verbose)
+        if (s->args->verbose)
             out_say("no connection to %s: %s; next try in %.1f s", s->place, s->lost_reason,
                     e->lost.retry_ms / 1000.0);
     }
     if (e->type == CLIENT_FAILED) {
         s->connected = false;
-        session_failed(s, e);
+        s->useless = s->fresh && name_refused(e->failed.code);
+        errand_failed(s, e);
     }
     if (s->event) s->event(s->arg, e);
 }
 
-static int open_signals(void)
+void errand_watch(struct errand *s, int signo)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGWINCH);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a closed stdout is noticed by write(2) */
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    sigaddset(&s->watched, signo);
+    sigprocmask(SIG_BLOCK, &s->watched, NULL);
+    s->signals = signalfd(s->signals, &s->watched, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-enum face_exit session_open(struct session *s, const struct options *o, uint32_t caps)
+static void watch_signals(struct errand *s)
+{
+    sigemptyset(&s->watched);
+    errand_watch(s, SIGINT);
+    errand_watch(s, SIGTERM);
+    errand_watch(s, SIGWINCH);
+    signal(SIGPIPE, SIG_IGN); /* a closed stdout is noticed by write(2) */
+}
+
+enum face_exit errand_open(struct errand *s, const struct args *o, uint32_t caps)
 {
     struct why why;
-    enum face_exit exit = session_home(s, o);
+    enum face_exit exit = errand_home(s, o);
     if (exit != EXIT_DONE) return exit;
     int r = choose_user(s, &why);
     if (r == 0) r = open_files(s, &why);
-    if (r < 0) return session_error(o, r == -2 ? "usage" : "local", &why);
-    s->client = client_new(&(struct client_options){.host = s->host, .port = s->port,
-                                                    .user = s->home.user, .caps = caps,
-                                                    .identity = &s->identity, .vault = s->vault,
-                                                    .trust = session_trust, .event = on_event,
+    if (r < 0) return errand_error(o, r == -2 ? "usage" : "local", &why);
+    s->client = client_new(&(struct client_options){.host = s->host,
+                                                    .port = s->port,
+                                                    .user = s->home.user,
+                                                    .caps = caps,
+                                                    .identity = &s->identity,
+                                                    .vault = s->vault,
+                                                    .trust = errand_trust,
+                                                    .event = on_event,
                                                     .arg = s});
     if (!s->client) {
         why_set(&why, "cannot read the message store: %s", vault_words(s->vault));
-        return session_error(o, "local", &why);
+        return errand_error(o, "local", &why);
     }
-    s->signals = open_signals();
+    watch_signals(s);
     return EXIT_DONE;
 }
 
-void session_close(struct session *s)
+void errand_close(struct errand *s)
 {
     client_free(s->client);
     vault_close(s->vault);
     identity_wipe(&s->identity);
+    if (s->useless) home_forget_user(&s->home);
     if (s->signals >= 0) close(s->signals);
     s->client = NULL;
     s->vault = NULL;
@@ -171,25 +193,24 @@ void session_close(struct session *s)
 
 /* --- running --- */
 
-static void on_signals(struct session *s)
+static void on_signals(struct errand *s)
 {
     struct signalfd_siginfo info;
     while (read(s->signals, &info, sizeof info) == sizeof info)
-        if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM)
-            session_end(s, EXIT_INTERRUPTED);
+        if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM) errand_end(s, EXIT_INTERRUPTED);
 }
 
 static int shorter(int timeout, uint64_t deadline)
 {
     if (deadline == UINT64_MAX) return timeout;
-    uint64_t now = session_now();
+    uint64_t now = errand_now();
     int left = deadline <= now ? 0 : deadline - now > INT_MAX ? INT_MAX : (int)(deadline - now);
     return timeout < 0 || left < timeout ? left : timeout;
 }
 
-bool session_run(struct session *s, uint64_t deadline)
+bool errand_run(struct errand *s, uint64_t deadline)
 {
-    while (!s->done && session_now() < deadline) {
+    while (!s->done && errand_now() < deadline) {
         struct pollfd p[2] = {
             {.fd = client_fd(s->client), .events = client_wants(s->client)},
             {.fd = s->signals, .events = POLLIN},
@@ -202,12 +223,12 @@ bool session_run(struct session *s, uint64_t deadline)
     return s->done;
 }
 
-void session_leave(struct session *s)
+void errand_leave(struct errand *s)
 {
-    uint64_t until = session_now() + 500;
+    uint64_t until = errand_now() + 500;
     s->event = NULL;
     if (client_state(s->client) != CLIENT_OFF) client_bye(s->client);
-    while (client_state(s->client) == CLIENT_LEAVING && session_now() < until) {
+    while (client_state(s->client) == CLIENT_LEAVING && errand_now() < until) {
         struct pollfd p = {.fd = client_fd(s->client), .events = client_wants(s->client)};
         poll(&p, 1, shorter(client_timeout_ms(s->client), until));
         client_step(s->client, p.revents);

@@ -1,5 +1,5 @@
-/* session_trust.c - see session_trust.h. */
-#include "session_trust.h"
+/* errand_trust.c - see errand_trust.h. */
+#include "errand_trust.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,62 +9,65 @@
 #include "out.h"
 #include "report.h"
 
-enum trust_verdict session_trust(void *arg, const uint8_t server_id[32])
+enum trust_verdict errand_trust(void *arg, const uint8_t server_id[32])
 {
-    struct session *s = arg;
+    struct errand *s = arg;
     struct why why;
     char print[TRUST_FINGERPRINT];
     enum trust_verdict v =
         trust_check(s->home.known_servers, s->place, server_id, &s->pinned, &why);
-    if (v == TRUST_UNKNOWN && s->options->accept_new) {
+    if (v == TRUST_UNKNOWN && s->args->accept_new) {
         if (trust_accept(s->home.known_servers, s->place, server_id, &why) < 0)
             v = TRUST_TROUBLE;
         else
             v = TRUST_PINNED;
         trust_fingerprint(server_id, print);
-        if (v == TRUST_PINNED && !s->options->quiet)
+        if (v == TRUST_PINNED && !s->args->quiet)
             out_say("new server %s, its key is now trusted: %s", s->place, print);
     }
     if (v == TRUST_TROUBLE) out_why(&why);
     return v;
 }
 
-bool session_ask(const char *question)
+bool errand_ask(const char *question)
 {
     char line[16];
     fprintf(stderr, "%s [yes/no]: ", question);
     fflush(stderr);
-    return fgets(line, sizeof line, stdin) && (strcmp(line, "yes\n") == 0 || strcmp(line, "y\n") == 0);
+    return fgets(line, sizeof line, stdin) &&
+           (strcmp(line, "yes\n") == 0 || strcmp(line, "y\n") == 0);
 }
 
-/* Ends with an error, told where the session's talk goes. */
-static void end_with(struct session *s, const char *code, const struct why *why)
+/* Ends with an error, told where the errand's talk goes. */
+static void end_with(struct errand *s, const char *code, const struct why *why)
 {
     char text[600];
     if (!s->say) {
-        session_end(s, session_error(s->options, code, why));
+        errand_end(s, errand_error(s->args, code, why));
         return;
     }
-    snprintf(text, sizeof text, "error: %s%s%s", why->what, why->hint[0] ? "\nhint: " : "", why->hint);
+    snprintf(text, sizeof text, "error: %s%s%s", why->what, why->hint[0] ? "\nhint: " : "",
+             why->hint);
     s->say(s->arg, text);
-    session_end(s, exit_of(code));
+    errand_end(s, exit_of(code));
 }
 
 /* True: the user wants it and it is pinned. */
-static bool accepts(struct session *s, const uint8_t server_id[32])
+static bool accepts(struct errand *s, const uint8_t server_id[32])
 {
     char print[TRUST_FINGERPRINT];
     struct why why;
     trust_fingerprint(server_id, print);
     out_say("%s has never been seen before.\n  fingerprint   %s\n"
-            "Compare it with what the server prints when it starts.", s->place, print);
-    if (!session_ask("Trust it from now on?")) return false;
+            "Compare it with what the server prints when it starts.",
+            s->place, print);
+    if (!errand_ask("Trust it from now on?")) return false;
     if (trust_accept(s->home.known_servers, s->place, server_id, &why) == 0) return true;
     out_why(&why);
     return false;
 }
 
-static void unknown_server(struct session *s, const uint8_t server_id[32])
+static void unknown_server(struct errand *s, const uint8_t server_id[32])
 {
     struct why why;
     char print[TRUST_FINGERPRINT];
@@ -79,7 +82,7 @@ static void unknown_server(struct session *s, const uint8_t server_id[32])
     end_with(s, "unknown-server", &why);
 }
 
-static void changed_server(struct session *s, const uint8_t server_id[32])
+static void changed_server(struct errand *s, const uint8_t server_id[32])
 {
     struct why why;
     char pinned[TRUST_FINGERPRINT], offered[TRUST_FINGERPRINT];
@@ -87,17 +90,19 @@ static void changed_server(struct session *s, const uint8_t server_id[32])
     trust_fingerprint(server_id, offered);
     why_set(&why, "STOP: the key of %s has changed", s->place);
     why_hint(&why, NAME " keys replace-server %s", s->place);
-    if (s->options->json) out_json(report_error("changed-server", why.what, why.hint));
+    if (s->args->json) out_json(report_error("changed-server", why.what, why.hint));
     char text[1200];
-    snprintf(text, sizeof text, "error: %s\n  pinned %-10s   %s\n  offered now         %s\n"
-            "Someone may be listening, or the server was set up anew. Ask the instructor for the\n"
-            "fingerprint, by another way than this network. Nothing was sent.\n"
-            "To accept:  %s", why.what, s->pinned.date, pinned, offered, why.hint);
+    snprintf(text, sizeof text,
+             "error: %s\n  pinned %-10s   %s\n  offered now         %s\n"
+             "Someone may be listening, or the server was set up anew. Ask the instructor for the\n"
+             "fingerprint, by another way than this network. Nothing was sent.\n"
+             "To accept:  %s",
+             why.what, s->pinned.date, pinned, offered, why.hint);
     if (s->say)
         s->say(s->arg, text);
     else
         out_say("%s", text);
-    session_end(s, EXIT_TRUST);
+    errand_end(s, EXIT_TRUST);
 }
 
 static const char *hint_for(const char *code)
@@ -122,7 +127,7 @@ static const char *hint_for(const char *code)
     return "";
 }
 
-void session_failed(struct session *s, const struct client_event *e)
+void errand_failed(struct errand *s, const struct client_event *e)
 {
     struct why why;
     char text[200];

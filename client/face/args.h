@@ -1,0 +1,35 @@
+/*
+ * args.h - the command line: options before or after the command and its operands, GNU style.
+ * One table makes the parser and --help.
+ */
+#ifndef FACE_ARGS_H
+#define FACE_ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../ipc/buf.h"
+#include "../why.h"
+
+enum { ARGS_OPERANDS = 64 };
+
+struct args {
+    const char *server, *user, *home, *wait, *count, *timeout; /* as given, or NULL */
+    bool accept_new, json, quiet, verbose, no_color, help, version;
+    long messages;                      /* --count, 0: no limit */
+    int64_t timeout_ms;                 /* --timeout, -1: not given */
+    const char *operand[ARGS_OPERANDS]; /* command and operands */
+    int operands;
+};
+
+/* 0; -1 and why for an unknown option, a missing or senseless argument. */
+int args_parse(int argc, char *const argv[], struct args *o, struct why *why);
+
+/* Appends the lines about options for --help. */
+void args_help(struct buf *out);
+
+/* Splits HOST[:PORT], [V6]:PORT or a bare IPv6 address; the port is 5130 unless given. -1: neither.
+ */
+int args_server(const char *text, char host[256], char port[8]);
+
+#endif
