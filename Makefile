@@ -3,6 +3,9 @@
 #   make            build everything into build/
 #   make run        install what is missing, build, start the server
 #   make test       install what is missing, build, run every test
+#   make asan       the same tests under AddressSanitizer and UBSan
+#   make demo       a server window and two clients in tmux
+#   make install DESTDIR= PREFIX=   and uninstall
 #
 # One tree serves several flavours; each has a folder of its own below build/:
 #   FLAVOUR=release (build/)   what people run
@@ -13,6 +16,7 @@ NAME    := csce513fall24Msg
 VERSION := 0.1.0
 FLAVOUR ?= release
 PREFIX  ?= /usr/local
+PYTHON  := /usr/bin/python3
 CC      ?= cc
 
 BUILD.release := build
@@ -22,7 +26,7 @@ BUILD         := $(BUILD.$(FLAVOUR))
 
 PACKAGES := build-essential pkg-config libsodium-dev libcmocka-dev libsqlite3-dev libreadline-dev \
             libutf8proc-dev libinih-dev libjansson-dev libseccomp-dev tmux python3 python3-nacl \
-            mandoc sqlite3
+            mandoc sqlite3 clang libclang-rt-14-dev
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla
 HARDEN   := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
@@ -78,38 +82,38 @@ $(LIB_FACE):   $(filter-out $(FACE_MAIN),$(FACE_OBJ))
 $(BUILD)/lib%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@$(AR) rcs $@ $^
 
 $(BUILD)/$(NAME)d: $(MASTER_MAIN) $(LIB_MASTER) $(LIB_IPC)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -ljansson -lsodium
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -ljansson -lsodium
 $(BUILD)/$(NAME)-worker: $(WORKER_MAIN) $(LIB_WORKER) $(LIB_IPC)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -lsodium -lseccomp
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -lsodium -lseccomp
 $(BUILD)/$(NAME)-broker: $(BROKER_MAIN) $(LIB_BROKER) $(LIB_IPC)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -linih -ljansson -lsodium -lseccomp -lpthread
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -linih -ljansson -lsodium -lseccomp -lpthread
 $(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_IPC)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -ljansson -lutf8proc -lsqlite3 -lsodium
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -ljansson -lutf8proc -lsqlite3 -lsodium
 $(BUILD)/$(NAME)ctl: $(CTL_OBJ) $(LIB_IPC)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lsodium
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lsodium
 
 ALL_LIBS := $(LIB_FACE) $(LIB_CLIENT) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_IPC)
 SYS_LIBS := -lreadline -lcmocka -lsqlite3 -linih -ljansson -lutf8proc -lsodium -lseccomp -lpthread
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(ALL_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
 $(BUILD)/tools/%: $(BUILD)/obj/tests/tools/%.o $(ALL_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	@echo '  CC $@'; $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 include tests/powercut/rules.mk
 
 .PRECIOUS: $(BUILD)/obj/%.o
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: deps run unit clean
+.PHONY: deps run test check unit e2e reference asan clean
 deps:
 	@missing=; for p in $(PACKAGES); do \
 	    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
@@ -118,8 +122,74 @@ deps:
 	    $$as apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; fi
 
-unit: $(UNIT_BIN)
-	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
+# What is built after `make deps` must see what it installed: hence a make of its own.
+run: deps
+	@$(MAKE) --no-print-directory programs
+	$(BUILD)/$(NAME)d conf/$(NAME).conf
+
+test: deps
+	@$(MAKE) --no-print-directory check
+
+# Everything that must hold, without installing anything.
+check: programs unit reference
+	@$(MAKE) --no-print-directory FLAVOUR=faults programs
+	$(PYTHON) tests/man_check $(BUILD)
+	tests/e2e/run -j 4 build/faults
+	tests/e2e/run -j 4 $(BUILD) test_crowd_tool,test_kill.test_worker_killed,test_cli
+	tests/demo $(BUILD) --check
+	@$(MAKE) --no-print-directory powercut POWERCUT_ROUNDS=100
+
+unit: $(UNIT_BIN) $(TOOL_BIN)
+	@tests/unit/run $(UNIT_BIN)
+
+# The second implementation checks the document, and itself against the published vectors.
+reference:
+	$(PYTHON) tests/reference/check_example.py
+	$(PYTHON) tests/reference/check_vectors.py
+	$(PYTHON) tests/reference/check_tables.py
+
+# The same suite under AddressSanitizer and UBSan.
+asan: deps
+	@$(MAKE) --no-print-directory FLAVOUR=asan programs unit
+	tests/e2e/run -j 4 build/asan
+
+# --- installing: relocatable, so DESTDIR may be kept as it is ---
+
+INSTALL    ?= install
+BINDIR     := $(DESTDIR)$(PREFIX)/bin
+LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/$(NAME)
+MANDIR     := $(DESTDIR)$(PREFIX)/share/man
+DOCDIR     := $(DESTDIR)$(PREFIX)/share/doc/$(NAME)
+DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/store.md conf/$(NAME).conf
+
+.PHONY: install uninstall
+install: programs
+	$(INSTALL) -d $(BINDIR) $(LIBEXECDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR)
+	$(INSTALL) -m 755 $(BUILD)/$(NAME) $(BUILD)/$(NAME)d $(BUILD)/$(NAME)ctl $(BINDIR)
+	$(INSTALL) -m 755 $(BUILD)/$(NAME)-worker $(BUILD)/$(NAME)-broker $(LIBEXECDIR)
+	ln -sf $(NAME) $(BINDIR)/csmsg
+	ln -sf $(NAME)d $(BINDIR)/csmsgd
+	ln -sf $(NAME)ctl $(BINDIR)/csmsgctl
+	$(INSTALL) -m 644 docs/man/$(NAME).1 docs/man/$(NAME)ctl.1 $(MANDIR)/man1
+	$(INSTALL) -m 644 docs/man/$(NAME).conf.5 $(MANDIR)/man5
+	$(INSTALL) -m 644 docs/man/$(NAME)d.8 $(MANDIR)/man8
+	ln -sf $(NAME).1 $(MANDIR)/man1/csmsg.1
+	ln -sf $(NAME)ctl.1 $(MANDIR)/man1/csmsgctl.1
+	ln -sf $(NAME)d.8 $(MANDIR)/man8/csmsgd.8
+	$(INSTALL) -m 644 $(DOCS) $(DOCDIR)
+
+# Takes away what install put there, and nothing else.
+uninstall:
+	rm -f $(addprefix $(BINDIR)/,$(NAME) $(NAME)d $(NAME)ctl csmsg csmsgd csmsgctl)
+	rm -f $(addprefix $(LIBEXECDIR)/,$(NAME)-worker $(NAME)-broker)
+	rm -f $(addprefix $(MANDIR)/man1/,$(NAME).1 $(NAME)ctl.1 csmsg.1 csmsgctl.1)
+	rm -f $(MANDIR)/man5/$(NAME).conf.5 $(MANDIR)/man8/$(NAME)d.8 $(MANDIR)/man8/csmsgd.8
+	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
+	-rmdir $(LIBEXECDIR) $(DOCDIR)
+
+.PHONY: demo
+demo: programs
+	@tests/demo $(BUILD)
 
 clean:
 	rm -rf build

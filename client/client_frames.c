@@ -38,13 +38,15 @@ enum { TAKE_STORE = -2, TAKE_OVER = -3 };
 
 static int end_batch(struct client *c);
 
-/* The store gave out ids that the server knows already: it has made new ones, start from them. */
+/* What is in the outbox may have new ids now, above those that the server knows already. */
 static int outrun(struct client *c, uint64_t last_id)
 {
     struct wire_resume r;
-    if (vault_outrun(c->o.vault, last_id) < 0 || vault_resume(c->o.vault, &r) < 0) return -1;
-    if (r.next_id - 1 > c->settled_upto && last_id > c->settled_upto)
-        c->settled_upto = c->sent_upto = r.next_id - 1;
+    int moved = vault_outrun(c->o.vault, last_id);
+    if (moved < 0 || vault_resume(c->o.vault, &r) < 0) return -1;
+    /* Not moved: another process may have settled something since LOGIN was written. */
+    if (moved == 0) return client_tell_settled(c, r.next_id - 1);
+    c->settled_upto = c->sent_upto = r.next_id - 1;
     return 0;
 }
 

@@ -161,7 +161,7 @@ static inline int vault_resume(struct vault *s, struct wire_resume *r)
 /*
  * The server has settled last_id for this device. When that is an id this store has not given out
  * yet (it was lost, or is an old copy), ids go on VAULT_LEAP above it, beyond what may be under way
- * under lost ids, and what is in the outbox gets new ids.
+ * under lost ids, and what is in the outbox gets new ids: 1. Else 0.
  */
 enum { VAULT_LEAP = 2048 };
 

@@ -198,7 +198,7 @@ static int outrun(struct vault *s, uint64_t last_id)
     m->next_id = last_id + VAULT_LEAP;
     for (struct message *at = m->first; at; at = at->next)
         at->id = m->next_id++;
-    return 0;
+    return 1;
 }
 
 static int bind_server(struct vault *s, const uint8_t server_id[32], const uint8_t *instead_of)
@@ -260,9 +260,25 @@ static void close_memory(struct vault *s)
 }
 
 static const struct vault_ops memory_ops = {
-    submit,  nothing, nothing,  no_rollback, deliver,      place,       settle,
-    reject,  receipt, next,     resume,      outrun,       bind_server, state,
-    changed, history, last_row, words,       close_memory,
+    .submit = submit,
+    .begin = nothing,
+    .commit = nothing,
+    .rollback = no_rollback,
+    .deliver = deliver,
+    .place = place,
+    .settle = settle,
+    .reject = reject,
+    .receipt = receipt,
+    .next = next,
+    .resume = resume,
+    .outrun = outrun,
+    .bind = bind_server,
+    .state = state,
+    .changed = changed,
+    .history = history,
+    .last_row = last_row,
+    .words = words,
+    .close = close_memory,
 };
 
 struct vault *vault_memory(void)

@@ -238,7 +238,7 @@ static int renumber(struct sqlite *q, uint64_t last_id)
         new_id++;
     }
     if (r < 0) return -1;
-    return run(q, SQL_SET_NEXT_ID, "i", new_id);
+    return run(q, SQL_SET_NEXT_ID, "i", new_id) < 0 ? -1 : 1;
 }
 
 static int outrun(struct vault *s, uint64_t last_id)
@@ -387,6 +387,23 @@ static void close_sqlite(struct vault *s)
 }
 
 const struct vault_ops sqlite_ops = {
-    submit, begin,  commit,      rollback, deliver, place,   settle,   reject, receipt,      next,
-    resume, outrun, bind_server, state,    changed, history, last_row, words,  close_sqlite,
+    .submit = submit,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .deliver = deliver,
+    .place = place,
+    .settle = settle,
+    .reject = reject,
+    .receipt = receipt,
+    .next = next,
+    .resume = resume,
+    .outrun = outrun,
+    .bind = bind_server,
+    .state = state,
+    .changed = changed,
+    .history = history,
+    .last_row = last_row,
+    .words = words,
+    .close = close_sqlite,
 };

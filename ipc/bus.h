@@ -25,7 +25,7 @@ enum ctl_type {
     CTL_STOP,      /* end in order: say goodbye, flush, exit 0 */
     /* master to worker */
     CTL_SLAB,    /* descriptor: the slab */
-    CTL_BROKER,  /* descriptor: a new stream to the broker */
+    CTL_BROKER,  /* link u32; descriptor: a new stream to the broker */
     CTL_CONNECT, /* index u32, generation u32, peer str8; descriptor: an accepted connection */
     /* master to broker */
     CTL_WORKER, /* slot u32, generation u32; descriptor: the stream to that worker */
@@ -35,6 +35,7 @@ enum ctl_type {
     CTL_ALIVE,  /* token u64, sessions u32, in u64, out u64 (messages) */
     CTL_TAKEN,  /* index u32, generation u32: the worker has the connection */
     CTL_CLOSED, /* index u32, generation u32: close your duplicate */
+    CTL_LOST,   /* worker: link u32: this stream has ended, I want another */
     CTL_BAD,    /* broker: slot u32, generation u32: this worker talks nonsense, replace it */
     CTL_ANSWER, /* broker: token u64, last u8, text rest */
 };
@@ -71,7 +72,7 @@ enum bus_type {
     BUS_KICK,          /* sid u64, code u16, retry_ms u32, text str16: say ERROR and close */
 };
 
-enum { BUS_TICKET = 60, BUS_CERT = 144, BUS_PEER_MAX = 64 };
+enum { BUS_INDEX_MAX = 65536 /* indices are below it */, BUS_TICKET = 60, BUS_CERT = 144, BUS_PEER_MAX = 64 };
 
 /*
  * What the broker certifies about a session, so that it can be announced to a later broker:

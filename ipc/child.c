@@ -40,7 +40,7 @@ void child_setup(const char *role, struct slice packet, uint32_t *slot, uint32_t
     *generation = cur_u32(&c);
     parse(cur_rest(&c), set);
     log_init(role, formats[set->log.format], (enum log_level)set->log.level,
-             set->log.format == FORMAT_PRETTY);
+             set->log.format == FORMAT_PRETTY && log_auto_colour());
 }
 
 void child_settings(struct slice text, struct settings *set)

@@ -65,12 +65,12 @@ static void take_frames(struct stream *s)
         const uint8_t *head = buf_head(&s->in);
         size_t n = get_u32(head);
         if (n > STREAM_FRAME_MAX) {
-            end_with(s, "frame too long");
+            end_with(s, STREAM_NONSENSE);
             return;
         }
         if (buf_len(&s->in) - STREAM_HEAD < n) break;
         if (!s->frame(s, head[4], (struct slice){head + STREAM_HEAD, n})) {
-            end_with(s, "nonsense");
+            end_with(s, STREAM_NONSENSE);
             return;
         }
         if (s->open) buf_drop(&s->in, STREAM_HEAD + n);

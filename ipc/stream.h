@@ -18,7 +18,8 @@ enum { STREAM_HEAD = 5, STREAM_FRAME_MAX = 4 << 20, STREAM_READ = 256 << 10 };
 struct stream;
 /* False: the frame is nonsense; the stream then ends. The payload lives until the return. */
 typedef bool stream_frame(struct stream *s, uint8_t type, struct slice payload);
-/* The other side is gone or sent nonsense (why says which); the callee closes s. */
+/* The other side is gone, or why is STREAM_NONSENSE; the callee closes s. */
+#define STREAM_NONSENSE "nonsense"
 typedef void stream_ended(struct stream *s, const char *why);
 
 struct stream {

@@ -17,7 +17,7 @@
 #include "master.h"
 #include "slab.h"
 
-enum { CALM_MS = 5000, BACKOFF_LEAST_MS = 100, BACKOFF_MOST_MS = 10000 };
+enum { CALM_MS = 5000, BACKOFF_LEAST_MS = 100, BACKOFF_MOST_MS = 10000, START_LIMIT_MS = 300000 };
 
 static const char *role_name(const struct child *c)
 {
@@ -35,7 +35,9 @@ static void join(struct master *m, struct child *w)
     buf_put_u32(&p, w->slot);
     buf_put_u32(&p, w->generation);
     chan_send(&m->broker.chan, CTL_WORKER, &p, fd[0]);
-    chan_send(&w->chan, CTL_BROKER, NULL, fd[1]);
+    buf_reset(&p, SIZE_MAX);
+    buf_put_u32(&p, ++w->link);
+    chan_send(&w->chan, CTL_BROKER, &p, fd[1]);
     buf_free(&p);
     close(fd[0]);
     close(fd[1]);
@@ -111,7 +113,9 @@ static void on_bad(struct child *c, struct slice p)
     struct cur cur = cur_of(p.data, p.len);
     uint32_t slot = cur_u32(&cur), generation = cur_u32(&cur);
     struct master *m = c->master;
-    if (!cur_end(&cur) || slot >= m->n_workers || m->worker[slot].generation != generation) return;
+    if (!cur_end(&cur) || slot >= m->n_workers || m->worker[slot].generation != generation ||
+        m->worker[slot].pid <= 0)
+        return; /* it is dead already; and 0 would be ourselves */
     LOG(LOG_ERROR, "worker", "untrusted", log_u("w", slot), log_i("child", m->worker[slot].pid));
     kill(m->worker[slot].pid, SIGKILL);
 }
@@ -119,6 +123,14 @@ static void on_bad(struct child *c, struct slice p)
 static void on_answer(struct child *c, struct slice p)
 {
     admin_answer(c->master, p);
+}
+
+/* Its stream broke although both live: the next heartbeat makes another. */
+static void on_lost(struct child *c, struct slice p)
+{
+    struct cur cur = cur_of(p.data, p.len);
+    if (cur_u32(&cur) == c->link) c->linked = false;
+    listen_update(c->master);
 }
 
 static void on_taken(struct child *c, struct slice p)
@@ -133,6 +145,7 @@ static const struct {
 } rows[] = {
     {CTL_READY, 3, on_ready}, {CTL_ALIVE, 3, on_alive}, {CTL_TAKEN, 1, on_taken},
     {CTL_CLOSED, 1, on_closed}, {CTL_BAD, 2, on_bad},   {CTL_ANSWER, 2, on_answer},
+    {CTL_LOST, 1, on_lost},
 };
 
 /* A child has nothing to send descriptors for, and may not say what is not its own to say. */
@@ -292,7 +305,7 @@ static void died(struct child *c, int status)
     c->deaths++;
     if (!m->said_ready && !in_order && c->deaths >= 3) {
         LOG(LOG_ERROR, "server", "cannot-start", log_s("role", role_name(c)));
-        m->stopping = true;
+        m->stopping = m->failed = true;
         return;
     }
     replace(c);
@@ -314,14 +327,16 @@ void child_reap(struct master *m)
 static void beat(struct child *c, const struct buf *token)
 {
     struct master *m = c->master;
-    if (c->state != CHILD_READY) return;
-    if (m->loop.now_ms - c->alive_ms > m->set.process.heartbeat_limit) {
+    if (c->state != CHILD_READY && c->state != CHILD_STARTING) return;
+    /* A broker with a large store checks it first, which may take a while. */
+    uint64_t limit = c->state == CHILD_READY ? m->set.process.heartbeat_limit : START_LIMIT_MS;
+    if (m->loop.now_ms - c->alive_ms > limit) {
         LOG(LOG_ERROR, role_name(c), "hung", log_u("w", c->slot), log_i("child", c->pid),
             log_u("silent_ms", m->loop.now_ms - c->alive_ms));
         kill(c->pid, SIGKILL);
         return;
     }
-    chan_send(&c->chan, CTL_HEARTBEAT, token, -1);
+    if (c->state == CHILD_READY) chan_send(&c->chan, CTL_HEARTBEAT, token, -1);
 }
 
 void child_heartbeat(struct master *m)
@@ -329,8 +344,10 @@ void child_heartbeat(struct master *m)
     struct buf token = {0};
     buf_put_u64(&token, ++m->beat);
     beat(&m->broker, &token);
-    for (unsigned i = 0; i < m->n_workers; i++)
+    for (unsigned i = 0; i < m->n_workers; i++) {
         beat(&m->worker[i], &token);
+        if (!m->worker[i].linked) join(m, &m->worker[i]);
+    }
     buf_free(&token);
 }
 

@@ -7,13 +7,13 @@
 
 enum { BURST_SECONDS = 10, ONE = 1000 };
 
-void limit_rate(struct limiter *l, uint32_t rate)
+void limit_rate(struct limiter *l, uint64_t rate)
 {
     l->rate = rate;
     l->burst = rate * BURST_SECONDS;
 }
 
-void limit_init(struct limiter *l, uint32_t rate, unsigned bits4, unsigned bits6, uint64_t seed)
+void limit_init(struct limiter *l, uint64_t rate, unsigned bits4, unsigned bits6, uint64_t seed)
 {
     *l = (struct limiter){.bits4 = bits4, .bits6 = bits6, .seed = seed};
     l->set = xcalloc(LIMIT_SETS, sizeof *l->set);
@@ -59,13 +59,13 @@ static unsigned place_of(const struct limiter *l, const uint8_t key[8])
     return (unsigned)(x >> 40) % LIMIT_SETS;
 }
 
-static uint64_t filled(const struct limiter *l, const struct limit_bucket *b, uint32_t now)
+static uint64_t filled(const struct limiter *l, const struct limit_bucket *b, uint64_t now)
 {
-    uint64_t full = (uint64_t)l->burst * ONE, tokens = b->tokens + (uint64_t)(now - b->stamp_ms) * l->rate;
+    uint64_t full = l->burst * ONE, tokens = b->tokens + (now - b->stamp_ms) * l->rate;
     return tokens < full ? tokens : full;
 }
 
-static struct limit_bucket *find(struct limiter *l, const uint8_t key[8], uint8_t family, uint32_t now)
+static struct limit_bucket *find(struct limiter *l, const uint8_t key[8], uint8_t family, uint64_t now)
 {
     struct limit_bucket *set = l->set[place_of(l, key)], *fullest = set;
     for (unsigned i = 0; i < LIMIT_WAYS; i++) {
@@ -82,10 +82,9 @@ bool limit_allow(struct limiter *l, const struct sockaddr *from, uint64_t now_ms
 {
     uint8_t key[8], family;
     if (l->rate == 0 || !key_of(l, from, key, &family)) return true;
-    uint32_t now = (uint32_t)now_ms;
-    struct limit_bucket *b = find(l, key, family, now);
-    uint64_t tokens = filled(l, b, now);
-    b->stamp_ms = now;
-    b->tokens = (uint32_t)(tokens >= ONE ? tokens - ONE : tokens);
+    struct limit_bucket *b = find(l, key, family, now_ms);
+    uint64_t tokens = filled(l, b, now_ms);
+    b->stamp_ms = now_ms;
+    b->tokens = tokens >= ONE ? tokens - ONE : tokens;
     return tokens >= ONE;
 }

@@ -55,7 +55,8 @@ static void raise_limits(struct master *m)
     setrlimit(RLIMIT_NOFILE, &r);
     uint64_t most = r.rlim_cur > 2 * MASTER_RESERVE_FDS ? r.rlim_cur - MASTER_RESERVE_FDS : MASTER_RESERVE_FDS;
     m->max_connections = m->set.limits.clients < most ? m->set.limits.clients : most;
-    m->records = (uint32_t)m->max_connections;
+    /* An index must be one that the broker takes for a seat. */
+    m->records = (uint32_t)(m->max_connections < BUS_INDEX_MAX ? m->max_connections : BUS_INDEX_MAX);
 }
 
 static void find_programs(struct master *m)
@@ -109,8 +110,8 @@ static void reload(struct master *m)
     keep_fixed(&m->set, &set);
     m->set = set;
     log_set_level((enum log_level)set.log.level);
-    limit_rate(&m->by_address, (uint32_t)set.limits.connects_per_address);
-    limit_rate(&m->by_network, (uint32_t)set.limits.connects_per_network);
+    limit_rate(&m->by_address, set.limits.connects_per_address);
+    limit_rate(&m->by_network, set.limits.connects_per_network);
     child_send_settings(m);
     LOG(LOG_INFO, "config", "reload", log_s("by", "SIGHUP"));
 }
@@ -176,8 +177,8 @@ static void run(struct master *m)
     m->heartbeat.fire = heartbeat;
     m->deadline.fire = deadline;
     watch_signals(m);
-    limit_init(&m->by_address, (uint32_t)m->set.limits.connects_per_address, 32, 64, randombytes_random());
-    limit_init(&m->by_network, (uint32_t)m->set.limits.connects_per_network, 24, 48, randombytes_random());
+    limit_init(&m->by_address, m->set.limits.connects_per_address, 32, 64, randombytes_random());
+    limit_init(&m->by_network, m->set.limits.connects_per_network, 24, 48, randombytes_random());
     listen_open(m);
     for (int i = 0; i < m->n_listeners; i++)
         LOG(LOG_INFO, "server", "listen", log_s("addr", m->listener[i].name));
@@ -216,5 +217,5 @@ int main(int argc, char **argv)
     m.n_workers = m.set.server.workers ? (unsigned)m.set.server.workers : cores > 0 ? (unsigned)cores : 1;
     if (m.n_workers > MASTER_WORKERS_MAX) m.n_workers = MASTER_WORKERS_MAX;
     run(&m);
-    return 0;
+    return m.failed ? 1 : 0;
 }

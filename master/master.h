@@ -37,6 +37,7 @@ struct child {
     struct chan chan;
     bool has_chan;
     bool linked; /* worker: it has a stream to the present broker */
+    uint32_t link; /* counts those streams */
     int slab;    /* worker: the memfd, -1 none */
     struct places places;
     uint64_t started_ms, alive_ms; /* start; last sign of life */
@@ -80,7 +81,7 @@ struct master {
     uint64_t last_token, beat;
     int lock_fd;
     uint64_t started_ms;
-    bool said_ready, stopping;
+    bool said_ready, stopping, failed;
 };
 
 struct options {

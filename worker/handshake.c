@@ -151,7 +151,7 @@ bool handshake_answer(struct worker *w)
         s->state = SESSION_LOGIN;
         session_process(s);
     }
-    memmove(w->due, w->due + done, (w->n_due - done) * sizeof *w->due);
     w->n_due -= done;
+    if (done && w->n_due) memmove(w->due, w->due + done, w->n_due * sizeof *w->due);
     return w->n_due > 0;
 }

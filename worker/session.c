@@ -138,6 +138,21 @@ static void finish(struct session *s)
     free(s);
 }
 
+/* Strangers may be many: their refusals are logged, but not faster than somebody could read. */
+static bool may_say(struct worker *w)
+{
+    uint64_t second = w->loop.now_ms / 1000;
+    if (second != w->refused_second) {
+        if (w->unsaid)
+            LOG(LOG_INFO, "session", "folded", log_u("w", w->slot), log_u("refused", w->unsaid));
+        w->refused_second = second;
+        w->refused = w->unsaid = 0;
+    }
+    if (w->refused++ < WORKER_REFUSALS_A_SECOND) return true;
+    w->unsaid++;
+    return false;
+}
+
 static void say_closed(const struct session *s, const char *reason)
 {
     const struct slab_record *r = &s->worker->slab.record[s->index];
@@ -145,8 +160,8 @@ static void say_closed(const struct session *s, const char *reason)
     memcpy(name, r->name, r->name_len);
     name[r->name_len] = 0;
     bool open = s->state == SESSION_OPEN;
-    LOG(open || strcmp(reason, "junk") != 0 ? LOG_INFO : LOG_DEBUG, "session",
-        open ? "drop" : "refuse", log_s("user", r->name_len ? name : NULL),
+    if (!open && !may_say(s->worker)) return;
+    LOG(LOG_INFO, "session", open ? "drop" : "refuse", log_s("user", r->name_len ? name : NULL),
         log_u("w", s->worker->slot), log_s("peer", s->peer), log_s("reason", reason));
 }
 

@@ -118,6 +118,10 @@ static void ended(struct stream *s, const char *why)
     stream_close(s);
     w->have_cert = false;
     w->n_due = 0;
+    struct buf m = {0};
+    buf_put_u32(&m, w->link);
+    chan_send(&w->master, CTL_LOST, &m, -1);
+    buf_free(&m);
     for (uint32_t i = 0; i < w->slab.records; i++)
         if (w->session[i]) orphan(w->session[i]);
 }

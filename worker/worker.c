@@ -59,7 +59,8 @@ static void on_slab(struct worker *w, struct slice p, int fd)
 
 static void on_broker(struct worker *w, struct slice p, int fd)
 {
-    (void)p;
+    struct cur c = cur_of(p.data, p.len);
+    w->link = cur_u32(&c);
     if (fd >= 0) uplink_open(w, fd);
 }
 

@@ -74,6 +74,7 @@ struct worker {
     struct loop loop;
     struct chan master;
     struct stream broker;
+    uint32_t link; /* the master's number of that stream */
     struct settings set;
     uint32_t slot, generation;
     struct slab slab;
@@ -88,6 +89,8 @@ struct worker {
     struct loop_timer tick, again;
     uint64_t in, out; /* messages from and to clients */
     bool stopping;
+    uint64_t refused_second; /* log lines about refused strangers: a few a second */
+    uint32_t refused, unsaid;
     uint8_t plain[WIRE_PLAIN_MAX]; /* the record in hand */
 };
 
@@ -97,6 +100,7 @@ enum {
     WORKER_OUT_MAX = 4 << 20,      /* plaintext waiting for one client: over it, it is too slow */
     WORKER_HANDSHAKES_A_TURN = 8,  /* so that a storm of logins does not stall the others */
     WORKER_CLOSING_MS = 2000,
+    WORKER_REFUSALS_A_SECOND = 50, /* written to the log; the others are counted */
 };
 
 /* --- session.c --- */

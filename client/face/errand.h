@@ -22,7 +22,8 @@ struct errand {
     void (*event)(void *arg, const struct client_event *e); /* of the command */
     void (*say)(void *arg, const char *text);               /* NULL: stderr */
     void *arg;
-    int signals;       /* signalfd: SIGINT, SIGTERM */
+    int signals; /* signalfd of what is in watched */
+    sigset_t watched;
     bool no_questions; /* the terminal is in use: do not ask about a new server */
     bool connected;
     bool fresh;   /* the user's key was made by this run */

@@ -101,8 +101,18 @@ static void do_print(void *arg, const char *text)
     if (!open) p->quitting = true;
 }
 
-static const struct chat_ops ops = {do_send,    do_list,       do_about, do_away, do_group,
-                                    do_connect, do_disconnect, do_clear, do_quit, do_print};
+static const struct chat_ops ops = {
+    .send = do_send,
+    .list = do_list,
+    .about = do_about,
+    .away = do_away,
+    .group = do_group,
+    .connect = do_connect,
+    .disconnect = do_disconnect,
+    .clear = do_clear,
+    .quit = do_quit,
+    .print = do_print,
+};
 
 static void on_event(void *arg, const struct client_event *e)
 {

@@ -45,16 +45,24 @@ static bool put_message(struct tailing *t, const struct wire_deliver *m)
     return put(t, &line);
 }
 
+static enum face_exit store_trouble(struct tailing *t)
+{
+    struct why why;
+    why_set(&why, "cannot read the message store: %s", vault_words(t->s.vault));
+    return errand_error(t->s.args, "local", &why);
+}
+
 static void put_rows(struct tailing *t)
 {
     struct vault_row row;
     const long count = t->s.args->messages;
-    int r;
+    int r = 0;
     while (!t->s.done && (r = vault_history(t->s.vault, *t->shown.row, &row)) > 0) {
         if (!put_message(t, &row.m)) return;
         *t->shown.row = row.row;
         if (++t->written == count) errand_end(&t->s, EXIT_DONE);
     }
+    if (!t->s.done && r < 0) errand_end(&t->s, store_trouble(t));
 }
 
 static void put_changes(struct tailing *t, const struct wire_changes *m)
@@ -102,10 +110,7 @@ static enum face_exit run(struct tailing *t)
     char path[PATH_MAX];
     uint64_t last;
     int64_t ms = t->s.args->timeout_ms;
-    if (vault_last_row(t->s.vault, &last) < 0) {
-        why_set(&why, "cannot read the message store: %s", vault_words(t->s.vault));
-        return errand_error(t->s.args, "local", &why);
-    }
+    if (vault_last_row(t->s.vault, &last) < 0) return store_trouble(t);
     if (shown_open(&t->shown, home_file(&t->s.home, "shown", path), last, &why) < 0)
         return errand_error(t->s.args, "local", &why);
     t->s.event = on_event;

@@ -273,6 +273,8 @@ struct session *session_late(struct broker *b, uint32_t slot, uint32_t generatio
 void session_unjoin(struct session *s);
 /* ERROR, and forget it. */
 void session_kick(struct session *s, uint16_t code, const char *text);
+/* Asks the client for its place and for its outbox again; it hears nothing else until it answers. */
+void session_resync(struct session *s);
 /* What the client says of its place, after login or RESYNC. */
 void session_resume(struct session *s, const struct wire_resume *r);
 /* Frames to a session: append to the buffer between the two calls. */
@@ -317,7 +319,9 @@ void inbox_ack(struct broker *b, struct device *d, uint64_t incarnation, uint64_
 void inbox_attach(struct broker *b, struct device *d, struct session *s);
 /* It receives no more: what is under way goes to the disk. */
 void inbox_detach(struct broker *b, struct device *d);
-/* RESYNC: everything under way beyond seq is sent again. */
+/* The receiver was asked for its place: nothing goes out until inbox_resend(). */
+void inbox_hold(struct device *d);
+/* It has told it: everything under way beyond seq is sent again. */
 void inbox_resend(struct broker *b, struct device *d, const struct wire_resume *r);
 void inbox_tick(struct broker *b);
 
@@ -333,6 +337,8 @@ void room_send(struct session *s, struct message *m);
 void room_join(struct session *s, uint64_t seen);
 void room_part(struct session *s);
 void room_ack(struct session *s, uint64_t number);
+/* Says nothing more to this member until room_resume(). */
+void room_hold(struct session *s);
 /* Goes on from the place the client told. */
 void room_resume(struct session *s, uint64_t seen);
 void room_history(struct session *s, const struct wire_history *h);

@@ -358,6 +358,12 @@ void inbox_attach(struct broker *b, struct device *d, struct session *s)
     d->in.load++;
 }
 
+void inbox_hold(struct device *d)
+{
+    d->in.ready = d->in.loading = false;
+    d->in.load++; /* what is being loaded is loaded again */
+}
+
 void inbox_resend(struct broker *b, struct device *d, const struct wire_resume *r)
 {
     d->in.ready = true;

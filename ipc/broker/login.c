@@ -293,9 +293,6 @@ bool login_announce(struct link *l, struct slice p)
         return true;
     }
     struct session *s = session_open(l, m.sid, d, t.caps, t.serial, m.peer);
-    s->resyncing = true;
-    size_t at;
-    wire_put_resync(session_begin(s, &at), b->incarnation);
-    session_end(s, at);
+    session_resync(s);
     return true;
 }

@@ -92,10 +92,11 @@ void presence_joined(struct broker *b, struct account *a)
     add(b, a, WIRE_CHANGE_JOINED, NULL);
 }
 
+/* reason NULL: on purpose. */
 static void gone(struct broker *b, struct account *a, const char *reason)
 {
     a->announced = false;
-    LOG(LOG_INFO, "room", "leave", log_s("user", a->name), log_s("room", b->lobby.name), log_s("reason", reason),
+    LOG(LOG_INFO, "room", "leave", log_s("user", a->name), log_s("room", b->lobby.name), log_s("reason", reason ? reason : "left"),
         log_u("members", b->lobby.members));
     add(b, a, WIRE_CHANGE_LEFT, reason);
 }
@@ -106,7 +107,7 @@ void presence_left(struct broker *b, struct account *a, bool polite)
     if (!a->announced || a->leaving_ms) return;
     if (a->receiving == 0) a->away = false;
     if (polite || b->set.presence.grace == 0) {
-        gone(b, a, "left");
+        gone(b, a, NULL);
         return;
     }
     a->leaving_ms = b->loop.now_ms + b->set.presence.grace;

@@ -204,7 +204,7 @@ static void catch_up(struct session *s)
 {
     struct broker *b = s->link->broker;
     uint64_t window = b->set.limits.window_messages, ahead = s->lobby_sent - s->lobby_acked;
-    if (!s->in_lobby || s->live || s->loading) return;
+    if (!s->in_lobby || s->live || s->loading || s->resyncing) return;
     if (s->lobby_sent >= b->lobby.head) {
         s->lobby_sent = b->lobby.head;
         if (ahead <= window) go_live(s);
@@ -218,13 +218,18 @@ static void catch_up(struct session *s)
                     portion_came, p);
 }
 
+void room_hold(struct session *s)
+{
+    leave_live(s);
+    s->loading = false;
+    s->load++;
+}
+
 void room_resume(struct session *s, uint64_t seen)
 {
     const struct broker *b = s->link->broker;
     uint64_t head = b->lobby.head, backlog = b->set.lobby.backlog;
-    leave_live(s);
-    s->loading = false;
-    s->load++;
+    room_hold(s);
     s->backlog_to = 0;
     if (seen == WIRE_NEWCOMER) {
         seen = head > backlog ? head - backlog : 0;

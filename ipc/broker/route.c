@@ -315,10 +315,7 @@ void route_send(struct session *s, const struct wire_send *m)
     }
     if (m->id > out->taken + 1) {
         /* Something before it was lost with a worker or another session: ask for all of it again. */
-        s->resyncing = true;
-        size_t at;
-        wire_put_resync(session_begin(s, &at), b->incarnation);
-        session_end(s, at);
+        session_resync(s);
         return;
     }
     judge(s, take(s, m), m);

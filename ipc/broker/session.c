@@ -102,6 +102,16 @@ void session_kick(struct session *s, uint16_t code, const char *text)
     session_close(s, false);
 }
 
+void session_resync(struct session *s)
+{
+    size_t at;
+    s->resyncing = true;
+    if (s->device->in.receiver == s) inbox_hold(s->device);
+    room_hold(s);
+    wire_put_resync(session_begin(s, &at), s->link->broker->incarnation);
+    session_end(s, at);
+}
+
 void session_resume(struct session *s, const struct wire_resume *r)
 {
     struct broker *b = s->link->broker;

@@ -182,10 +182,13 @@ static bool any_writes(const struct requests *l)
     return false;
 }
 
-/* Rows that a busy transaction deletes besides: twice what it may have put, so it keeps up. */
+/*
+ * Rows that a busy transaction deletes besides: twice what it may have put, so it keeps up. On a full
+ * disk it does so from the first row on, or senders who never pause would keep it full.
+ */
 static size_t sweep_share(const struct work *w, size_t batch)
 {
-    if (sweep_waiting(w->sweep) < SWEEP_DUE) return 0;
+    if (sweep_waiting(w->sweep) < (disk_reserved(w->disk) ? SWEEP_DUE : 1)) return 0;
     return batch * 2 > SWEEP_LEAST ? batch * 2 : SWEEP_LEAST;
 }
 

@@ -9,12 +9,12 @@
 #include "fault.h"
 #include "log.h"
 
-enum { SEATS_MAX = 65536, SEATS_STEP = 512 };
+enum { SEATS_STEP = 512 };
 
 struct seat *link_seat(struct link *l, uint64_t sid)
 {
     uint32_t i = bus_index(sid);
-    if (i >= SEATS_MAX) return NULL;
+    if (i >= BUS_INDEX_MAX) return NULL;
     if (i >= l->seats) {
         uint32_t n = (i / SEATS_STEP + 1) * SEATS_STEP;
         l->seat = xrealloc(l->seat, n * sizeof *l->seat);
@@ -200,8 +200,8 @@ static void ended(struct stream *stream, const char *why)
 {
     struct link *l = stream->owner;
     struct broker *b = l->broker;
-    bool nonsense = strcmp(why, "closed") != 0;
-    LOG(b->stopping ? LOG_DEBUG : LOG_WARN, "worker", "lost", log_u("w", l->slot), log_s("why", why));
+    bool nonsense = strcmp(why, STREAM_NONSENSE) == 0;
+    LOG(nonsense ? LOG_WARN : LOG_INFO, "worker", "lost", log_u("w", l->slot), log_s("why", why));
     if (nonsense) {
         struct buf m = {0};
         buf_put_u32(&m, l->slot);

@@ -10,7 +10,7 @@ static void place_of(char out[TRUST_PLACE], struct slice host)
     char text[256];
     size_t n = host.len < sizeof text - 1 ? host.len : sizeof text - 1;
     for (size_t i = 0; i < n; i++) /* a host comes from a command line or a config: one word */
-        text[i] = host.data[i] > ' ' && host.data[i] < 0x7f ? (char)host.data[i] : 'x';
+        text[i] = host.data[i] > '#' && host.data[i] < 0x7f ? (char)host.data[i] : 'x';
     text[n] = 0;
     trust_place(out, n ? text : "localhost", "5130");
     CHECK(memchr(out, 0, TRUST_PLACE));

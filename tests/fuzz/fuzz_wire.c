@@ -7,11 +7,11 @@
 #include "fuzz.h"
 #include "wire.h"
 
-enum { LONG_MAX = 262144 };
+enum { SCRIPT_MAX = 262144 };
 
 static void put_script(struct buf *plain, struct cur in)
 {
-    while (in.p < in.end && buf_len(plain) < LONG_MAX) {
+    while (in.p < in.end && buf_len(plain) < SCRIPT_MAX) {
         uint8_t type = cur_u8(&in);
         uint16_t n = cur_u16(&in);
         uint8_t filling = cur_u8(&in);

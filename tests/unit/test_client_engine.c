@@ -596,6 +596,24 @@ static void test_settled_elsewhere(void **state)
     assert_int_equal(client_timeout_ms(s->c) > 10000, 1);
 }
 
+/* The same between LOGIN and WELCOME: the server knows more than the store did a moment ago. */
+static void test_settled_during_login(void **state)
+{
+    struct scene *s = *state;
+    struct why why;
+    struct vault_settled gone;
+    say(s, "one");
+    dial(s);
+    struct vault *other = vault_open(s->path, &why);
+    assert_int_equal(vault_settle(other, 1, WIRE_STATE_DELIVERED, &gone), 0);
+    vault_close(other);
+    welcome(s, 1);
+    assert_true(fake_quiet(&s->f));
+    assert_int_equal(count(s, CLIENT_ACCEPTED), 1);
+    assert_int_equal(s->seen[0].id, 1);
+    assert_int_equal(s->seen[0].state, WIRE_STATE_DELIVERED);
+}
+
 static void test_old_copy_of_the_store(void **state)
 {
     struct scene *s = *state;
@@ -628,6 +646,7 @@ int main(void)
         ON_BOTH(test_bad_frames),
         ON_FILE(test_killed_before_ack),
         ON_FILE(test_settled_elsewhere),
+        ON_FILE(test_settled_during_login),
         ON_BOTH(test_old_copy_of_the_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,453 @@
+/*
+ * fuzz_broker.c - a broker and its three workers, of which every one may be hostile: any frame, in
+ * any order, with any seat, ticket and peer. The real uplink, login, people, session, route, inbox,
+ * room, presence and ask; store and login thread are fuzz_store.h, which answer when the input says
+ * so, in order, and are full when it says so.
+ *
+ * Checked: everything it sends to a worker is well-formed, down to the frames for clients; every
+ * session stands in its seat and in its device's list; counters stay small. At the end the links
+ * go, the store answers all, and nothing may be left: no message, no session, no memory.
+ *
+ * Input: steps, each an operation and a link (one byte) and its fields.
+ */
+#include "broker.h"
+#include "fuzz_store.h"
+#include "log.h"
+#include "quiet_loop.h"
+
+enum { LINKS = 3, SEATS = 4, PEOPLE = 4, STEPS_MAX = 80, SMALL = 1 << 20 };
+
+static struct broker b;
+static struct link *slot[LINKS];
+
+/* --- what the broker says --- */
+
+static void check_client_frames(struct slice frames)
+{
+    struct cur c = cur_of(frames.data, frames.len);
+    struct wire_frame f;
+    int r;
+    while ((r = wire_next(&c, &f)) > 0) {
+        const struct wire_row *row = wire_row(f.type);
+        CHECK(row->name && (row->from & WIRE_SERVER));
+        CHECK(f.payload.len >= row->min && f.payload.len <= row->max);
+    }
+    CHECK(r == 0);
+}
+
+static void check_down(const struct link *l, uint8_t type, struct slice p)
+{
+    struct wire_cert cert;
+    struct bus_dh_done dh;
+    struct bus_logged logged;
+    struct bus_down down;
+    struct bus_kick kick;
+    switch (type) {
+    case BUS_IDENTITY: CHECK(bus_get_identity(p, &cert)); return;
+    case BUS_DH_DONE: CHECK(bus_get_dh_done(p, &dh)); return;
+    case BUS_LOGGED: CHECK(bus_get_logged(p, &logged)); return;
+    case BUS_KICK: CHECK(bus_get_kick(p, &kick) && kick.text.len <= 1024); return;
+    case BUS_DOWN:
+        CHECK(bus_get_down(p, &down) && down.n > 0);
+        for (unsigned i = 0; i < down.n; i++)
+            CHECK(bus_index(get_u64(down.sids + 8 * i)) < l->seats);
+        check_client_frames(down.frames);
+        return;
+    default: fuzz_failed("a frame that a worker knows", __FILE__, __LINE__);
+    }
+}
+
+static void drain(struct link *l)
+{
+    struct buf *out = &l->stream.out;
+    while (buf_len(out)) {
+        const uint8_t *head = buf_head(out);
+        CHECK(buf_len(out) >= STREAM_HEAD && get_u32(head) + STREAM_HEAD <= buf_len(out));
+        check_down(l, head[4], (struct slice){head + STREAM_HEAD, get_u32(head)});
+        buf_drop(out, STREAM_HEAD + get_u32(head));
+    }
+    buf_free(out);
+}
+
+/* --- what must be true of it --- */
+
+static unsigned sessions_seen;
+
+struct tally {
+    const struct device *to;
+    uint64_t n;
+};
+
+static bool in_list(const struct session *s)
+{
+    for (const struct session *x = s->device->session; x; x = x->next)
+        if (x == s) return true;
+    return false;
+}
+
+static bool link_there(const struct link *l)
+{
+    const struct link *x = b.links;
+    while (x && x != l)
+        x = x->next;
+    return x != NULL;
+}
+
+static void check_link(const struct link *l)
+{
+    unsigned live = 0;
+    for (uint32_t i = 0; i < l->seats; i++) {
+        const struct session *s = l->seat[i].session;
+        if (!s) continue;
+        sessions_seen++;
+        CHECK(s->link == l && bus_index(s->sid) == i && in_list(s));
+        if (s->live) CHECK(s->live_at < l->n_live && l->live[s->live_at] == s->sid);
+        live += s->live;
+    }
+    CHECK(live == l->n_live);
+}
+
+static void add_share(void *arg, struct account *from)
+{
+    struct tally *t = arg;
+    t->n += share_of(&b, t->to, from);
+}
+
+static void drop_share(void *arg, struct account *from)
+{
+    const struct tally *t = arg;
+    while (share_of(&b, t->to, from))
+        share_drop(&b, t->to, from);
+}
+
+static void check_device(const struct device *d)
+{
+    struct tally t = {d, 0};
+    people_each(&b, add_share, &t);
+    CHECK(t.n == d->in.waiting); /* who is to blame for what waits */
+    const struct session *r = d->in.receiver;
+    unsigned sessions = 0;
+    for (const struct session *s = d->session; s; s = s->next) {
+        CHECK(link_there(s->link) && s->device == d);
+        sessions++;
+    }
+    CHECK(sessions == d->account->sessions);
+    if (r) CHECK(in_list(r) && r->device == d && (r->caps & WIRE_CAP_RECEIVE));
+    CHECK(d->in.waiting < SMALL && d->in.n < SMALL && d->in.n_stored <= d->in.n);
+    CHECK(d->in.n_storing <= d->in.n_stored && d->out.in_memory < SMALL && d->in.retries < SMALL);
+}
+
+static void check_account(void *arg, struct account *a)
+{
+    (void)arg;
+    for (const struct device *d = a->device; d; d = d->next)
+        check_device(d);
+    CHECK(a->receiving <= a->sessions && a->in_lobby <= a->receiving);
+}
+
+static void check_all(void)
+{
+    sessions_seen = 0;
+    for (const struct link *l = b.links; l; l = l->next)
+        check_link(l);
+    CHECK(sessions_seen == b.sessions);
+    people_each(&b, check_account, NULL);
+}
+
+/* --- what workers say --- */
+
+static void from_worker(unsigned i, uint8_t type, struct slice p)
+{
+    struct link *l = slot[i];
+    if (!l) return;
+    uint8_t *exact = fuzz_copy(p.data, p.len);
+    if (!l->stream.frame(&l->stream, type, (struct slice){exact, p.len})) {
+        slot[i] = NULL;
+        l->stream.ended(&l->stream, "nonsense");
+    }
+    free(exact);
+}
+
+static void hand_over(unsigned i, struct stream *s)
+{
+    from_worker(i, buf_head(&s->out)[4],
+                (struct slice){buf_head(&s->out) + STREAM_HEAD, buf_len(&s->out) - STREAM_HEAD});
+    buf_free(&s->out);
+}
+
+static uint64_t sid_of(uint8_t seat)
+{
+    return bus_sid(seat % SEATS, 1 + seat / 128);
+}
+
+static void op_open(unsigned i, struct cur *in)
+{
+    static uint32_t generation;
+    (void)in;
+    link_open(&b, i, ++generation, -1); /* forgets the older one */
+    slot[i] = b.links;
+}
+
+static void op_end(unsigned i, struct cur *in)
+{
+    struct link *l = slot[i];
+    (void)in;
+    slot[i] = NULL;
+    if (l) l->stream.ended(&l->stream, "closed");
+}
+
+static void op_dh(unsigned i, struct cur *in)
+{
+    uint8_t point[32] = {9};
+    struct stream s = {0};
+    bus_put_dh(&s, sid_of(cur_u8(in)), point);
+    hand_over(i, &s);
+}
+
+/* Somebody of a few, or a new name; the signature's first byte says whether it fits. */
+static void op_login(unsigned i, struct cur *in)
+{
+    static const char *const names[PEOPLE] = {"alice", "bob", "carol", "dave"};
+    uint8_t seat = cur_u8(in), who = cur_u8(in), caps = cur_u8(in) & 3, good = cur_u8(in);
+    struct wire_login m = {.device = 1 + who % PEOPLE, .caps = caps, .signature = {good != 0}};
+    struct slice p;
+    struct stream s = {0};
+    struct buf payload = {0};
+    uint8_t h[32] = {0};
+    m.device_key[0] = who % PEOPLE;
+    m.name = (struct slice){(const uint8_t *)names[who % PEOPLE], strlen(names[who % PEOPLE])};
+    if (who >= 128 && (p = fuzz_piece(in)).len >= 1 && p.len <= WIRE_NAME_MAX) m.name = p;
+    m.resume = (struct wire_resume){cur_u8(in), cur_u8(in), cur_u8(in), caps & 1 ? cur_u8(in) : WIRE_NEWCOMER};
+    wire_put_login(&payload, &m);
+    bus_put_login(&s, sid_of(seat), h, "192.0.2.7:1",
+                  (struct slice){buf_head(&payload) + WIRE_FRAME_HEAD, buf_len(&payload) - WIRE_FRAME_HEAD});
+    buf_free(&payload);
+    hand_over(i, &s);
+}
+
+static void op_announce(unsigned i, struct cur *in)
+{
+    uint8_t seat = cur_u8(in), who = cur_u8(in), out[BUS_TICKET];
+    struct bus_ticket t = {cur_u8(in), 1 + who % PEOPLE, 1 + who % PEOPLE, cur_u8(in) & 3};
+    struct slice peer = fuzz_piece(in);
+    struct stream s = {0};
+    const struct account *a = people_by_id(&b, t.account);
+    if (a && a->pending) t.account = 0; /* a ticket exists only of who was let in */
+    bus_ticket_seal(out, &t, b.keys.ticket);
+    size_t at = stream_begin(&s, BUS_ANNOUNCE);
+    buf_put_u64(&s.out, sid_of(seat));
+    buf_put(&s.out, out, sizeof out);
+    buf_put_str8(&s.out, peer.data, peer.len < 255 ? peer.len : 255);
+    stream_end(&s, at);
+    hand_over(i, &s);
+}
+
+static void op_gone(unsigned i, struct cur *in)
+{
+    struct stream s = {0};
+    uint8_t seat = cur_u8(in);
+    bus_put_gone(&s, sid_of(seat), cur_u8(in) & 1);
+    hand_over(i, &s);
+}
+
+static void up(unsigned i, uint8_t seat, struct buf *frame)
+{
+    struct stream s = {0};
+    struct slice p = {buf_head(frame) + WIRE_FRAME_HEAD, buf_len(frame) - WIRE_FRAME_HEAD};
+    bus_put_up(&s, sid_of(seat), buf_head(frame)[0], p);
+    buf_free(frame);
+    hand_over(i, &s);
+}
+
+static void op_send(unsigned i, struct cur *in)
+{
+    static const char *const to[] = {"alice", "Bob", "carol", "#lobby", "dave", "nobody1", "#attic", "alcie"};
+    uint8_t seat = cur_u8(in), id = cur_u8(in), whom = cur_u8(in), len = cur_u8(in);
+    static const uint8_t body[256];
+    const char *name = to[whom % 8];
+    struct buf frame = {0};
+    struct wire_send m = {.id = id ? id : 1, .kind = name[0] == '#', .to = {(const uint8_t *)name, strlen(name)},
+                          .body = {body, len}};
+    wire_put_send(&frame, &m);
+    up(i, seat, &frame);
+}
+
+static void op_ack(unsigned i, struct cur *in)
+{
+    uint8_t seat = cur_u8(in), kind = cur_u8(in) & 1, seq = cur_u8(in);
+    struct buf frame = {0};
+    struct wire_ack m = {.kind = kind, .incarnation = b.incarnation, .seq = seq, .room = {(const uint8_t *)"", 0}};
+    wire_put_ack(&frame, &m);
+    up(i, seat, &frame);
+}
+
+static void op_resume(unsigned i, struct cur *in)
+{
+    uint8_t seat = cur_u8(in), how = cur_u8(in), next = cur_u8(in);
+    struct buf frame = {0};
+    struct wire_resume m = {b.incarnation, how >> 2, how & 1 ? 0 : next, how & 2 ? WIRE_NEWCOMER : how >> 4};
+    wire_put_resume(&frame, &m);
+    up(i, seat, &frame);
+}
+
+/* Any frame of a client, also in parts, also malformed. */
+static void op_up(unsigned i, struct cur *in)
+{
+    struct stream s = {0};
+    uint8_t seat = cur_u8(in), type = cur_u8(in);
+    bus_put_up(&s, sid_of(seat), type, fuzz_piece(in));
+    hand_over(i, &s);
+}
+
+static void op_any(unsigned i, struct cur *in)
+{
+    uint8_t type = cur_u8(in);
+    struct slice p = fuzz_piece(in);
+    from_worker(i, type, p);
+}
+
+/* --- time, store, login thread, operator --- */
+
+static void op_store(unsigned i, struct cur *in)
+{
+    uint8_t n = cur_u8(in);
+    (void)i;
+    fuzz_store_answer(b.store, 1 + n % 16u, n >= 240);
+}
+
+static void op_auth(unsigned i, struct cur *in)
+{
+    (void)i;
+    (void)in;
+    b.auth_io.ready(&b.auth_io, EPOLLIN);
+}
+
+static void op_time(unsigned i, struct cur *in)
+{
+    uint8_t how = cur_u8(in);
+    (void)i;
+    quiet_pass(&b.loop, (uint64_t)how * 100);
+    b.disk_low = how >= 250;
+    inbox_tick(&b);
+}
+
+static void op_ask(unsigned i, struct cur *in)
+{
+    static const char *const questions[] = {"who", "queue", "numbers", "what"};
+    const char *q = questions[cur_u8(in) % 4];
+    (void)i;
+    ask_answer(&b, 1, (struct slice){(const uint8_t *)q, strlen(q)});
+}
+
+static void (*const ops[])(unsigned i, struct cur *in) = {
+    op_open, op_dh,     op_auth, op_login, op_auth, op_store, op_send, op_ack,  op_send, op_up, op_gone,
+    op_end,  op_resume, op_any,  op_time,  op_ask,  op_announce, op_store, op_dh, op_send, op_ack,
+};
+
+/* --- beginning and end --- */
+
+static void add_people(void)
+{
+    static const char *const names[PEOPLE] = {"alice", "bob", "carol", "dave"};
+    for (unsigned k = 0; k + 1 < PEOPLE; k++) { /* dave has still to register */
+        uint8_t key[32] = {(uint8_t)k};
+        struct slice name = {(const uint8_t *)names[k], strlen(names[k])};
+        people_add_device(people_add(&b, k + 1, name, 0), k + 1, key);
+    }
+}
+
+static void start(void)
+{
+    fuzz_random_start();
+    log_init("fuzz", LOG_LOGFMT, LOG_ERROR, false);
+    b = (struct broker){.master.closed = true, .incarnation = 5, .dir_fd = -1};
+    loop_init(&b.loop);
+    conf_defaults(settings_table, settings_count, &b.set);
+    b.set.limits.window_messages = 4; /* small, so that its edges are met */
+    b.set.limits.queue_messages = 6;
+    b.set.limits.queue_per_sender = 3;
+    b.set.limits.sessions_per_user = 3;
+    b.set.lobby.backlog = 3;
+    b.store = fuzz_store_open();
+    room_load(&b);
+    presence_start(&b);
+    login_start(&b);
+    add_people();
+    for (unsigned i = 0; i < LINKS; i++) {
+        slot[i] = NULL;
+        op_open(i, NULL);
+    }
+}
+
+static void drain_all(void)
+{
+    route_settle(&b);
+    for (struct link *l = b.links; l; l = l->next)
+        drain(l);
+}
+
+/* Links gone, disk well: everything must find its end. */
+static void quiet_down(void)
+{
+    while (b.links)
+        b.links->stream.ended(&b.links->stream, "closed");
+    b.disk_low = false;
+    for (int turn = 0; turn < 4; turn++) {
+        b.auth_io.ready(&b.auth_io, EPOLLIN);
+        fuzz_store_answer(b.store, SIZE_MAX, false);
+        quiet_pass(&b.loop, 1000000);
+        inbox_tick(&b);
+        route_settle(&b);
+    }
+    CHECK(b.sessions == 0 && b.lobby.members == 0 && !b.retry && !b.dirty);
+}
+
+static struct account *first_account(void)
+{
+    for (size_t i = 0; i < b.ids.size; i++)
+        if (b.ids.bucket[i]) return container_of(b.ids.bucket[i], struct account, by_id);
+    return NULL;
+}
+
+static void forget_shares(void *arg, struct account *a)
+{
+    (void)arg;
+    for (const struct device *d = a->device; d; d = d->next)
+        people_each(&b, drop_share, &(struct tally){d, 0});
+}
+
+static void stop(void)
+{
+    quiet_down();
+    people_each(&b, forget_shares, NULL);
+    CHECK(b.shares.n == 0);
+    for (struct account *a; (a = first_account()); people_remove(&b, a)) {
+        CHECK(a->sessions == 0 && a->receiving == 0 && a->in_lobby == 0);
+        for (const struct device *d = a->device; d; d = d->next) {
+            CHECK(!d->out.first && !d->in.first && d->out.in_memory == 0);
+            CHECK(d->in.waiting < SMALL);
+        }
+    }
+    free(b.names.bucket);
+    free(b.skeletons.bucket);
+    free(b.ids.bucket);
+    free(b.shares.bucket);
+    free(b.presence.change);
+    loop_del(&b.loop, &b.auth_io);
+    auth_stop(b.auth);
+    fuzz_store_close(b.store);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct cur in = cur_of(data, size);
+    start();
+    for (unsigned steps = 0; steps < STEPS_MAX && in.p < in.end; steps++) {
+        uint8_t op = cur_u8(&in);
+        ops[op / LINKS % (sizeof ops / sizeof *ops)](op % LINKS, &in);
+        drain_all();
+        check_all();
+    }
+    stop();
+    return 0;
+}

@@ -1,0 +1,273 @@
+/*
+ * fuzz_store.h - in place of store.c and auth.c: requests wait in a list until the target lets some
+ * of them be answered, in order; what is stored stands in memory. No thread, no disk, no
+ * arithmetic. Once a put was refused, so are those that were made before its caller heard of it.
+ */
+#ifndef FUZZ_STORE_H
+#define FUZZ_STORE_H
+
+#include "auth.h"
+#include "fuzz.h"
+#include "store.h"
+
+enum request_kind { ASK_ACCOUNT, ASK_PUT, ASK_ROOM, ASK_ACK, ASK_LOAD, ASK_LOAD_ROOM };
+
+struct request {
+    struct request *next;
+    enum request_kind kind;
+    struct store_message m; /* head and body: copies behind it */
+    uint64_t after;
+    size_t max;
+    store_done *done;
+    store_loaded *loaded;
+    void *ctx;
+    bool stored;
+    uint8_t bytes[];
+};
+
+struct store {
+    struct request *first, **last;
+    struct request *kept; /* what is stored, newest first */
+    uint64_t row, room_head;
+    size_t pending;
+};
+
+static inline struct store *fuzz_store_open(void)
+{
+    struct store *s = calloc(1, sizeof *s);
+    CHECK(s);
+    s->last = &s->first;
+    return s;
+}
+
+static inline struct request *request_add(struct store *s, enum request_kind kind,
+                                          const struct store_message *m, void *ctx)
+{
+    struct request *r = calloc(1, sizeof *r + m->head.len + m->body.len);
+    CHECK(r);
+    r->kind = kind;
+    r->m = *m;
+    r->ctx = ctx;
+    if (m->head.len) memcpy(r->bytes, m->head.data, m->head.len);
+    if (m->body.len) memcpy(r->bytes + m->head.len, m->body.data, m->body.len);
+    r->m.head.data = r->bytes;
+    r->m.body.data = r->bytes + m->head.len;
+    *s->last = r;
+    s->last = &r->next;
+    s->pending++;
+    return r;
+}
+
+void store_put_account(struct store *s, const struct store_account *a, const struct store_device *d,
+                       store_done *done, void *ctx)
+{
+    CHECK(a->id == d->account && a->id > 0);
+    request_add(s, ASK_ACCOUNT, &(struct store_message){.account = a->id}, ctx)->done = done;
+}
+
+void store_put_message(struct store *s, const struct store_message *m, store_done *done, void *ctx)
+{
+    request_add(s, ASK_PUT, m, ctx)->done = done;
+}
+
+void store_put_room(struct store *s, uint64_t room, const struct store_message *m, store_done *done, void *ctx)
+{
+    CHECK(room == 1);
+    request_add(s, ASK_ROOM, m, ctx)->done = done;
+}
+
+void store_ack(struct store *s, uint64_t account, uint64_t device, uint64_t row)
+{
+    CHECK(row > 0);
+    request_add(s, ASK_ACK, &(struct store_message){.account = account, .device = device, .row = row}, NULL);
+}
+
+static inline void ask_load(struct store *s, enum request_kind kind, const struct store_message *m,
+                            uint64_t after, size_t max, store_loaded *done, void *ctx)
+{
+    struct request *r = request_add(s, kind, m, ctx);
+    r->after = after;
+    r->max = max ? max : 1;
+    r->loaded = done;
+}
+
+void store_load(struct store *s, uint64_t account, uint64_t device, uint64_t after, size_t max_rows,
+                size_t max_bytes, store_loaded *done, void *ctx)
+{
+    CHECK(max_rows <= 1 << 20 && max_bytes <= 1 << 30); /* a limit that ran below zero */
+    ask_load(s, ASK_LOAD, &(struct store_message){.account = account, .device = device}, after, max_rows, done,
+             ctx);
+}
+
+void store_load_room(struct store *s, uint64_t room, uint64_t after, size_t max_rows, size_t max_bytes,
+                     store_loaded *done, void *ctx)
+{
+    CHECK(room == 1 && max_rows <= 1 << 20 && max_bytes <= 1 << 30);
+    ask_load(s, ASK_LOAD_ROOM, &(struct store_message){0}, after, max_rows, done, ctx);
+}
+
+uint64_t store_room_head(struct store *s, uint64_t room)
+{
+    (void)room;
+    return s->room_head;
+}
+
+void store_trim_room(struct store *s, uint64_t room, uint64_t keep_from)
+{
+    (void)s, (void)room, (void)keep_from;
+}
+
+void store_stats(const struct store *s, uint64_t *commits, uint64_t *last_commit_us)
+{
+    *commits = s->row;
+    *last_commit_us = 0;
+}
+
+/* people_load() is not used here, but stands in the same file as what is. */
+void store_each_account(struct store *s, void (*each)(void *arg, const struct store_account *a), void *arg)
+{
+    (void)s, (void)each, (void)arg;
+}
+
+void store_each_waiting(struct store *s,
+                        void (*each)(void *arg, uint64_t account, uint64_t device, uint64_t from), void *arg)
+{
+    (void)s, (void)each, (void)arg;
+}
+
+void store_each_device(struct store *s, void (*each)(void *arg, const struct store_device *d), void *arg)
+{
+    (void)s, (void)each, (void)arg;
+}
+
+/* --- answering --- */
+
+static inline bool wanted(const struct request *have, const struct request *r)
+{
+    if (have->m.row <= r->after) return false;
+    if (r->kind == ASK_LOAD_ROOM) return have->kind == ASK_ROOM;
+    return have->kind == ASK_PUT && have->m.account == r->m.account && have->m.device == r->m.device;
+}
+
+static inline void answer_load(struct store *s, const struct request *r)
+{
+    struct store_message rows[64];
+    size_t n = 0;
+    for (uint64_t after = r->after; n < r->max && n < 64; n++) {
+        const struct request *best = NULL; /* the lowest row above the last one */
+        for (const struct request *k = s->kept; k; k = k->next)
+            if (wanted(k, r) && k->m.row > after && (!best || k->m.row < best->m.row)) best = k;
+        if (!best) break;
+        rows[n] = best->m;
+        after = best->m.row;
+    }
+    r->loaded(r->ctx, rows, n, false);
+}
+
+/* Acknowledged rows go, so that nothing of them can be loaded again. */
+static inline void answer_ack(struct store *s, const struct request *r)
+{
+    struct request **p = &s->kept;
+    while (*p) {
+        struct request *k = *p;
+        if (k->kind == ASK_PUT && k->m.account == r->m.account && k->m.device == r->m.device &&
+            k->m.row <= r->m.row) {
+            *p = k->next;
+            free(k);
+        } else {
+            p = &k->next;
+        }
+    }
+}
+
+static inline void answer_put(struct store *s, struct request *r, bool full)
+{
+    uint64_t row = r->kind == ASK_ACCOUNT ? r->m.account : 0;
+    if (!full && r->kind != ASK_ACCOUNT) {
+        row = r->m.row = r->kind == ASK_ROOM ? ++s->room_head : ++s->row;
+        r->next = s->kept;
+        s->kept = r;
+        r->stored = true;
+    }
+    r->done(r->ctx, full ? STORE_FULL : STORE_OK, row);
+}
+
+/* Answers the first n requests, but none that is made meanwhile when the disk is full. */
+static inline void fuzz_store_answer(struct store *s, size_t n, bool full)
+{
+    if (full) n = s->pending;
+    for (; n > 0 && s->first; n--) {
+        struct request *r = s->first;
+        s->first = r->next;
+        if (!s->first) s->last = &s->first;
+        s->pending--;
+        if (r->kind == ASK_LOAD || r->kind == ASK_LOAD_ROOM)
+            answer_load(s, r);
+        else if (r->kind == ASK_ACK)
+            answer_ack(s, r);
+        else
+            answer_put(s, r, full);
+        if (!r->stored) free(r);
+    }
+}
+
+static inline void fuzz_store_close(struct store *s)
+{
+    CHECK(!s->first);
+    while (s->kept) {
+        struct request *r = s->kept;
+        s->kept = r->next;
+        free(r);
+    }
+    free(s);
+}
+
+/* --- the login thread, without a thread --- */
+
+struct auth {
+    struct auth_job *first, **last;
+    size_t n, max;
+};
+
+struct auth *auth_start(size_t max_jobs)
+{
+    struct auth *a = calloc(1, sizeof *a);
+    CHECK(a);
+    a->last = &a->first;
+    a->max = max_jobs;
+    return a;
+}
+
+int auth_fd(const struct auth *a) { return (void)a, -1; }
+
+bool auth_submit(struct auth *a, struct auth_job *job)
+{
+    if (a->n >= a->max) return false;
+    job->next = NULL;
+    job->good = job->kind == AUTH_DH || job->signature[0] == 1;
+    *a->last = job;
+    a->last = &job->next;
+    a->n++;
+    return true;
+}
+
+void auth_reap(struct auth *a, void (*done)(void *arg, struct auth_job *job), void *arg)
+{
+    struct auth_job *job = a->first;
+    a->first = NULL;
+    a->last = &a->first;
+    a->n = 0;
+    while (job) {
+        struct auth_job *next = job->next;
+        done(arg, job);
+        job = next;
+    }
+}
+
+void auth_stop(struct auth *a)
+{
+    CHECK(!a->first);
+    free(a);
+}
+
+#endif
