@@ -269,7 +269,9 @@ static int take_resync(struct client *c, struct slice p)
     if (end_batch(c) < 0 || c->state != CLIENT_OPEN) return TAKE_OVER;
     link_forget_parts(c->link);
     if (client_begin_stream(c, &r) < 0) return TAKE_OVER;
+    if (!(c->o.caps & WIRE_CAP_LOBBY)) r.lobby_seen = WIRE_NOT_IN_LOBBY;
     wire_put_resume(link_out(c->link), &r);
+    if (c->away) client_set_away(c, true, c->away);
     return 0;
 }
 

@@ -38,7 +38,8 @@ enum {
     WIRE_HISTORY_MAX = 500,
 };
 
-#define WIRE_NEWCOMER UINT64_MAX /* lobby_seen of a device that has seen nothing */
+#define WIRE_NEWCOMER UINT64_MAX       /* lobby_seen of a device that has seen nothing */
+#define WIRE_NOT_IN_LOBBY (UINT64_MAX - 1) /* lobby_seen in RESUME: this session is not in the lobby */
 
 enum wire_type {
     WIRE_PAD = 0x00, WIRE_PART = 0x01, WIRE_PING = 0x02, WIRE_PONG = 0x03, WIRE_BYE = 0x04,

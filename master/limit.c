@@ -23,7 +23,7 @@ void limit_init(struct limiter *l, uint64_t rate, unsigned bits4, unsigned bits6
 static void mask(uint8_t key[8], unsigned bits)
 {
     for (unsigned i = 0; i < 8; i++, bits = bits > 8 ? bits - 8 : 0)
-        key[i] &= bits >= 8 ? 0xff : (uint8_t)(0xff00u >> bits);
+        key[i] = (uint8_t)(key[i] & (bits >= 8 ? 0xffu : 0xff00u >> bits));
 }
 
 /* Which bucket: false for a family that has no addresses. */

@@ -100,7 +100,7 @@ enum {
     WORKER_OUT_MAX = 4 << 20,      /* plaintext waiting for one client: over it, it is too slow */
     WORKER_HANDSHAKES_A_TURN = 8,  /* so that a storm of logins does not stall the others */
     WORKER_CLOSING_MS = 2000,
-    WORKER_REFUSALS_A_SECOND = 50, /* written to the log; the others are counted */
+    WORKER_REFUSALS_A_SECOND = 10000, /* written to the log; the others are counted */
 };
 
 /* --- session.c --- */

@@ -122,7 +122,9 @@ void session_resume(struct session *s, const struct wire_resume *r)
     if (r->next_id > 0 && r->next_id - 1 > out->taken) out->taken = r->next_id - 1;
     if (!(s->caps & WIRE_CAP_RECEIVE)) return;
     inbox_resend(b, s->device, r);
-    if (s->in_lobby)
+    if (r->lobby_seen == WIRE_NOT_IN_LOBBY)
+        room_part(s); /* it had left before the last broker died, and its ticket does not say so */
+    else if (s->in_lobby)
         room_resume(s, r->lobby_seen);
     else if (s->caps & WIRE_CAP_LOBBY)
         room_join(s, r->lobby_seen);

@@ -85,7 +85,7 @@ def test_broker_dies_between_deliver_and_ack(env):
     last = bob.take_message(20 * scale())
     equal(last.text_body, 'after', 'what follows')
     accepted = alice.expect('ACCEPTED', 20 * scale(), id=2)
-    equal(accepted.state, 2, 'the state of the last message')
+    check(accepted.state in (2, 3), 'the state of the last message: %s' % accepted)
 
 
 def test_broker_killed_from_outside(env):

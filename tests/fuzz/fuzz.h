@@ -28,7 +28,8 @@ static inline _Noreturn void fuzz_failed(const char *what, const char *file, int
     abort();
 }
 
-/* A piece of the input with its length (one byte, or 255 and two bytes) in front, cut at the end. */
+/* A piece of the input with its length (one byte, or 255 and two bytes) in front, cut at the end.
+ */
 static inline struct slice fuzz_piece(struct cur *in)
 {
     size_t n = cur_u8(in), left = (size_t)(in->end - in->p);
@@ -102,7 +103,10 @@ static inline void fuzz_fill(void *const to, const size_t n)
         ((uint8_t *)to)[i] = (uint8_t)fuzz_next();
 }
 
-static inline const char *fuzz_random_name(void) { return "fuzz"; }
+static inline const char *fuzz_random_name(void)
+{
+    return "fuzz";
+}
 
 /* Makes libsodium's random numbers the same for each input. */
 static inline void fuzz_random_start(void)

@@ -217,10 +217,12 @@ static void op_login(unsigned i, struct cur *in)
     m.device_key[0] = who % PEOPLE;
     m.name = (struct slice){(const uint8_t *)names[who % PEOPLE], strlen(names[who % PEOPLE])};
     if (who >= 128 && (p = fuzz_piece(in)).len >= 1 && p.len <= WIRE_NAME_MAX) m.name = p;
-    m.resume = (struct wire_resume){cur_u8(in), cur_u8(in), cur_u8(in), caps & 1 ? cur_u8(in) : WIRE_NEWCOMER};
+    m.resume = (struct wire_resume){cur_u8(in), cur_u8(in), cur_u8(in),
+                                    caps & 1 ? cur_u8(in) : WIRE_NEWCOMER};
     wire_put_login(&payload, &m);
-    bus_put_login(&s, sid_of(seat), h, "192.0.2.7:1",
-                  (struct slice){buf_head(&payload) + WIRE_FRAME_HEAD, buf_len(&payload) - WIRE_FRAME_HEAD});
+    bus_put_login(
+        &s, sid_of(seat), h, "192.0.2.7:1",
+        (struct slice){buf_head(&payload) + WIRE_FRAME_HEAD, buf_len(&payload) - WIRE_FRAME_HEAD});
     buf_free(&payload);
     hand_over(i, &s);
 }
@@ -261,12 +263,15 @@ static void up(unsigned i, uint8_t seat, struct buf *frame)
 
 static void op_send(unsigned i, struct cur *in)
 {
-    static const char *const to[] = {"alice", "Bob", "carol", "#lobby", "dave", "nobody1", "#attic", "alcie"};
+    static const char *const to[] = {"alice", "Bob",     "carol",  "#lobby",
+                                     "dave",  "nobody1", "#attic", "alcie"};
     uint8_t seat = cur_u8(in), id = cur_u8(in), whom = cur_u8(in), len = cur_u8(in);
     static const uint8_t body[256];
     const char *name = to[whom % 8];
     struct buf frame = {0};
-    struct wire_send m = {.id = id ? id : 1, .kind = name[0] == '#', .to = {(const uint8_t *)name, strlen(name)},
+    struct wire_send m = {.id = id ? id : 1,
+                          .kind = name[0] == '#',
+                          .to = {(const uint8_t *)name, strlen(name)},
                           .body = {body, len}};
     wire_put_send(&frame, &m);
     up(i, seat, &frame);
@@ -276,7 +281,8 @@ static void op_ack(unsigned i, struct cur *in)
 {
     uint8_t seat = cur_u8(in), kind = cur_u8(in) & 1, seq = cur_u8(in);
     struct buf frame = {0};
-    struct wire_ack m = {.kind = kind, .incarnation = b.incarnation, .seq = seq, .room = {(const uint8_t *)"", 0}};
+    struct wire_ack m = {
+        .kind = kind, .incarnation = b.incarnation, .seq = seq, .room = {(const uint8_t *)"", 0}};
     wire_put_ack(&frame, &m);
     up(i, seat, &frame);
 }
@@ -285,7 +291,8 @@ static void op_resume(unsigned i, struct cur *in)
 {
     uint8_t seat = cur_u8(in), how = cur_u8(in), next = cur_u8(in);
     struct buf frame = {0};
-    struct wire_resume m = {b.incarnation, how >> 2, how & 1 ? 0 : next, how & 2 ? WIRE_NEWCOMER : how >> 4};
+    struct wire_resume m = {b.incarnation, how >> 2, how & 1 ? 0 : next,
+                            how & 2 ? WIRE_NEWCOMER : how >> 4};
     wire_put_resume(&frame, &m);
     up(i, seat, &frame);
 }
@@ -340,8 +347,9 @@ static void op_ask(unsigned i, struct cur *in)
 }
 
 static void (*const ops[])(unsigned i, struct cur *in) = {
-    op_open, op_dh,     op_auth, op_login, op_auth, op_store, op_send, op_ack,  op_send, op_up, op_gone,
-    op_end,  op_resume, op_any,  op_time,  op_ask,  op_announce, op_store, op_dh, op_send, op_ack,
+    op_open, op_dh,   op_auth,     op_login, op_auth, op_store,  op_send,
+    op_ack,  op_send, op_up,       op_gone,  op_end,  op_resume, op_any,
+    op_time, op_ask,  op_announce, op_store, op_dh,   op_send,   op_ack,
 };
 
 /* --- beginning and end --- */

@@ -129,16 +129,48 @@ static void try_ticket(struct slice p)
     struct bus_ticket t, back;
     if (p.len < BUS_TICKET) return;
     CHECK(!bus_ticket_open(p.data, &t, key)); /* nobody guesses a MAC */
-    t = (struct bus_ticket){get_u64(p.data), get_u64(p.data + 8), get_u64(p.data + 16), get_u32(p.data + 24)};
+    t = (struct bus_ticket){get_u64(p.data), get_u64(p.data + 8), get_u64(p.data + 16),
+                            get_u32(p.data + 24)};
     bus_ticket_seal(sealed, &t, key);
     CHECK(bus_ticket_open(sealed, &back, key) && back.serial == t.serial && back.caps == t.caps);
     sealed[p.data[28] % BUS_TICKET] ^= (uint8_t)(1u << (p.data[29] & 7));
     CHECK(!bus_ticket_open(sealed, &back, key));
 }
 
+/* The other way round: what the writers write must be taken. Values and texts from the input. */
+static struct slice written(void)
+{
+    const uint8_t *head = buf_head(&s.out);
+    return (struct slice){head + STREAM_HEAD, get_u32(head)};
+}
+
+static void try_written(struct slice p)
+{
+    char text[BUS_PEER_MAX + 1] = {0};
+    struct bus_login login;
+    struct bus_logged logged;
+    struct bus_kick kick;
+    struct bus_announce announce;
+    if (p.len < 100) return;
+    memcpy(text, p.data + 90, p.len - 90 < WIRE_NAME_MAX ? p.len - 90 : WIRE_NAME_MAX);
+    uint64_t sid = get_u64(p.data);
+    bus_put_login(&s, sid, p.data, text, p);
+    CHECK(bus_get_login(written(), &login) && login.sid == sid && fuzz_same(login.login, p));
+    buf_reset(&s.out, 0);
+    bus_put_logged(&s, sid, 1, 2, text, p.data);
+    CHECK(bus_get_logged(written(), &logged) && logged.name.len == strlen(text));
+    buf_reset(&s.out, 0);
+    bus_put_announce(&s, sid, p.data, text);
+    CHECK(bus_get_announce(written(), &announce) &&
+          memcmp(announce.ticket, p.data, BUS_TICKET) == 0);
+    buf_reset(&s.out, 0);
+    bus_put_kick(&s, sid, get_u16(p.data), get_u32(p.data), text);
+    CHECK(bus_get_kick(written(), &kick) && kick.retry_ms == get_u32(p.data));
+}
+
 static void (*const tries[])(struct slice) = {
     try_dh,      try_login,  try_announce, try_up,   try_gone,   try_identity,
-    try_dh_done, try_logged, try_down,     try_kick, try_ticket,
+    try_dh_done, try_logged, try_down,     try_kick, try_ticket, try_written,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

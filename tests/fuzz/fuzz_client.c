@@ -1,7 +1,8 @@
 /*
  * fuzz_client.c - a client after the handshake, and a hostile server: any bytes, any frames in
  * well-sealed records, any end; the user types in between. The real engine, link, records and the
- * store in memory; the handshake is skipped (fuzz_shake.c has it), so that both sides know the keys.
+ * store in memory; the handshake is skipped (fuzz_shake.c has it), so that both sides know the
+ * keys.
  *
  * Checked: what the client sends is sealed in order and well-formed, of a type that clients may
  * send; own messages leave in the order of their ids; events carry what they promise.
@@ -33,7 +34,10 @@ static struct {
 
 static uint8_t bytes[70000];
 
-static uint64_t clock_of(void *arg) { return (void)arg, t.now; }
+static uint64_t clock_of(void *arg)
+{
+    return (void)arg, t.now;
+}
 
 /* --- what the client says --- */
 
@@ -58,7 +62,8 @@ static void check_records(void)
         size_t n = get_u16(buf_head(&t.in));
         int r;
         if (buf_len(&t.in) < WIRE_RECORD_HEAD + n) return;
-        CHECK(noise_open(t.key[0], t.recv_nonce++, buf_head(&t.in) + WIRE_RECORD_HEAD, n, plain) == 0);
+        CHECK(noise_open(t.key[0], t.recv_nonce++, buf_head(&t.in) + WIRE_RECORD_HEAD, n, plain) ==
+              0);
         struct cur c = cur_of(plain, n - NOISE_TAG_LEN);
         while ((r = wire_next(&c, &f)) > 0)
             if (wire_join(&t.join, &f) > 0) check_frame(&f);
@@ -112,7 +117,9 @@ static void on_event(void *arg, const struct client_event *e)
     case CLIENT_LOST: CHECK(e->lost.code && strlen(e->lost.reason) < 256); break;
     case CLIENT_FAILED: CHECK(e->failed.code && strlen(e->failed.text) < 256); break;
     case CLIENT_MESSAGE: read_message(e->message.m); break;
-    case CLIENT_ACCEPTED: CHECK(e->accepted.first <= e->accepted.m->id || e->accepted.first > 0); break;
+    case CLIENT_ACCEPTED:
+        CHECK(e->accepted.first <= e->accepted.m->id || e->accepted.first > 0);
+        break;
     case CLIENT_REJECTED:
         CHECK(e->rejected->near <= WIRE_NEAR_MAX);
         for (unsigned i = 0; i < e->rejected->near; i++)
@@ -164,7 +171,8 @@ static void connect_now(void)
 static void op_connect(struct cur *in)
 {
     (void)in;
-    if (client_state(t.client) == CLIENT_OFF || client_state(t.client) == CLIENT_PAUSING) connect_now();
+    if (client_state(t.client) == CLIENT_OFF || client_state(t.client) == CLIENT_PAUSING)
+        connect_now();
 }
 
 static void to_client(const uint8_t *data, size_t n)
@@ -208,8 +216,10 @@ static void op_frame(struct cur *in)
 static void op_welcome(struct cur *in)
 {
     struct slice name = fuzz_piece(in);
-    struct wire_welcome m = {.name = {name.data, name.len < 255 ? name.len : 255}, .incarnation = 1,
-                             .last_id = cur_u8(in), .server = {(const uint8_t *)"s", 1}};
+    struct wire_welcome m = {.name = {name.data, name.len < 255 ? name.len : 255},
+                             .incarnation = 1,
+                             .last_id = cur_u8(in),
+                             .server = {(const uint8_t *)"s", 1}};
     struct buf b = {0};
     wire_put_welcome(&b, &m);
     say(buf_head(&b), buf_len(&b));
@@ -221,9 +231,15 @@ static void op_deliver(struct cur *in)
     uint8_t flags = cur_u8(in), seq = cur_u8(in), id = cur_u8(in);
     struct slice body = fuzz_piece(in);
     const char *to = flags & WIRE_FLAG_ROOM ? "#lobby" : "me";
-    struct wire_deliver m = {.flags = flags, .incarnation = flags >> 7, .seq = seq, .id = id, .from_device = 1 + id % 3u,
-                             .from = {(const uint8_t *)"bob", 3}, .head = {(const uint8_t *)"", 0},
-                             .to = {(const uint8_t *)to, strlen(to)}, .body = body};
+    struct wire_deliver m = {.flags = flags,
+                             .incarnation = flags >> 7,
+                             .seq = seq,
+                             .id = id,
+                             .from_device = 1 + id % 3u,
+                             .from = {(const uint8_t *)"bob", 3},
+                             .head = {(const uint8_t *)"", 0},
+                             .to = {(const uint8_t *)to, strlen(to)},
+                             .body = body};
     struct buf b = {0};
     wire_put_deliver(&b, &m);
     say(buf_head(&b), buf_len(&b));
@@ -232,7 +248,8 @@ static void op_deliver(struct cur *in)
 
 static void op_accepted(struct cur *in)
 {
-    struct wire_accepted m = {.id = cur_u8(in), .state = cur_u8(in) % 5, .to = {(const uint8_t *)"bob", 3}};
+    struct wire_accepted m = {
+        .id = cur_u8(in), .state = cur_u8(in) % 5, .to = {(const uint8_t *)"bob", 3}};
     struct buf b = {0};
     wire_put_accepted(&b, &m);
     say(buf_head(&b), buf_len(&b));
@@ -277,7 +294,7 @@ static void op_close(struct cur *in)
 }
 
 static void (*const ops[])(struct cur *in) = {
-    op_connect, op_welcome, op_frame, op_deliver, op_accepted, op_record, op_send,
+    op_connect, op_welcome, op_frame, op_deliver, op_accepted, op_record,  op_send,
     op_type,    op_time,    op_close, op_raw,     op_frame,    op_deliver,
 };
 
@@ -292,9 +309,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     t.key[1][0] = 2;
     identity_make(&t.id);
     t.vault = vault_memory();
-    t.client = client_new(&(struct client_options){.host = "h", .port = "1", .user = "me",
+    t.client = client_new(&(struct client_options){.host = "h",
+                                                   .port = "1",
+                                                   .user = "me",
                                                    .caps = WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY,
-                                                   .identity = &t.id, .vault = t.vault, .event = on_event,
+                                                   .identity = &t.id,
+                                                   .vault = t.vault,
+                                                   .event = on_event,
                                                    .clock = clock_of});
     CHECK(t.client);
     for (unsigned steps = 0; steps < STEPS_MAX && in.p < in.end; steps++)

@@ -1,6 +1,6 @@
 /*
- * fuzz_conf.c - a config file as text, and one assignment: a struct that was read can be written and
- * read again with the same result; every refusal is one or two lines of harmless text.
+ * fuzz_conf.c - a config file as text, and one assignment: a struct that was read can be written
+ * and read again with the same result; every refusal is one or two lines of harmless text.
  */
 #include "fuzz.h"
 #include "log.h"

@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (identity_open("key", &id, &why) == 0) {
         CHECK(id.device != 0);
         identity_sign(&id, "text", 4, signature);
-        CHECK(crypto_sign_verify_detached(signature, (const uint8_t *)"text", 4, id.public_key) == 0);
+        CHECK(crypto_sign_verify_detached(signature, (const uint8_t *)"text", 4, id.public_key) ==
+              0);
         CHECK(memcmp(id.secret + 32, id.public_key, 32) == 0);
     } else {
         CHECK(why.what[0] && memchr(why.what, 0, sizeof why.what));

@@ -78,7 +78,8 @@ static void line(enum log_format format, const char *a, const char *b, int64_t n
 {
     lines = 0;
     log_init("fuzz", format, LOG_DEBUG, false);
-    LOG(LOG_WARN, "auth", "refuse", log_s("name", a), log_u("w", (uint64_t)n), log_s("why", b), log_i("n", n));
+    LOG(LOG_WARN, "auth", "refuse", log_s("name", a), log_u("w", (uint64_t)n), log_s("why", b),
+        log_i("n", n));
     CHECK(lines == 1 && caught_len > 1 && caught[caught_len - 1] == '\n');
     CHECK(!memchr(caught, '\n', caught_len - 1));
     fuzz_check_harmless(caught, caught_len, "\n");

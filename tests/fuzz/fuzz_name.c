@@ -7,7 +7,8 @@
 
 static void one(const char *s, size_t n)
 {
-    char fold[NAME_SIZE], again[NAME_SIZE], skeleton[NAME_SKELETON_SIZE], of_fold[NAME_SKELETON_SIZE];
+    char fold[NAME_SIZE], again[NAME_SIZE], skeleton[NAME_SKELETON_SIZE],
+        of_fold[NAME_SKELETON_SIZE];
     const char *why = "";
     bool good = name_valid(s, n, &why);
     CHECK(good == !why);

@@ -48,7 +48,10 @@ static void check_dead(struct noise_handshake *hs)
 }
 
 /* One bit of an X25519 key counts for nothing, and no tag stands over a payload in clear text. */
-static bool may_pass(unsigned message) { return message == 0; }
+static bool may_pass(unsigned message)
+{
+    return message == 0;
+}
 
 static void records(struct noise_cipher *from, struct noise_cipher *to, struct cur *in)
 {

@@ -1,7 +1,7 @@
 /*
- * fuzz_shake.c - what a hostile server can answer to a client's hello: preface and message 2. A good
- * answer is made, the input changes it (place u16, value; 0 cuts it there) before or behind the
- * encryption, and cuts it into pieces; only what is unchanged may prove anything.
+ * fuzz_shake.c - what a hostile server can answer to a client's hello: preface and message 2. A
+ * good answer is made, the input changes it (place u16, value; 0 cuts it there) before or behind
+ * the encryption, and cuts it into pieces; only what is unchanged may prove anything.
  */
 #include <poll.h>
 #include <sys/socket.h>
@@ -44,7 +44,8 @@ static void prove(uint8_t out[WIRE_PROOF], uint64_t now)
 }
 
 /* The server's answer to a hello; true in *bent when the certificate in it is not the good one. */
-static void answer(uint8_t out[ANSWER], const uint8_t hello[SHAKE_HELLO], struct cur *in, unsigned times, bool *bent)
+static void answer(uint8_t out[ANSWER], const uint8_t hello[SHAKE_HELLO], struct cur *in,
+                   unsigned times, bool *bent)
 {
     uint8_t prologue[WIRE_PROLOGUE], proof[WIRE_PROOF], good[WIRE_PROOF];
     struct noise_handshake hs;
@@ -60,7 +61,8 @@ static void answer(uint8_t out[ANSWER], const uint8_t hello[SHAKE_HELLO], struct
     change(proof, &n, in, times);
     *bent = memcmp(proof, good, 144) != 0;
     put_u16(out + WIRE_SERVER_PREFACE, WIRE_MESSAGE2);
-    CHECK(noise_write(&hs, proof, WIRE_PROOF, out + WIRE_SERVER_PREFACE + 2, WIRE_MESSAGE2, &n) == 0);
+    CHECK(noise_write(&hs, proof, WIRE_PROOF, out + WIRE_SERVER_PREFACE + 2, WIRE_MESSAGE2, &n) ==
+          0);
     noise_wipe(&hs);
 }
 
@@ -110,8 +112,8 @@ static void by_hand(struct cur *in)
     uint8_t again[ANSWER];
     memcpy(again, out, sizeof again);
     if (shake_preface(out, &words) == LINK_FINE) {
-        enum link_fault fault = shake_answer(&s, out, out + WIRE_SERVER_PREFACE, UINT64_C(1700000000000),
-                                             &send, &recv, &words);
+        enum link_fault fault = shake_answer(&s, out, out + WIRE_SERVER_PREFACE,
+                                             UINT64_C(1700000000000), &send, &recv, &words);
         if (!changed) CHECK((fault == LINK_FINE) == !bent);
         CHECK(fault == LINK_FINE || words);
         CHECK(!bent || fault != LINK_FINE);

@@ -7,7 +7,8 @@
 
 static struct slice text_of(const struct buf *b)
 {
-    return buf_len(b) ? (struct slice){buf_head(b), buf_len(b)} : (struct slice){(const uint8_t *)"", 0};
+    return buf_len(b) ? (struct slice){buf_head(b), buf_len(b)}
+                      : (struct slice){(const uint8_t *)"", 0};
 }
 
 static void check(const struct buf *out, const char *allowed)

@@ -20,7 +20,8 @@ static struct model model[RECORDS];
 
 static uint8_t byte_at(uint32_t i, bool rx, uint64_t pos)
 {
-    uint64_t x = (pos + 1) * UINT64_C(0x9E3779B97F4A7C15) + model[i].generation * 977u + i * 131u + rx;
+    uint64_t x =
+        (pos + 1) * UINT64_C(0x9E3779B97F4A7C15) + model[i].generation * 977u + i * 131u + rx;
     return (uint8_t)(x >> 40);
 }
 

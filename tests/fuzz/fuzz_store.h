@@ -70,7 +70,8 @@ void store_put_message(struct store *s, const struct store_message *m, store_don
     request_add(s, ASK_PUT, m, ctx)->done = done;
 }
 
-void store_put_room(struct store *s, uint64_t room, const struct store_message *m, store_done *done, void *ctx)
+void store_put_room(struct store *s, uint64_t room, const struct store_message *m, store_done *done,
+                    void *ctx)
 {
     CHECK(room == 1);
     request_add(s, ASK_ROOM, m, ctx)->done = done;
@@ -79,7 +80,8 @@ void store_put_room(struct store *s, uint64_t room, const struct store_message *
 void store_ack(struct store *s, uint64_t account, uint64_t device, uint64_t row)
 {
     CHECK(row > 0);
-    request_add(s, ASK_ACK, &(struct store_message){.account = account, .device = device, .row = row}, NULL);
+    request_add(s, ASK_ACK,
+                &(struct store_message){.account = account, .device = device, .row = row}, NULL);
 }
 
 static inline void ask_load(struct store *s, enum request_kind kind, const struct store_message *m,
@@ -95,12 +97,12 @@ void store_load(struct store *s, uint64_t account, uint64_t device, uint64_t aft
                 size_t max_bytes, store_loaded *done, void *ctx)
 {
     CHECK(max_rows <= 1 << 20 && max_bytes <= 1 << 30); /* a limit that ran below zero */
-    ask_load(s, ASK_LOAD, &(struct store_message){.account = account, .device = device}, after, max_rows, done,
-             ctx);
+    ask_load(s, ASK_LOAD, &(struct store_message){.account = account, .device = device}, after,
+             max_rows, done, ctx);
 }
 
-void store_load_room(struct store *s, uint64_t room, uint64_t after, size_t max_rows, size_t max_bytes,
-                     store_loaded *done, void *ctx)
+void store_load_room(struct store *s, uint64_t room, uint64_t after, size_t max_rows,
+                     size_t max_bytes, store_loaded *done, void *ctx)
 {
     CHECK(room == 1 && max_rows <= 1 << 20 && max_bytes <= 1 << 30);
     ask_load(s, ASK_LOAD_ROOM, &(struct store_message){0}, after, max_rows, done, ctx);
@@ -124,18 +126,21 @@ void store_stats(const struct store *s, uint64_t *commits, uint64_t *last_commit
 }
 
 /* people_load() is not used here, but stands in the same file as what is. */
-void store_each_account(struct store *s, void (*each)(void *arg, const struct store_account *a), void *arg)
+void store_each_account(struct store *s, void (*each)(void *arg, const struct store_account *a),
+                        void *arg)
 {
     (void)s, (void)each, (void)arg;
 }
 
 void store_each_waiting(struct store *s,
-                        void (*each)(void *arg, uint64_t account, uint64_t device, uint64_t from), void *arg)
+                        void (*each)(void *arg, uint64_t account, uint64_t device, uint64_t from),
+                        void *arg)
 {
     (void)s, (void)each, (void)arg;
 }
 
-void store_each_device(struct store *s, void (*each)(void *arg, const struct store_device *d), void *arg)
+void store_each_device(struct store *s, void (*each)(void *arg, const struct store_device *d),
+                       void *arg)
 {
     (void)s, (void)each, (void)arg;
 }
@@ -146,7 +151,8 @@ static inline bool wanted(const struct request *have, const struct request *r)
 {
     if (have->m.row <= r->after) return false;
     if (r->kind == ASK_LOAD_ROOM) return have->kind == ASK_ROOM;
-    return have->kind == ASK_PUT && have->m.account == r->m.account && have->m.device == r->m.device;
+    return have->kind == ASK_PUT && have->m.account == r->m.account &&
+           have->m.device == r->m.device;
 }
 
 static inline void answer_load(struct store *s, const struct request *r)
@@ -238,7 +244,10 @@ struct auth *auth_start(size_t max_jobs)
     return a;
 }
 
-int auth_fd(const struct auth *a) { return (void)a, -1; }
+int auth_fd(const struct auth *a)
+{
+    return (void)a, -1;
+}
 
 bool auth_submit(struct auth *a, struct auth_job *job)
 {

@@ -1,6 +1,7 @@
 /*
- * fuzz_stream.c - stream.c takes frames out of a byte stream that is cut anywhere, and is paused and
- * resumed in between; a plain reader of the whole stream must see the same frames and the same end.
+ * fuzz_stream.c - stream.c takes frames out of a byte stream that is cut anywhere, and is paused
+ * and resumed in between; a plain reader of the whole stream must see the same frames and the same
+ * end.
  *
  * Input: a frame type that is refused, a number of steps, the steps (bytes to hand over, or pause
  * and resume), then the stream.
@@ -11,7 +12,7 @@
 #include "quiet_loop.h"
 #include "stream.h"
 
-enum { STEP_PAUSE = 254, STEP_RESUME = 255 };
+enum { STEP_PAUSE = 254, STEP_RESUME = 255, PAUSING = 8 };
 
 struct seen {
     size_t frames, bytes, sum;
@@ -36,6 +37,7 @@ static bool on_frame(struct stream *s, uint8_t type, struct slice p)
     got.frames++;
     got.bytes += p.len;
     got.sum = weigh(got.sum, type, p);
+    if (type == PAUSING) stream_pause(s, true); /* frames behind it have been read already */
     return true;
 }
 
@@ -84,6 +86,15 @@ static void compare(const struct stream *s, const uint8_t *stream, size_t n)
     CHECK(s->open == !got.end);
 }
 
+/* Until nothing that was written waits any more. */
+static void resume(struct stream *s)
+{
+    do {
+        stream_pause(s, false);
+        if (s->open && !s->paused) s->io.ready(&s->io, EPOLLIN);
+    } while (s->open && s->paused);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cur in = cur_of(data, size);
@@ -104,9 +115,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         else
             hand_over(&s, fd[1], &in, steps.data[i]);
     }
-    stream_pause(&s, false);
-    if (s.open) s.io.ready(&s.io, EPOLLIN); /* what was written during a pause */
+    resume(&s);
     hand_over(&s, fd[1], &in, SIZE_MAX);
+    resume(&s);
     compare(&s, stream, (size_t)(in.p - stream));
     close(fd[1]);
     if (s.open) {

@@ -18,20 +18,21 @@ static void same(struct buf *out, uint8_t type, struct slice p)
         r = wire_join(&join, &f);
     }
     CHECK(r > 0 && f.type == type && fuzz_same(f.payload, p) && cur_end(&c));
-    /* Or the worker would refuse what the broker takes; but a SEND to nobody of nothing is neither's. */
+    /* Or the worker would refuse what the broker takes; but a SEND to nobody of nothing is
+     * neither's. */
     CHECK(p.len >= wire_row(type)->min || (type == WIRE_SEND && p.len == 11));
     wire_join_reset(&join);
     buf_free(out);
 }
 
-#define FRAME(name, type, strange)                                              \
-    static void try_##name(struct slice p)                                      \
-    {                                                                           \
-        struct wire_##name m;                                                   \
-        struct buf out = {0};                                                   \
-        if (!wire_get_##name(p, &m) || (strange)) return;                       \
-        wire_put_##name(&out, &m);                                              \
-        same(&out, type, p);                                                    \
+#define FRAME(name, type, strange)                        \
+    static void try_##name(struct slice p)                \
+    {                                                     \
+        struct wire_##name m;                             \
+        struct buf out = {0};                             \
+        if (!wire_get_##name(p, &m) || (strange)) return; \
+        wire_put_##name(&out, &m);                        \
+        same(&out, type, p);                              \
     }
 
 FRAME(login, WIRE_LOGIN, false)
@@ -143,10 +144,10 @@ static void try_heads(struct slice p)
 }
 
 static void (*const tries[])(struct slice) = {
-    try_login, try_welcome,      try_resume,   try_send,  try_accepted, try_rejected,  try_deliver,
-    try_ack,   try_receipt,      try_error,    try_presence_ask,        try_changes,   try_about,
-    try_group, try_group_ask,    try_history,  try_history_ask,         try_ping,      try_resync,
-    try_list,  try_heads,
+    try_login,   try_welcome, try_resume,    try_send,    try_accepted,     try_rejected,
+    try_deliver, try_ack,     try_receipt,   try_error,   try_presence_ask, try_changes,
+    try_about,   try_group,   try_group_ask, try_history, try_history_ask,  try_ping,
+    try_resync,  try_list,    try_heads,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

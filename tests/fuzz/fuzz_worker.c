@@ -34,8 +34,14 @@ static struct client client[PLACES];
 static uint8_t bytes[70000];
 
 /* In place of kernel.c: these are no TCP sockets. */
-uint64_t kernel_read(int fd) { return (uint64_t)fd; }
-uint64_t kernel_written(int fd) { return (uint64_t)fd; }
+uint64_t kernel_read(int fd)
+{
+    return (uint64_t)fd;
+}
+uint64_t kernel_written(int fd)
+{
+    return (uint64_t)fd;
+}
 
 static uint64_t sid_of(unsigned i)
 {
@@ -102,7 +108,8 @@ static void check_records(struct client *c)
         size_t n = get_u16(buf_head(&c->in));
         if (buf_len(&c->in) < WIRE_RECORD_HEAD + n) return;
         CHECK(n > NOISE_TAG_LEN);
-        CHECK(noise_open(c->tx_key, c->tx_nonce++, buf_head(&c->in) + WIRE_RECORD_HEAD, n, plain) == 0);
+        CHECK(noise_open(c->tx_key, c->tx_nonce++, buf_head(&c->in) + WIRE_RECORD_HEAD, n, plain) ==
+              0);
         check_plain(plain, n - NOISE_TAG_LEN);
         buf_drop(&c->in, WIRE_RECORD_HEAD + n);
     }
@@ -190,7 +197,8 @@ static void op_record(unsigned i, struct cur *in)
     size_t waits;
     slab_rx_data(&w.slab, i, &waits);
     if (waits) return; /* a record before it was not opened yet: its number is not known */
-    for (unsigned k = 0; k <= (times > 200 ? times * 8u : 0) && buf_len(&plain) + p.len <= WIRE_PLAIN_MAX; k++)
+    for (unsigned k = 0;
+         k <= (times > 200 ? times * 8u : 0) && buf_len(&plain) + p.len <= WIRE_PLAIN_MAX; k++)
         buf_put(&plain, p.data, p.len);
     if (buf_len(&plain) == 0) buf_put_u8(&plain, 0);
     const struct slab_half *h = slab_now(&w.slab, i);
@@ -340,7 +348,10 @@ static void tick(struct loop_timer *t)
     session_tick(&w);
 }
 
-static void again(struct loop_timer *t) { (void)t; }
+static void again(struct loop_timer *t)
+{
+    (void)t;
+}
 
 static void start(void)
 {

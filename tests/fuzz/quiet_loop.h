@@ -13,8 +13,14 @@ enum { QUIET_KNOWN = 1u << 25 }; /* a bit of io->events that epoll does not use 
 
 static uint64_t quiet_ms = 1000000;
 
-uint64_t clock_mono_ms(void) { return quiet_ms; }
-uint64_t clock_wall_ms(void) { return UINT64_C(1700000000000) + quiet_ms; }
+uint64_t clock_mono_ms(void)
+{
+    return quiet_ms;
+}
+uint64_t clock_wall_ms(void)
+{
+    return UINT64_C(1700000000000) + quiet_ms;
+}
 
 void loop_init(struct loop *l)
 {
@@ -64,7 +70,10 @@ void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t after_ms)
     t->armed = true;
 }
 
-void loop_run(struct loop *l) { (void)l; }
+void loop_run(struct loop *l)
+{
+    (void)l;
+}
 
 /* Lets time pass and fires what has become due, once each. */
 static inline void quiet_pass(struct loop *l, uint64_t ms)

@@ -70,7 +70,7 @@ for i, f in enumerate([u64(5) + bytes(32), u64(5) + bytes(32) + str8(b"192.0.2.1
                        u64(5) + TICKET + str8(b"192.0.2.1:5"), u64(5) + b"\x20" + SEND, u64(5) + b"\1",
                        bytes(144), u64(5) + b"\1" + bytes(48), u64(5) * 3 + str8(b"alice") + TICKET,
                        u16(2) + u64(5) + u64(6) + frame(0x23, DELIVER), u64(5) + u16(9) + u32(1) + str16(b"busy"),
-                       TICKET]):
+                       TICKET, bytes(range(1, 121))]):
     seed("bus", i, f)
 
 
@@ -79,6 +79,7 @@ def bus(kind, payload): return u32(len(payload)) + bytes([kind]) + payload
 
 seed("stream", 9, 4, 3, 4, 254, 40, bus(4, b"abc"), bus(5, b"de"), bus(6, b""))
 seed("stream", 9, 3, 1, 1, 1, bus(4, b"abc"), bus(9, b"no"), bus(6, b""))
+seed("stream", 9, 0, bus(4, b"a") + bus(8, b"pause") + bus(4, b"b") + bus(8, b"") + bus(5, b"c"))
 seed("stream", 9, 0, bus(4, bytes(300)), u32(5 << 20), 4)
 
 LINE = 'lab.example:5130 ed25519 %s 2024-09-01\n'
@@ -99,8 +100,9 @@ seed("conf", "=log.lvel=info\0")
 seed("name", 2, piece(b"alice"), "a1ice_")
 seed("name", 1, piece(b"#lobby"), "Admin.")
 seed("name", 3, piece(b"wormwood"), "vvorrnvvood")
+seed("name", 2, piece(b"abcdefgh"), "xabcdefgh")
 seed("log", 40, u64(7), piece(b"plain"), 'with "quotes" = and \\ \x1b[31m\n')
-seed("log", 9, u64(2**63), piece("a‮b".encode()), "\xff\u2028x".encode("latin1", "ignore") + "é漢😀".encode())
+seed("log", 9, u64(2**63), piece("a\u202eb".encode()), "\xff\u2028x".encode("latin1", "ignore") + "é漢😀".encode())
 seed("log", 255, u64(0), piece(b"x" * 1500), b"y" * 900)
 seed("show", 9, "hello\n\tworld")
 seed("show", 20, "a\u202eb\x1b[2J\u200bé漢😀e".encode() + "\u0301".encode() * 12 + b"\xff\xc3")
@@ -183,8 +185,11 @@ seed("broker", BOTH, broke(9, 0), 0, 0x30, piece(ASK[0]), broke(9, 0), 0, 0x30, 
 seed("broker", broke(16, 0), 0, 0, 9, 3, piece(b"192.0.2.1:5"), broke(12, 0), 0, 3, 5, broke(15, 0), 0, broke(16, 1), 1, 0,
      12, 3, piece(b"[::1]:7"), broke(12, 1), 1, 2, 0, broke(11, 0))
 seed("broker", BOTH, broke(9, 0), 0, 1, piece(SEND[:6]), broke(9, 0), 0, 0x20, piece(SEND[6:]), broke(13, 1), 77, piece(b"x"))
+seed("broker", enter(0, 0, 0, 3), enter(0, 1, 1, 3), enter(0, 2, 2, 3), send(0, 1, 1, 3), STORE, broke(10, 0), 0, 1, STORE)
 # Found once: a peer that is no text, and an operator who asks who is there.
 seed("broker", broke(16, 0), 0, 0, 9, 3, piece(b"\xff\xfe\0\x1b[2J"), broke(15, 0), 0)
+# Found once: a disk that is full between a load and what was put meanwhile.
+seed("broker", enter(0, 0, 0, 3), send(0, 0, 1, 1), broke(0, 0), enter(0, 0, 1, 3), send(0, 0, 1, 1, 20), FULL)
 
 WELCOMED = b"\0\1" + piece(b"me") + b"\0"
 seed("client", WELCOMED, 3, 0, 1, 1, piece(b"\0\0hi"), 3, 1, 1, 2, piece(b"\0\1waves"), 6, piece(b"hello"), 4, 1, 2, 7, 0,
@@ -197,5 +202,5 @@ seed("client", WELCOMED, 5, piece(frame(1, DELIVER[:20]) + frame(0, b"") + frame
      2, 0x13, piece(u64(1)), 2, 0x23, piece(DELIVER))
 # Found once: REJECTED and WELCOME with numbers beyond all that were given out.
 seed("client", WELCOMED, 6, piece(b"one"), 2, 0x22, piece(u64(1 << 55) + REJECTED[8:]))
-seed("client", 0, 2, 0x11, piece(str8(b"me") + u64(1) * 3 + u64((1 << 64) - 1) + b"\0\0" + u64(0) + u32(0) * 2 + str8(b"s")),
+seed("client", 0, 2, 0x11, piece(str8(b"me") + u64(1) * 3 + u64(1 << 63) + b"\0\0" + u64(0) + u32(0) * 2 + str8(b"s")),
      6, piece(b"one"))
