@@ -163,7 +163,7 @@ static void from_worker(unsigned i, uint8_t type, struct slice p)
     uint8_t *exact = fuzz_copy(p.data, p.len);
     if (!l->stream.frame(&l->stream, type, (struct slice){exact, p.len})) {
         slot[i] = NULL;
-        l->stream.ended(&l->stream, "nonsense");
+        l->stream.ended(&l->stream, STREAM_NONSENSE);
     }
     free(exact);
 }

@@ -55,10 +55,10 @@ static struct seen plain_reader(const uint8_t *p, size_t n)
     for (size_t at = 0; n - at >= STREAM_HEAD && !want.end;) {
         size_t len = get_u32(p + at);
         uint8_t type = p[at + 4];
-        if (len > STREAM_FRAME_MAX) want.end = "frame too long";
+        if (len > STREAM_FRAME_MAX) want.end = STREAM_NONSENSE;
         if (want.end || n - at - STREAM_HEAD < len) break;
         if (type == refused) {
-            want.end = "nonsense";
+            want.end = STREAM_NONSENSE;
             break;
         }
         want.frames++;

@@ -221,7 +221,8 @@ static void op_hang_up(unsigned i, struct cur *in)
 
 static void from_broker(uint8_t type, struct slice p)
 {
-    if (w.broker.open && !w.broker.frame(&w.broker, type, p)) w.broker.ended(&w.broker, "nonsense");
+    if (w.broker.open && !w.broker.frame(&w.broker, type, p))
+        w.broker.ended(&w.broker, STREAM_NONSENSE);
 }
 
 /* A frame made by the real writer into another stream, handed over without its head. */

@@ -1,10 +1,11 @@
 # rules.mk - the fuzzers. Included by the Makefile.
 #
-#   make fuzz DURATION=120   every target with clang and libFuzzer, two at a time, DURATION seconds in all
-#   make fuzz-replay         every file of tests/fuzz/corpus once, with the ordinary compiler
+#   make fuzz DURATION=120   every target with clang and libFuzzer, DURATION seconds of work in all, two at a time
+#   make fuzz-replay         every file of tests/fuzz/corpus and tests/fuzz/found once, with the ordinary compiler
 #
-# A target NAME is tests/fuzz/fuzz_NAME.c; its seeds are in tests/fuzz/corpus/NAME/. What it finds is
-# kept below $(BUILD)/fuzz: crashes/, corpus/ (grows from run to run) and log/.
+# A target NAME is tests/fuzz/fuzz_NAME.c; its seeds are in tests/fuzz/corpus/NAME/; found/NAME/ are inputs
+# that broke something once. What a run finds is kept below $(BUILD)/fuzz: crashes/, log/ and corpus/,
+# which grows from run to run.
 DURATION   ?= 120
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_DIR   := $(BUILD)/fuzz
@@ -42,4 +43,4 @@ fuzz:
 
 fuzz-replay: $(REPLAY_BIN)
 	@for name in $(FUZZ_NAMES); do \
-	    printf '%-12s ' $$name; $(BUILD)/replay/$$name tests/fuzz/corpus/$$name || exit 1; done
+	    printf '%-12s ' $$name; $(BUILD)/replay/$$name tests/fuzz/corpus/$$name tests/fuzz/found/$$name || exit 1; done

@@ -1,22 +1,31 @@
 #!/usr/bin/python3
 """seeds.py - writes the first seeds, tests/fuzz/corpus/NAME/seed-*: one well-formed input or more of
-each kind, for the fuzzers to start from. Operations are numbered as in the targets' tables. Other
-files in these folders are what fuzzing found worth keeping.
+each kind, for the fuzzers to start from; and tests/fuzz/found/NAME/*, inputs that broke something
+once, for the replay alone. Operations are numbered as in the targets' tables. Other files in
+corpus/ are what fuzzing found worth keeping.
 """
 import os
 import struct
 
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+HERE = os.path.dirname(os.path.abspath(__file__))
 count = {}
 
 
-def seed(name, *parts):
-    folder = os.path.join(HERE, name)
+def write(where, name, file, parts):
+    folder = os.path.join(HERE, where, name)
     os.makedirs(folder, exist_ok=True)
-    count[name] = count.get(name, 0) + 1
-    with open(os.path.join(folder, "seed-%02d" % count[name]), "wb") as f:
+    with open(os.path.join(folder, file), "wb") as f:
         f.write(b"".join(p if isinstance(p, bytes) else bytes([p]) if isinstance(p, int) else p.encode()
                          for p in parts))
+
+
+def seed(name, *parts):
+    count[name] = count.get(name, 0) + 1
+    write("corpus", name, "seed-%02d" % count[name], parts)
+
+
+def found(name, what, *parts):
+    write("found", name, what, parts)
 
 
 def u16(n): return struct.pack("<H", n)
@@ -151,10 +160,10 @@ seed("worker", open_worker(0), TURN, work(7, 0), u64(0), 255, work(7, 0), u64(0)
 seed("worker", work(0, 0), work(14, 0), u16(20000), work(0, 1), work(1, 1), work(14, 0), u16(20000))
 
 # Found once: PINGs beyond all bounds from a client that reads nothing.
-seed("worker", open_worker(0), b"".join(work(4, 0) + b"\xff" + piece(frame(2, u64(1)) * 3) + work(14, 0) + u16(100)
+found("worker", "ping-flood", open_worker(0), b"".join(work(4, 0) + b"\xff" + piece(frame(2, u64(1)) * 3) + work(14, 0) + u16(100)
                                         for _ in range(90)))
 # Found once: the broker ends a session whose handshake waits to be answered.
-seed("worker", work(0, 0), work(1, 0), work(2, 0), 1, work(11, 0), u16(9), TURN)
+found("worker", "kick-while-due", work(0, 0), work(1, 0), work(2, 0), 1, work(11, 0), u16(9), TURN)
 
 
 def broke(op, link): return bytes([op * 3 + link])
@@ -187,9 +196,9 @@ seed("broker", broke(16, 0), 0, 0, 9, 3, piece(b"192.0.2.1:5"), broke(12, 0), 0,
 seed("broker", BOTH, broke(9, 0), 0, 1, piece(SEND[:6]), broke(9, 0), 0, 0x20, piece(SEND[6:]), broke(13, 1), 77, piece(b"x"))
 seed("broker", enter(0, 0, 0, 3), enter(0, 1, 1, 3), enter(0, 2, 2, 3), send(0, 1, 1, 3), STORE, broke(10, 0), 0, 1, STORE)
 # Found once: a peer that is no text, and an operator who asks who is there.
-seed("broker", broke(16, 0), 0, 0, 9, 3, piece(b"\xff\xfe\0\x1b[2J"), broke(15, 0), 0)
+found("broker", "peer-no-text", broke(16, 0), 0, 0, 9, 3, piece(b"\xff\xfe\0\x1b[2J"), broke(15, 0), 0)
 # Found once: a disk that is full between a load and what was put meanwhile.
-seed("broker", enter(0, 0, 0, 3), send(0, 0, 1, 1), broke(0, 0), enter(0, 0, 1, 3), send(0, 0, 1, 1, 20), FULL)
+found("broker", "full-after-load", enter(0, 0, 0, 3), send(0, 0, 1, 1), broke(0, 0), enter(0, 0, 1, 3), send(0, 0, 1, 1, 20), FULL)
 
 WELCOMED = b"\0\1" + piece(b"me") + b"\0"
 seed("client", WELCOMED, 3, 0, 1, 1, piece(b"\0\0hi"), 3, 1, 1, 2, piece(b"\0\1waves"), 6, piece(b"hello"), 4, 1, 2, 7, 0,
@@ -201,6 +210,6 @@ seed("client", 0, 2, 5, piece(u16(4) + u32(0) + str16(b"taken")), WELCOMED, 9, 8
 seed("client", WELCOMED, 5, piece(frame(1, DELIVER[:20]) + frame(0, b"") + frame(0x23, DELIVER[20:])), 5, piece(frame(1, b"x")),
      2, 0x13, piece(u64(1)), 2, 0x23, piece(DELIVER))
 # Found once: REJECTED and WELCOME with numbers beyond all that were given out.
-seed("client", WELCOMED, 6, piece(b"one"), 2, 0x22, piece(u64(1 << 55) + REJECTED[8:]))
-seed("client", 0, 2, 0x11, piece(str8(b"me") + u64(1) * 3 + u64(1 << 63) + b"\0\0" + u64(0) + u32(0) * 2 + str8(b"s")),
+found("client", "rejected-far", WELCOMED, 6, piece(b"one"), 2, 0x22, piece(u64(1 << 55) + REJECTED[8:]))
+found("client", "welcome-far", 0, 2, 0x11, piece(str8(b"me") + u64(1) * 3 + u64(1 << 63) + b"\0\0" + u64(0) + u32(0) * 2 + str8(b"s")),
      6, piece(b"one"))

@@ -1,7 +1,7 @@
 # rules.mk - the power-cut test: a preloaded disk and its victims (see run). Included by the Makefile.
 #
 # A victim NAME is tests/powercut/NAME.c; list it here and in run's VICTIMS.
-POWERCUT_VICTIMS := broker
+POWERCUT_VICTIMS := broker client
 POWERCUT_BIN := $(BUILD)/powercut/shim.so $(POWERCUT_VICTIMS:%=$(BUILD)/powercut/%)
 POWERCUT_ROUNDS ?= 100
 

@@ -1,0 +1,40 @@
+"""Many real clients at once (tests/tools/crowd.c): idle ones, and messages to many absent users."""
+import json
+import pathlib
+import subprocess
+
+from harness import check, equal, full_run, scale
+
+
+def crowd(env, server, *words, pids=None):
+    """Runs the tool; its result line."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    tool = root / 'build' / 'tools' / 'crowd'
+    argv = [tool, words[0], server.name, *words[1:]]
+    argv += [','.join(map(str, pids if pids is not None else server.pids()))]
+    done = subprocess.run([str(a) for a in argv], capture_output=True, timeout=170 * scale(), check=False)
+    check(done.stdout, 'crowd said nothing; stderr %r' % done.stderr)
+    result = json.loads(done.stdout.splitlines()[-1])
+    equal(done.returncode, 0, 'exit status of crowd: %s %r' % (result, done.stderr))
+    return result
+
+
+def test_idle_crowd(env):
+    """Thousands logged in at once, on one worker; nobody is lost, and each has a session."""
+    clients = 10000 if full_run() else 2000
+    server = env.server(server__workers=1)
+    result = crowd(env, server, 'idle', clients, 2)
+    equal(result['lost'], 0, 'connections lost')
+    if scale() == 1:  # sanitizers have a memory of their own
+        check(result['pss_bytes_per_client'] <= 1536, 'memory of an idle client: %s' % result)
+
+
+def test_stored_by_many_killed_at_the_last(env):
+    """Every process dies with the last acknowledgement; all messages are there, in order, once."""
+    messages, users = (100000, 1000) if full_run() else (10000, 200)
+    server = env.server()
+    crowd(env, server, 'store', messages, users)
+    server.kill()
+    server = env.keep(server.restart())
+    result = crowd(env, server, 'drain', messages, users, pids=[0])
+    equal((result['got'], result['lost'], result['disorder']), (messages, 0, 0), 'what came out')
