@@ -109,6 +109,7 @@ $(BUILD)/obj/%.o: %.c
 	@echo '  CC $@'; $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 include tests/powercut/rules.mk
+include tests/fuzz/rules.mk
 
 .PRECIOUS: $(BUILD)/obj/%.o
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

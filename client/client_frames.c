@@ -53,7 +53,8 @@ static int outrun(struct client *c, uint64_t last_id)
 static int take_welcome(struct client *c, struct slice p)
 {
     struct wire_welcome m;
-    if (c->state != CLIENT_LOGIN || !wire_get_welcome(p, &m) || m.name.len > WIRE_NAME_MAX)
+    if (c->state != CLIENT_LOGIN || !wire_get_welcome(p, &m) || m.name.len > WIRE_NAME_MAX ||
+        m.last_id > INT64_MAX - VAULT_LEAP)
         return -1;
     memcpy(c->name, m.name.data, m.name.len);
     c->name[m.name.len] = '\0';

@@ -159,7 +159,9 @@ static int settle(struct vault *s, uint64_t upto, uint8_t state, struct vault_se
 static int reject(struct vault *s, uint64_t id, uint16_t code, struct vault_settled *out)
 {
     (void)code;
-    return settle(s, id, 0, out);
+    const struct memory *m = memory_of(s);
+    bool there = m->first && id >= m->first->id && id < m->next_id;
+    return settle(s, there ? id : 0, 0, out);
 }
 
 static int receipt(struct vault *s, uint64_t id, uint8_t state)

@@ -19,12 +19,15 @@
 
 enum ctl_type {
     /* master to child */
-    CTL_SETUP = 1, /* slot u32, generation u32, settings (text of conf_dump) rest */
+    CTL_SETUP = 1, /* records u32, settings (text of conf_dump) rest; broker: perhaps the roster's descriptor */
     CTL_SETTINGS,  /* settings rest: they changed */
     CTL_HEARTBEAT, /* token u64; answered by CTL_ALIVE */
     CTL_STOP,      /* end in order: say goodbye, flush, exit 0 */
-    /* master to worker */
-    CTL_SLAB,    /* descriptor: the slab */
+    /* master to worker: a worker is a spare until one of these two makes it a slot's */
+    CTL_SLAB,    /* slot u32, generation u32, records u32; descriptor: a new slab */
+    CTL_ADOPT,   /* slot u32, generation u32, records u32, high u32, fault u8; descriptor: the slab of a
+                    worker that is dead (fault: of its own doing); its connections follow as CTL_CONNECT */
+    CTL_ADOPTED, /* that was the last of them */
     CTL_BROKER,  /* link u32; descriptor: a new stream to the broker */
     CTL_CONNECT, /* index u32, generation u32, peer str8; descriptor: an accepted connection */
     /* master to broker */
@@ -36,6 +39,8 @@ enum ctl_type {
     CTL_TAKEN,  /* index u32, generation u32: the worker has the connection */
     CTL_CLOSED, /* index u32, generation u32: close your duplicate */
     CTL_LOST,   /* worker: link u32: this stream has ended, I want another */
+    CTL_GOES_ON, /* worker: asked u32, adopted u32, dropped u32: the adoption is done */
+    CTL_UNKNOWN, /* worker: I do not know this slab's layout; give me a new one */
     CTL_BAD,    /* broker: slot u32, generation u32: this worker talks nonsense, replace it */
     CTL_ANSWER, /* broker: token u64, last u8, text rest */
 };

@@ -70,6 +70,9 @@ static void flush(struct chan *c)
         pop(c); /* sent, or nobody is there to take it: the read side will tell */
     }
     loop_mod(c->loop, &c->io, EPOLLIN);
+    chan_room *room = c->room;
+    c->room = NULL;
+    if (room) room(c);
 }
 
 static int enqueue(struct chan *c, uint8_t type, const struct buf *fields, int fd)
@@ -91,14 +94,30 @@ static int enqueue(struct chan *c, uint8_t type, const struct buf *fields, int f
     return 0;
 }
 
-int chan_send(struct chan *c, uint8_t type, const struct buf *fields, int fd)
+/* As send_now(); 0 also when others wait already. */
+static int send_packet(struct chan *c, uint8_t type, const struct buf *fields, int fd)
 {
     if (c->closed) return -1;
-    if (c->first) return enqueue(c, type, fields, fd);
+    if (c->first) return 0;
     struct iovec iov[2] = {{&type, 1}, {0}};
     if (fields && buf_len(fields)) iov[1] = (struct iovec){buf_head(fields), buf_len(fields)};
-    int r = send_now(c->io.fd, iov, 2, fd);
+    return send_now(c->io.fd, iov, 2, fd);
+}
+
+int chan_send(struct chan *c, uint8_t type, const struct buf *fields, int fd)
+{
+    int r = send_packet(c, type, fields, fd);
     return r == 0 ? enqueue(c, type, fields, fd) : r < 0 ? -1 : 0;
+}
+
+int chan_try(struct chan *c, uint8_t type, const struct buf *fields, int fd, chan_room *room)
+{
+    int r = send_packet(c, type, fields, fd);
+    if (r == 0) {
+        c->room = room;
+        loop_mod(c->loop, &c->io, EPOLLIN | EPOLLOUT);
+    }
+    return r;
 }
 
 /* The one descriptor of a packet; closes everything when there are more or some were cut off. */
@@ -152,6 +171,12 @@ static void ready(struct loop_io *io, uint32_t events)
     if (events & EPOLLOUT) flush(c);
     if (!(events & ~(uint32_t)EPOLLOUT)) return;
     for (int i = 0; i < 64 && receive(c); i++) {
+    }
+}
+
+void chan_drain(struct chan *c)
+{
+    while (!c->closed && receive(c)) {
     }
 }
 

@@ -26,6 +26,9 @@ typedef void chan_packet(struct chan *c, uint8_t type, struct slice fields, int 
 /* The other side is gone, or broke the rules; the callee closes c. */
 typedef void chan_ended(struct chan *c);
 
+/* chan_try() may be worth trying again. */
+typedef void chan_room(struct chan *c);
+
 struct chan_out;
 
 struct chan {
@@ -33,7 +36,8 @@ struct chan {
     struct loop *loop;
     chan_packet *packet;
     chan_ended *ended;
-    void *owner; /* free for the user */
+    chan_room *room; /* NULL: nobody wants to know */
+    void *owner;     /* free for the user */
     struct chan_out *first, **last;
     unsigned queued;
     bool closed;
@@ -51,6 +55,15 @@ void chan_open(struct chan *c, struct loop *l, int fd, chan_packet *packet, chan
  * at once. 0, or -1 when the other side is gone or CHAN_QUEUE_MAX packets wait.
  */
 int chan_send(struct chan *c, uint8_t type, const struct buf *fields, int fd);
+
+/*
+ * The same, but queues nothing, so that thousands of descriptors need no duplicates: 1 sent; 0 full
+ * for now, and room(c) will be called once; -1 the other side is gone.
+ */
+int chan_try(struct chan *c, uint8_t type, const struct buf *fields, int fd, chan_room *room);
+
+/* Reads what has come and calls packet() for it, outside of the loop: before judging a dead peer. */
+void chan_drain(struct chan *c);
 
 /* Ends the channel and closes its descriptor; what was queued is dropped. */
 void chan_close(struct chan *c);

@@ -27,8 +27,7 @@ static void parse(struct slice text, struct settings *set)
         fatal("settings from the master: %s", err);
 }
 
-void child_setup(const char *role, struct slice packet, uint32_t *slot, uint32_t *generation,
-                 struct settings *set)
+void child_setup(const char *role, struct slice packet, uint32_t *records, struct settings *set)
 {
     /* The master has resolved "auto" already: only it may ask what stderr is. */
     static const enum log_format formats[] = {[FORMAT_AUTO] = LOG_LOGFMT,
@@ -36,8 +35,7 @@ void child_setup(const char *role, struct slice packet, uint32_t *slot, uint32_t
                                               [FORMAT_LOGFMT] = LOG_LOGFMT,
                                               [FORMAT_JSON] = LOG_JSON};
     struct cur c = cur_of(packet.data, packet.len);
-    *slot = cur_u32(&c);
-    *generation = cur_u32(&c);
+    *records = cur_u32(&c);
     parse(cur_rest(&c), set);
     log_init(role, formats[set->log.format], (enum log_level)set->log.level,
              set->log.format == FORMAT_PRETTY && log_auto_colour());

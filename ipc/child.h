@@ -14,8 +14,7 @@
 void child_start(const char *role);
 
 /* Fields of CTL_SETUP; sets up the log as the settings say. Fatal when malformed. */
-void child_setup(const char *role, struct slice packet, uint32_t *slot, uint32_t *generation,
-                 struct settings *set);
+void child_setup(const char *role, struct slice packet, uint32_t *records, struct settings *set);
 
 /* Text of CTL_SETTINGS; the level of the log changes at once. */
 void child_settings(struct slice text, struct settings *set);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -50,11 +49,11 @@ int slab_make(uint32_t records)
     return fd;
 }
 
-int slab_map(struct slab *s, int fd, uint32_t records)
+/* The size by lseek(): the sandbox knows no fstat(). */
+int slab_attach(struct slab *s, int fd, uint32_t records)
 {
-    struct stat st;
     *s = (struct slab){.size = slab_size(records), .records = records};
-    if (fstat(fd, &st) || (size_t)st.st_size != s->size) return -1;
+    if (lseek(fd, 0, SEEK_END) != (off_t)s->size) return -1;
     void *at = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (at == MAP_FAILED) return -1;
     s->head = at;
@@ -63,6 +62,12 @@ int slab_map(struct slab *s, int fd, uint32_t records)
     s->buffers = buffers_for(records);
     s->unused = xcalloc(s->buffers, sizeof *s->unused);
     s->touched = xcalloc(s->buffers, sizeof *s->touched);
+    return 0;
+}
+
+int slab_map(struct slab *s, int fd, uint32_t records)
+{
+    if (slab_attach(s, fd, records)) return -1;
     for (uint32_t b = s->buffers; b > 0; b--)
         s->unused[s->n_unused++] = b - 1;
     *s->head = (struct slab_head){.magic = SLAB_MAGIC,
@@ -78,6 +83,7 @@ void slab_unmap(struct slab *s)
     if (s->head) munmap(s->head, s->size);
     free(s->unused);
     free(s->touched);
+    free(s->claimed);
     *s = (struct slab){0};
 }
 
@@ -116,14 +122,8 @@ void slab_start(struct slab *s, uint32_t i, uint32_t generation, uint64_t kernel
                 uint64_t kernel_out)
 {
     struct slab_record *r = &s->record[i];
-    assert(r->phase == SLAB_FREE);
-    memset(r->half, 0, sizeof r->half);
-    r->generation = generation;
-    r->name_len = 0;
-    r->account = r->device = 0;
-    r->kernel_in = kernel_in;
-    r->kernel_out = kernel_out;
-    r->rx_seen = r->tx_sent = 0;
+    r->phase = SLAB_FREE;
+    *r = (struct slab_record){.generation = generation, .kernel_in = kernel_in, .kernel_out = kernel_out};
     r->phase = SLAB_HANDSHAKE; /* last: from here on the record counts */
 }
 

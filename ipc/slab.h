@@ -52,6 +52,7 @@ struct slab_record {
     _Atomic uint32_t selector; /* half[selector & 1] is valid */
     uint32_t generation;       /* which connection of this place; the master counts */
     _Atomic uint32_t phase;    /* enum slab_phase */
+    uint8_t strikes; /* workers that died with this record in hand */
     uint8_t name_len;
     char name[WIRE_NAME_MAX];
     uint8_t ticket[BUS_TICKET];
@@ -77,6 +78,7 @@ struct slab {
     uint32_t records, buffers;
     uint32_t *unused, n_unused; /* stack of free buffers, not in the slab: a successor counts anew */
     uint32_t *touched;          /* bytes of each buffer that hold memory */
+    uint8_t *claimed;           /* during adoption: buffers in use, then records */
 };
 
 /* Bytes of a slab for that many records. */
@@ -88,6 +90,38 @@ int slab_make(uint32_t records);
 /* Maps a fresh slab and writes its head. 0, or -1 when the size does not fit or there is no memory. */
 int slab_map(struct slab *s, int fd, uint32_t records);
 void slab_unmap(struct slab *s);
+
+/*
+ * Adoption (slab_adopt.c): slab_adopt() maps a dead worker's slab, slab_claim() judges one record
+ * after the other, slab_adopted() then makes the pool of buffers from what no record holds. Nothing
+ * else may be called in between.
+ */
+
+/* Maps without a look inside: for the two ways to begin. 0, or -1 when the size is another. */
+int slab_attach(struct slab *s, int fd, uint32_t records);
+
+/* 0; -1 when size or layout are not the ones this program knows, with nothing mapped. */
+int slab_adopt(struct slab *s, int fd, uint32_t records);
+
+enum slab_claim {
+    SLAB_NEVER,  /* the dead worker never saw this connection: start it afresh */
+    SLAB_GOES_ON, /* the record is sound: go on with it */
+    SLAB_LOST,   /* it cannot go on; why says what is wrong with it */
+};
+
+/*
+ * The record of a connection with this generation; kernel_in and kernel_out are what the kernel
+ * counts now. Mends rx_seen and tx_sent. blamed: the worker died of its own fault with this record
+ * in hand (strike); at the second strike the record is lost.
+ */
+enum slab_claim slab_claim(struct slab *s, uint32_t i, uint32_t generation, uint64_t kernel_in,
+                           uint64_t kernel_out, bool blamed, const char **why);
+
+/* The record that was being handled, or UINT32_MAX. */
+uint32_t slab_in_hand(const struct slab *s);
+
+/* high: no record at or beyond it was ever used. Records that nobody claimed are wiped. */
+void slab_adopted(struct slab *s, uint32_t high);
 
 /* Starts a record for a new connection: phase HANDSHAKE, everything else zero. */
 void slab_start(struct slab *s, uint32_t i, uint32_t generation, uint64_t kernel_in,

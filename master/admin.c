@@ -78,38 +78,58 @@ static void line(struct question *q, json_t *o)
 
 /* --- answers --- */
 
-static const char *state_name(enum child_state s)
+/* What is the same for all processes; c NULL: there is none now. */
+static json_t *row(const struct master *m, const char *role, const struct child *c, uint32_t slot,
+                   uint32_t generation, uint64_t sessions, uint32_t deaths)
 {
-    static const char *const names[] = {"dead", "starting", "ok", "stopping"};
-    return names[s];
+    static const char *const states[] = {"starting", "ok", "stopping"};
+    return json_pack("{s:s, s:i, s:I, s:I, s:I, s:s, s:I, s:I, s:s}", "role", role, "pid", c ? (int)c->pid : 0,
+                     "slot", (json_int_t)slot, "generation", (json_int_t)generation, "sessions",
+                     (json_int_t)sessions, "state", c ? states[c->state] : "dead", "up_ms",
+                     (json_int_t)(c ? m->loop.now_ms - c->started_ms : 0), "deaths", (json_int_t)deaths, "sandbox",
+                     c ? c->sandbox : "");
 }
 
-static json_t *process(const struct question *q, const char *role, pid_t pid, const struct child *c)
+static json_t *master_row(const struct master *m)
 {
-    const struct master *m = q->master;
-    json_int_t sessions = !c                         ? (json_int_t)m->connections
-                          : c->role == CHILD_WORKER ? (json_int_t)c->places.used
-                                                    : (json_int_t)c->sessions;
-    uint64_t started = c ? c->started_ms : m->started_ms;
-    return json_pack("{s:s, s:i, s:i, s:i, s:I, s:s, s:I, s:I, s:s}", "role", role, "pid", (int)pid, "slot",
-                      c ? (int)c->slot : 0, "generation", c ? (int)c->generation : 1, "sessions", sessions,
-                      "state", c ? state_name(c->state) : m->stopping ? "stopping" : "ok", "up_ms",
-                      (json_int_t)(m->loop.now_ms - started), "deaths", (json_int_t)(c ? c->deaths : 0),
-                     "sandbox", c ? c->sandbox : "");
+    const struct child self = {.pid = getpid(), .state = m->stopping ? CHILD_STOPPING : CHILD_READY, .started_ms = m->started_ms};
+    json_t *listen = json_array(), *o = row(m, "master", &self, 0, 1, m->connections, 0);
+    for (int i = 0; i < m->n_listeners; i++)
+        json_array_append_new(listen, json_string(m->listener[i].name));
+    json_object_set_new(o, "name", json_string(m->set.server.name));
+    json_object_set_new(o, "version", json_string(VERSION));
+    json_object_set_new(o, "listen", listen);
+    json_object_set_new(o, "fingerprint", json_string(m->broker ? m->broker->fingerprint : ""));
+    return o;
+}
+
+static json_t *worker_row(const struct slot *s)
+{
+    json_t *o = row(s->master, "worker", s->child, s->number, s->generation, s->places.used, s->deaths);
+    if (s->child && s->draining) json_object_set_new(o, "state", json_string("draining"));
+    if (s->child && s->adopting) json_object_set_new(o, "state", json_string("adopting"));
+    return o;
+}
+
+static json_t *broker_row(const struct master *m)
+{
+    return row(m, "broker", m->broker, 0, m->broker_generation, m->broker ? m->broker->sessions : 0, m->broker_deaths);
 }
 
 static void workers(struct question *q)
 {
     const struct master *m = q->master;
-    for (unsigned i = 0; i < m->n_workers; i++)
-        line(q, process(q, "worker", m->worker[i].pid, &m->worker[i]));
+    for (unsigned i = 0; i < m->n_slots; i++)
+        line(q, worker_row(&m->slot[i]));
+    for (const struct child *c = m->spares; c; c = c->next)
+        line(q, row(m, "spare", c, m->n_slots, 0, 0, 0));
     q->answered = true;
 }
 
 static void ask_broker(struct question *q, const char *command)
 {
     struct master *m = q->master;
-    if (m->broker.state != CHILD_READY) {
+    if (!m->broker || m->broker->state != CHILD_READY) {
         if (buf_len(&q->out) == 0) line(q, json_pack("{s:s}", "error", "the broker is starting; ask again"));
         q->answered = true;
         return;
@@ -118,41 +138,32 @@ static void ask_broker(struct question *q, const char *command)
     q->token = ++m->last_token;
     buf_put_u64(&p, q->token);
     buf_put(&p, command, strlen(command));
-    chan_send(&m->broker.chan, CTL_ASK, &p, -1);
+    chan_send(&m->broker->chan, CTL_ASK, &p, -1);
     buf_free(&p);
 }
 
 static void status(struct question *q)
 {
     const struct master *m = q->master;
-    json_t *listen = json_array();
-    for (int i = 0; i < m->n_listeners; i++)
-        json_array_append_new(listen, json_string(m->listener[i].name));
-    json_t *master = process(q, "master", getpid(), NULL);
-    json_t *server = json_pack("{s:s, s:s, s:o, s:s}", "name", m->set.server.name, "version", VERSION,
-                               "listen", listen, "fingerprint", m->broker.fingerprint);
-    json_object_update(master, server);
-    json_decref(server);
-    line(q, master);
+    line(q, master_row(m));
     workers(q);
-    if (m->broker.state == CHILD_READY) {
+    if (m->broker && m->broker->state == CHILD_READY) {
         q->numbers = true;
         q->answered = false;
         ask_broker(q, "numbers");
     } else {
-        line(q, process(q, "broker", m->broker.pid, &m->broker));
+        line(q, broker_row(m));
     }
 }
 
 /* The broker's row: what the master knows of the process, and what the broker counts. */
-static void broker_row(struct question *q, struct slice counts)
+static void add_numbers(struct question *q, struct slice counts)
 {
-    const struct master *m = q->master;
-    json_t *row = process(q, "broker", m->broker.pid, &m->broker);
+    json_t *o = broker_row(q->master);
     json_t *more = json_loadb((const char *)counts.data, counts.len, JSON_DISABLE_EOF_CHECK, NULL);
-    if (more) json_object_update(row, more);
+    if (more) json_object_update(o, more);
     json_decref(more);
-    line(q, row);
+    line(q, o);
 }
 
 static const struct {
@@ -187,7 +198,7 @@ void admin_answer(struct master *m, struct slice fields)
         q = q->next;
     if (!q || token == 0) return; /* the operator has hung up */
     if (q->numbers)
-        broker_row(q, text);
+        add_numbers(q, text);
     else
         buf_put(&q->out, text.data, text.len);
     q->answered = last;

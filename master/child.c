@@ -1,9 +1,6 @@
 /*
- * child.c - workers and broker: started by fork and exec, watched by SIGCHLD and heartbeat, replaced
- * when they die. A child is known by its slot and a generation that counts its lives.
- *
- * A stream joins each worker to the broker; whenever one of the two is new, the master makes a new
- * stream and gives each an end of it.
+ * child.c - processes: started by fork and exec, heard over their channels, watched by heartbeat,
+ * collected when they die. What a dead worker leaves behind is slot.c's affair.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,77 +12,38 @@
 
 #include "log.h"
 #include "master.h"
-#include "slab.h"
 
 enum { CALM_MS = 5000, BACKOFF_LEAST_MS = 100, BACKOFF_MOST_MS = 10000, START_LIMIT_MS = 300000 };
 
 static const char *role_name(const struct child *c)
 {
-    return c->role == CHILD_WORKER ? "worker" : "broker";
-}
-
-/* --- joining workers to the broker --- */
-
-static void join(struct master *m, struct child *w)
-{
-    int fd[2];
-    struct buf p = {0};
-    if (m->broker.state != CHILD_READY || w->state != CHILD_READY) return;
-    stream_pair(fd);
-    buf_put_u32(&p, w->slot);
-    buf_put_u32(&p, w->generation);
-    chan_send(&m->broker.chan, CTL_WORKER, &p, fd[0]);
-    buf_reset(&p, SIZE_MAX);
-    buf_put_u32(&p, ++w->link);
-    chan_send(&w->chan, CTL_BROKER, &p, fd[1]);
-    buf_free(&p);
-    close(fd[0]);
-    close(fd[1]);
-    w->linked = true;
-}
-
-static void announce_ready(struct master *m)
-{
-    if (m->said_ready) return;
-    for (unsigned i = 0; i < m->n_workers; i++)
-        if (!m->worker[i].linked) return;
-    m->said_ready = true;
-    const char *addr = m->listener[0].name;
-    LOG(LOG_INFO, "server", "ready", log_s("name", m->set.server.name), log_s("addr", addr),
-        log_u("workers", m->n_workers), log_s("fingerprint", m->broker.fingerprint),
-        log_u("took_ms", clock_mono_ms() - m->started_ms));
-    if (m->set.log.format == FORMAT_PRETTY)
-        dprintf(STDERR_FILENO,
-                "\n  fingerprint   %s\n  join with     " NAME " --server %s\n"
-                "  look inside   " NAME "ctl --socket %s/ctl.sock status\n\n",
-                m->broker.fingerprint, addr, m->set.server.state_dir);
+    return c->role == CHILD_BROKER ? "broker" : "worker";
 }
 
 /* --- what children say --- */
+
+static void copy_text(char *to, size_t size, struct slice from)
+{
+    size_t n = from.len < size - 1 ? from.len : size - 1;
+    memcpy(to, from.data, n);
+    to[n] = 0;
+}
 
 static void on_ready(struct child *c, struct slice p)
 {
     struct master *m = c->master;
     struct cur cur = cur_of(p.data, p.len);
-    struct slice sandbox = cur_str16(&cur);
-    size_t n = sandbox.len < sizeof c->sandbox - 1 ? sandbox.len : sizeof c->sandbox - 1;
-    memcpy(c->sandbox, sandbox.data, n);
-    c->sandbox[n] = 0;
+    copy_text(c->sandbox, sizeof c->sandbox, cur_str16(&cur));
     c->state = CHILD_READY;
     c->alive_ms = m->loop.now_ms;
     if (c->role == CHILD_BROKER) {
-        struct slice print = cur_str8(&cur);
-        n = print.len < sizeof c->fingerprint - 1 ? print.len : sizeof c->fingerprint - 1;
-        memcpy(c->fingerprint, print.data, n);
-        for (unsigned i = 0; i < m->n_workers; i++)
-            join(m, &m->worker[i]);
+        copy_text(c->fingerprint, sizeof c->fingerprint, cur_str8(&cur));
     } else {
-        LOG(LOG_INFO, "worker", "ready", log_u("w", c->slot), log_i("child", c->pid),
-            log_u("took_ms", m->loop.now_ms - c->started_ms), log_s("sandbox", c->sandbox));
-        join(m, c);
+        LOG(LOG_INFO, "worker", "spare", log_i("child", c->pid), log_u("took_ms", m->loop.now_ms - c->started_ms),
+            log_s("sandbox", c->sandbox));
+        slot_fill(m);
     }
-    announce_ready(m);
-    listen_update(m);
+    slot_join_all(m);
 }
 
 static void on_alive(struct child *c, struct slice p)
@@ -98,26 +56,17 @@ static void on_alive(struct child *c, struct slice p)
     c->alive_ms = c->master->loop.now_ms;
 }
 
-static void on_closed(struct child *c, struct slice p)
-{
-    struct cur cur = cur_of(p.data, p.len);
-    uint32_t index = cur_u32(&cur), generation = cur_u32(&cur);
-    if (!cur_end(&cur) || !places_end(&c->places, index, generation)) return;
-    c->master->connections--;
-    listen_update(c->master);
-}
-
 /* The broker gave up a worker that talks nonsense: it is replaced. */
 static void on_bad(struct child *c, struct slice p)
 {
     struct cur cur = cur_of(p.data, p.len);
-    uint32_t slot = cur_u32(&cur), generation = cur_u32(&cur);
+    uint32_t number = cur_u32(&cur), generation = cur_u32(&cur);
     struct master *m = c->master;
-    if (!cur_end(&cur) || slot >= m->n_workers || m->worker[slot].generation != generation ||
-        m->worker[slot].pid <= 0)
-        return; /* it is dead already; and 0 would be ourselves */
-    LOG(LOG_ERROR, "worker", "untrusted", log_u("w", slot), log_i("child", m->worker[slot].pid));
-    kill(m->worker[slot].pid, SIGKILL);
+    struct slot *s = cur_end(&cur) && number < m->n_slots ? &m->slot[number] : NULL;
+    if (!s || s->generation != generation || !s->child) return; /* it is dead already */
+    LOG(LOG_ERROR, "worker", "untrusted", log_u("w", number), log_i("child", s->child->pid));
+    s->child->hung = true; /* its own fault, whatever signal ends it */
+    kill(s->child->pid, SIGKILL);
 }
 
 static void on_answer(struct child *c, struct slice p)
@@ -125,39 +74,44 @@ static void on_answer(struct child *c, struct slice p)
     admin_answer(c->master, p);
 }
 
-/* Its stream broke although both live: the next heartbeat makes another. */
-static void on_lost(struct child *c, struct slice p)
-{
-    struct cur cur = cur_of(p.data, p.len);
-    if (cur_u32(&cur) == c->link) c->linked = false;
-    listen_update(c->master);
-}
-
-static void on_taken(struct child *c, struct slice p)
-{
-    (void)c; /* what is not confirmed when a worker dies would be handed over again: see adoption */
-    (void)p;
-}
-
 static const struct {
-    uint8_t type, roles; /* 1 worker, 2 broker */
+    uint8_t type;
+    bool broker; /* whose word it is */
     void (*handle)(struct child *c, struct slice p);
+    void (*of_slot)(struct slot *s, struct slice p);
 } rows[] = {
-    {CTL_READY, 3, on_ready}, {CTL_ALIVE, 3, on_alive}, {CTL_TAKEN, 1, on_taken},
-    {CTL_CLOSED, 1, on_closed}, {CTL_BAD, 2, on_bad},   {CTL_ANSWER, 2, on_answer},
-    {CTL_LOST, 1, on_lost},
+    {CTL_BAD, true, on_bad, NULL},
+    {CTL_ANSWER, true, on_answer, NULL},
+    {CTL_CLOSED, false, NULL, slot_closed},
+    {CTL_TAKEN, false, NULL, slot_taken},
+    {CTL_LOST, false, NULL, slot_lost},
+    {CTL_GOES_ON, false, NULL, slot_goes_on},
+    {CTL_UNKNOWN, false, NULL, slot_unknown},
 };
+
+static bool handle(struct child *c, uint8_t type, struct slice fields)
+{
+    if (type == CTL_READY || type == CTL_ALIVE) {
+        (type == CTL_READY ? on_ready : on_alive)(c, fields);
+        return true;
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].type != type || rows[i].broker != (c->role == CHILD_BROKER)) continue;
+        if (rows[i].handle)
+            rows[i].handle(c, fields);
+        else if (c->slot)
+            rows[i].of_slot(c->slot, fields);
+        return rows[i].handle || c->slot;
+    }
+    return false;
+}
 
 /* A child has nothing to send descriptors for, and may not say what is not its own to say. */
 static void packet(struct chan *chan, uint8_t type, struct slice fields, int fd)
 {
     struct child *c = chan->owner;
     if (fd >= 0) close(fd);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].type != type || !(rows[i].roles & (c->role == CHILD_WORKER ? 1 : 2))) continue;
-        rows[i].handle(c, fields);
-        return;
-    }
+    if (handle(c, type, fields)) return;
     LOG(LOG_ERROR, role_name(c), "nonsense", log_u("type", type), log_i("child", c->pid));
     kill(c->pid, SIGKILL);
 }
@@ -168,7 +122,7 @@ static void ended(struct chan *chan)
     struct child *c = chan->owner;
     chan_close(chan);
     c->has_chan = false;
-    if (c->pid > 0 && !c->master->stopping) kill(c->pid, SIGKILL);
+    if (!c->master->stopping) kill(c->pid, SIGKILL);
 }
 
 /* --- starting --- */
@@ -202,114 +156,165 @@ static void send_setup(struct child *c)
 {
     struct buf p = {0};
     int roster = c->role == CHILD_BROKER ? open_roster(&c->master->set) : -1;
-    buf_put_u32(&p, c->slot);
-    buf_put_u32(&p, c->generation);
+    buf_put_u32(&p, c->master->records);
     conf_dump(settings_table, settings_count, &c->master->set, &p);
     chan_send(&c->chan, CTL_SETUP, &p, roster);
     if (roster >= 0) close(roster);
-    buf_reset(&p, SIZE_MAX);
-    if (c->role == CHILD_WORKER) {
-        buf_put_u32(&p, c->master->records);
-        chan_send(&c->chan, CTL_SLAB, &p, c->slab);
-    }
     buf_free(&p);
 }
 
-void child_spawn(struct child *c)
+struct child *child_spawn(struct master *m, enum child_role role)
 {
     int fd[2];
+    struct child *c = xcalloc(1, sizeof *c);
     chan_pair(fd);
-    if (c->role == CHILD_WORKER) {
-        if (c->slab >= 0) close(c->slab);
-        c->slab = slab_make(c->master->records);
-        if (c->slab < 0) fatal("cannot make a slab: %s", strerror(errno));
-    }
-    c->generation++;
-    c->linked = false;
-    c->sessions = 0;
+    c->master = m;
+    c->role = role;
     c->started_ms = c->alive_ms = clock_mono_ms();
     c->pid = fork();
     if (c->pid < 0) fatal("cannot start a process: %s", strerror(errno));
     if (c->pid == 0) become(c, fd[1]);
     close(fd[1]);
-    c->state = CHILD_STARTING;
-    chan_open(&c->chan, &c->master->loop, fd[0], packet, ended, c);
+    chan_open(&c->chan, &m->loop, fd[0], packet, ended, c);
     c->has_chan = true;
     send_setup(c);
-    LOG(LOG_INFO, role_name(c), "start", log_u("w", c->slot), log_i("child", c->pid),
-        log_u("generation", c->generation));
+    LOG(LOG_INFO, role_name(c), "start", log_i("child", c->pid));
+    return c;
 }
 
-static void respawn(struct loop_timer *t)
+static unsigned wanted_workers(const struct master *m)
 {
-    child_spawn(container_of(t, struct child, respawn));
+    unsigned wanted = 1; /* the spare */
+    for (unsigned i = 0; i < m->n_slots; i++)
+        if (!m->slot[i].child) wanted++;
+    for (const struct child *c = m->spares; c; c = c->next)
+        wanted -= wanted > 0;
+    return wanted;
 }
 
-static void init(struct master *m, struct child *c, enum child_role role, uint32_t slot)
+void child_fill(struct master *m)
 {
-    *c = (struct child){.master = m, .role = role, .slot = slot, .slab = -1};
-    c->respawn.fire = respawn;
-    if (role == CHILD_WORKER) places_init(&c->places, m->records);
-    child_spawn(c);
+    if (m->stopping) return;
+    if (!m->broker && !m->broker_throttle.waiting) {
+        m->broker = child_spawn(m, CHILD_BROKER);
+        m->broker_generation++;
+    }
+    if (m->worker_throttle.waiting) return;
+    for (unsigned n = wanted_workers(m); n > 0; n--) {
+        struct child *c = child_spawn(m, CHILD_WORKER);
+        c->next = m->spares;
+        m->spares = c;
+    }
 }
 
-void child_start_all(struct master *m)
+static void broker_may_start(struct loop_timer *t)
 {
-    init(m, &m->broker, CHILD_BROKER, 0);
-    for (unsigned i = 0; i < m->n_workers; i++)
-        init(m, &m->worker[i], CHILD_WORKER, i);
+    struct master *m = container_of(t, struct master, broker_throttle.timer);
+    m->broker_throttle.waiting = false;
+    child_fill(m);
+}
+
+static void worker_may_start(struct loop_timer *t)
+{
+    struct master *m = container_of(t, struct master, worker_throttle.timer);
+    m->worker_throttle.waiting = false;
+    child_fill(m);
+}
+
+void child_init(struct master *m)
+{
+    m->broker_throttle.timer.fire = broker_may_start;
+    m->worker_throttle.timer.fire = worker_may_start;
+    child_fill(m);
 }
 
 /* --- dying --- */
 
+/* A child that cannot live must cost little; one that lived calmly, or was killed, is replaced at once. */
+static void slow_down(struct master *m, struct throttle *t, uint64_t lived_ms, bool fault)
+{
+    if (lived_ms >= CALM_MS || !fault) {
+        t->backoff_ms = 0;
+    } else if (t->backoff_ms) {
+        t->backoff_ms = 2 * t->backoff_ms < BACKOFF_MOST_MS ? 2 * t->backoff_ms : BACKOFF_MOST_MS;
+    }
+    if (t->backoff_ms && !t->waiting) {
+        t->waiting = true;
+        loop_timer_set(&m->loop, &t->timer, t->backoff_ms);
+    }
+    if (lived_ms < CALM_MS && fault && !t->backoff_ms) t->backoff_ms = BACKOFF_LEAST_MS;
+}
+
 static struct child *find(struct master *m, pid_t pid)
 {
-    if (m->broker.pid == pid) return &m->broker;
-    for (unsigned i = 0; i < m->n_workers; i++)
-        if (m->worker[i].pid == pid) return &m->worker[i];
+    if (m->broker && m->broker->pid == pid) return m->broker;
+    for (unsigned i = 0; i < m->n_slots; i++)
+        if (m->slot[i].child && m->slot[i].child->pid == pid) return m->slot[i].child;
+    for (struct child *c = m->spares; c; c = c->next)
+        if (c->pid == pid) return c;
     return NULL;
 }
 
-/* At once after a calm life; else later and later, so that a child that cannot live costs little. */
-static void replace(struct child *c)
+static void unlist_spare(struct master *m, const struct child *c)
 {
-    uint64_t lived = c->master->loop.now_ms - c->started_ms;
-    if (lived >= CALM_MS)
-        c->backoff_ms = 0;
-    else if (c->backoff_ms)
-        c->backoff_ms = 2 * c->backoff_ms < BACKOFF_MOST_MS ? 2 * c->backoff_ms : BACKOFF_MOST_MS;
-    if (c->backoff_ms)
-        loop_timer_set(&c->master->loop, &c->respawn, c->backoff_ms);
-    else
-        child_spawn(c);
-    if (lived < CALM_MS && !c->backoff_ms) c->backoff_ms = BACKOFF_LEAST_MS;
+    struct child **p = &m->spares;
+    while (*p && *p != c)
+        p = &(*p)->next;
+    if (*p) *p = c->next;
+}
+
+static void say_died(const struct child *c, int status, bool in_order)
+{
+    const struct master *m = c->master;
+    uint64_t sessions = c->slot ? c->slot->places.used : c->sessions;
+    LOG(in_order ? LOG_INFO : LOG_ERROR, role_name(c), in_order ? "end" : "died",
+        c->slot ? log_u("w", c->slot->number) : log_s("w", c->role == CHILD_WORKER ? "spare" : "-"),
+        log_i("child", c->pid),
+        WIFSIGNALED(status) ? log_i("signal", WTERMSIG(status)) : log_i("status", WEXITSTATUS(status)),
+        log_u("sessions", sessions), log_u("lived_ms", m->loop.now_ms - c->started_ms));
+}
+
+/* Whoever dies before it was ever ready will do so again. */
+static void give_up_start(struct master *m, const struct child *c)
+{
+    static unsigned stillborn;
+    if (m->said_ready || c->state != CHILD_STARTING || ++stillborn < 3) return;
+    LOG(LOG_ERROR, "server", "cannot-start", log_s("role", role_name(c)));
+    m->stopping = m->failed = true;
+}
+
+bool child_fault(const struct child *dead, int status)
+{
+    return dead->hung || (WIFSIGNALED(status) ? WTERMSIG(status) != SIGKILL : WEXITSTATUS(status) != 0);
 }
 
 static void died(struct child *c, int status)
 {
     struct master *m = c->master;
-    bool in_order = c->state == CHILD_STOPPING && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    uint64_t sessions = c->role == CHILD_WORKER ? c->places.used : c->sessions;
-    LOG(in_order ? LOG_INFO : LOG_ERROR, role_name(c), in_order ? "end" : "died", log_u("w", c->slot),
-        log_i("child", c->pid), WIFSIGNALED(status) ? log_i("signal", WTERMSIG(status)) : log_i("status", WEXITSTATUS(status)),
-        log_u("sessions", sessions), log_u("lived_ms", m->loop.now_ms - c->started_ms));
-    c->pid = 0;
-    c->state = CHILD_NONE;
-    c->linked = false;
+    uint64_t lived = m->loop.now_ms - c->started_ms;
+    if (c->has_chan) chan_drain(&c->chan); /* its last words still count */
+    say_died(c, status, c->state == CHILD_STOPPING && WIFEXITED(status) && WEXITSTATUS(status) == 0);
     if (c->has_chan) chan_close(&c->chan);
-    c->has_chan = false;
-    m->connections -= places_end_all(&c->places);
-    for (unsigned i = 0; c->role == CHILD_BROKER && i < m->n_workers; i++)
-        m->worker[i].linked = false; /* new connections wait in the backlog for the next broker */
-    if (m->stopping) return;
-    c->deaths++;
-    if (!m->said_ready && !in_order && c->deaths >= 3) {
-        LOG(LOG_ERROR, "server", "cannot-start", log_s("role", role_name(c)));
-        m->stopping = m->failed = true;
-        return;
+    if (c == m->broker) {
+        m->broker = NULL;
+        m->broker_deaths++;
+        for (unsigned i = 0; i < m->n_slots; i++)
+            m->slot[i].linked = false; /* new connections wait in the backlog for the next broker */
+    } else if (c->slot) {
+        slot_orphaned(c->slot, c, status);
+    } else {
+        unlist_spare(m, c);
     }
-    replace(c);
-    listen_update(m);
+    if (!m->stopping) {
+        give_up_start(m, c);
+        /* A spare takes the dead one's place at once; it is the next spare that may have to wait. */
+        slow_down(m, c->role == CHILD_BROKER ? &m->broker_throttle : &m->worker_throttle, lived,
+                  child_fault(c, status));
+        slot_fill(m);
+        child_fill(m);
+        listen_update(m);
+    }
+    free(c);
 }
 
 void child_reap(struct master *m)
@@ -322,81 +327,94 @@ void child_reap(struct master *m)
     }
 }
 
-/* --- watching --- */
+/* --- everybody --- */
+
+static void each(struct master *m, void (*act)(struct child *c, const struct buf *p), const struct buf *p)
+{
+    if (m->broker) act(m->broker, p);
+    for (unsigned i = 0; i < m->n_slots; i++)
+        if (m->slot[i].child) act(m->slot[i].child, p);
+    for (struct child *c = m->spares; c; c = c->next)
+        act(c, p);
+}
 
 static void beat(struct child *c, const struct buf *token)
 {
     struct master *m = c->master;
-    if (c->state != CHILD_READY && c->state != CHILD_STARTING) return;
+    if (c->state == CHILD_STOPPING) return;
     /* A broker with a large store checks it first, which may take a while. */
     uint64_t limit = c->state == CHILD_READY ? m->set.process.heartbeat_limit : START_LIMIT_MS;
     if (m->loop.now_ms - c->alive_ms > limit) {
-        LOG(LOG_ERROR, role_name(c), "hung", log_u("w", c->slot), log_i("child", c->pid),
-            log_u("silent_ms", m->loop.now_ms - c->alive_ms));
+        LOG(LOG_ERROR, role_name(c), "hung", c->slot ? log_u("w", c->slot->number) : log_s("w", "-"),
+            log_i("child", c->pid), log_u("silent_ms", m->loop.now_ms - c->alive_ms));
+        c->hung = true;
         kill(c->pid, SIGKILL);
-        return;
+    } else if (c->state == CHILD_READY && !(c->slot && c->slot->adopting)) {
+        chan_send(&c->chan, CTL_HEARTBEAT, token, -1);
     }
-    if (c->state == CHILD_READY) chan_send(&c->chan, CTL_HEARTBEAT, token, -1);
 }
 
 void child_heartbeat(struct master *m)
 {
     struct buf token = {0};
     buf_put_u64(&token, ++m->beat);
-    beat(&m->broker, &token);
-    for (unsigned i = 0; i < m->n_workers; i++) {
-        beat(&m->worker[i], &token);
-        if (!m->worker[i].linked) join(m, &m->worker[i]);
-    }
+    each(m, beat, &token);
+    slot_join_all(m);
     buf_free(&token);
+}
+
+static void send_settings(struct child *c, const struct buf *p)
+{
+    int roster = c->role == CHILD_BROKER ? open_roster(&c->master->set) : -1;
+    if (c->has_chan) chan_send(&c->chan, CTL_SETTINGS, p, roster);
+    if (roster >= 0) close(roster);
 }
 
 void child_send_settings(struct master *m)
 {
     struct buf p = {0};
-    int roster = open_roster(&m->set);
     conf_dump(settings_table, settings_count, &m->set, &p);
-    if (m->broker.has_chan) chan_send(&m->broker.chan, CTL_SETTINGS, &p, roster);
-    for (unsigned i = 0; i < m->n_workers; i++)
-        if (m->worker[i].has_chan) chan_send(&m->worker[i].chan, CTL_SETTINGS, &p, -1);
-    if (roster >= 0) close(roster);
+    each(m, send_settings, &p);
     buf_free(&p);
-}
-
-struct child *child_least(struct master *m)
-{
-    struct child *least = NULL;
-    for (unsigned i = 0; i < m->n_workers; i++) {
-        struct child *w = &m->worker[i];
-        if (w->state != CHILD_READY || !w->linked || w->places.used == w->places.size) continue;
-        if (!least || w->places.used < least->places.used) least = w;
-    }
-    return least;
 }
 
 /* --- ending --- */
 
-static bool stop_one(struct child *c)
+static void stop_one(struct child *c, const struct buf *p)
 {
-    loop_timer_stop(&c->master->loop, &c->respawn);
-    if (c->pid == 0) return true;
+    (void)p;
     if (c->state != CHILD_STOPPING && c->has_chan) chan_send(&c->chan, CTL_STOP, NULL, -1);
     c->state = CHILD_STOPPING;
-    return false;
+}
+
+static bool workers_left(const struct master *m)
+{
+    for (unsigned i = 0; i < m->n_slots; i++)
+        if (m->slot[i].child) return true;
+    return m->spares != NULL;
 }
 
 bool child_stop(struct master *m)
 {
-    bool gone = true;
-    for (unsigned i = 0; i < m->n_workers; i++)
-        gone = stop_one(&m->worker[i]) && gone;
+    loop_timer_stop(&m->loop, &m->broker_throttle.timer);
+    loop_timer_stop(&m->loop, &m->worker_throttle.timer);
+    for (unsigned i = 0; i < m->n_slots; i++)
+        if (m->slot[i].child) stop_one(m->slot[i].child, NULL);
+    for (struct child *c = m->spares; c; c = c->next)
+        stop_one(c, NULL);
+    if (workers_left(m)) return false;
     /* The broker last: what the workers brought it must reach the disk. */
-    return gone && stop_one(&m->broker);
+    if (m->broker) stop_one(m->broker, NULL);
+    return !m->broker;
+}
+
+static void kill_one(struct child *c, const struct buf *p)
+{
+    (void)p;
+    kill(c->pid, SIGKILL);
 }
 
 void child_kill_all(struct master *m)
 {
-    for (unsigned i = 0; i < m->n_workers; i++)
-        if (m->worker[i].pid > 0) kill(m->worker[i].pid, SIGKILL);
-    if (m->broker.pid > 0) kill(m->broker.pid, SIGKILL);
+    each(m, kill_one, NULL);
 }

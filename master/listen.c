@@ -17,7 +17,7 @@
 
 enum { ACCEPTS_A_TURN = 64, BACKLOG = 4096, PAUSE_MS = 100 };
 
-static void name_address(const struct sockaddr *a, char *out, size_t size)
+void listen_name(const struct sockaddr *a, char *out, size_t size)
 {
     char host[INET6_ADDRSTRLEN] = "?";
     if (a->sa_family == AF_INET) {
@@ -57,7 +57,7 @@ static void set_options(int fd)
         setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
 }
 
-static void hand_over(struct master *m, struct child *w, int fd, const char *peer)
+static void hand_over(struct master *m, struct slot *w, int fd, const char *peer)
 {
     uint32_t index, generation;
     struct buf p = {0};
@@ -69,7 +69,7 @@ static void hand_over(struct master *m, struct child *w, int fd, const char *pee
     buf_put_u32(&p, index);
     buf_put_u32(&p, generation);
     buf_put_str8(&p, peer, strlen(peer));
-    if (chan_send(&w->chan, CTL_CONNECT, &p, fd) && places_end(&w->places, index, generation))
+    if (chan_send(&w->child->chan, CTL_CONNECT, &p, fd) && places_end(&w->places, index, generation))
         m->connections--;
     buf_free(&p);
 }
@@ -77,8 +77,8 @@ static void hand_over(struct master *m, struct child *w, int fd, const char *pee
 static void admit(struct master *m, int fd, const struct sockaddr *from)
 {
     char peer[BUS_PEER_MAX];
-    struct child *w = child_least(m);
-    name_address(from, peer, sizeof peer);
+    struct slot *w = slot_least(m);
+    listen_name(from, peer, sizeof peer);
     if (m->connections >= m->max_connections || !w) {
         refuse(fd, WIRE_REFUSE_FULL, peer, "full");
     } else if (!limit_allow(&m->by_address, from, m->loop.now_ms) ||
@@ -135,7 +135,7 @@ static void resume(struct loop_timer *t)
 
 void listen_update(struct master *m)
 {
-    bool want = !m->stopping && child_least(m) != NULL;
+    bool want = !m->stopping && slot_least(m) != NULL;
     if (want == m->listening) return;
     m->listening = want;
     for (int i = 0; i < m->n_listeners; i++)
@@ -150,7 +150,7 @@ static void open_one(struct master *m, const struct sockaddr_storage *a, socklen
     struct sockaddr_storage bound;
     socklen_t bound_len = sizeof bound;
     int one = 1, fd = socket(a->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    name_address((const struct sockaddr *)a, l->name, sizeof l->name);
+    listen_name((const struct sockaddr *)a, l->name, sizeof l->name);
     if (fd < 0 && errno == EAFNOSUPPORT) {
         LOG(LOG_WARN, "server", "skip", log_s("addr", l->name), log_s("why", strerror(errno)));
         return;
@@ -167,7 +167,7 @@ static void open_one(struct master *m, const struct sockaddr_storage *a, socklen
               errno == EADDRINUSE ? " (is another server running? server.listen names the address)" : "");
     }
     getsockname(fd, (struct sockaddr *)&bound, &bound_len);
-    name_address((struct sockaddr *)&bound, l->name, sizeof l->name);
+    listen_name((struct sockaddr *)&bound, l->name, sizeof l->name);
     l->master = m;
     l->io = (struct loop_io){.fd = fd, .ready = ready};
     loop_add(&m->loop, &l->io, 0);

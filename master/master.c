@@ -183,7 +183,8 @@ static void run(struct master *m)
     for (int i = 0; i < m->n_listeners; i++)
         LOG(LOG_INFO, "server", "listen", log_s("addr", m->listener[i].name));
     admin_open(m);
-    child_start_all(m);
+    slot_init(m);
+    child_init(m);
     loop_timer_set(&m->loop, &m->heartbeat, m->set.process.heartbeat);
     loop_run(&m->loop);
     admin_close(m);
@@ -214,8 +215,8 @@ int main(int argc, char **argv)
     lock_state(&m);
     raise_limits(&m);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    m.n_workers = m.set.server.workers ? (unsigned)m.set.server.workers : cores > 0 ? (unsigned)cores : 1;
-    if (m.n_workers > MASTER_WORKERS_MAX) m.n_workers = MASTER_WORKERS_MAX;
+    m.n_slots = m.set.server.workers ? (unsigned)m.set.server.workers : cores > 0 ? (unsigned)cores : 1;
+    if (m.n_slots > MASTER_WORKERS_MAX) m.n_slots = MASTER_WORKERS_MAX;
     run(&m);
     return m.failed ? 1 : 0;
 }

@@ -8,7 +8,8 @@
  *   options.c   the command line
  *   listen.c    listening sockets, accept, limits, hand-over
  *   limit.c     how often one address may connect (pure)
- *   child.c     starting, watching, replacing workers and broker
+ *   child.c     processes: started, heard, watched, collected
+ *   slot.c      workers' places: filled from the spare, joined to the broker, adopted
  *   place.c     the duplicates: which connection is whose (pure)
  *   admin.c     the operator's socket
  */
@@ -26,27 +27,47 @@
 #include "settings.h"
 
 enum child_role { CHILD_WORKER, CHILD_BROKER };
-enum child_state { CHILD_NONE, CHILD_STARTING, CHILD_READY, CHILD_STOPPING };
+enum child_state { CHILD_STARTING, CHILD_READY, CHILD_STOPPING };
 
+/* A process. A worker without a slot is a spare. */
 struct child {
     struct master *master;
+    struct child *next; /* spares */
+    struct slot *slot;
     enum child_role role;
     enum child_state state;
-    uint32_t slot, generation;
-    pid_t pid; /* 0: none */
+    pid_t pid;
     struct chan chan;
     bool has_chan;
-    bool linked; /* worker: it has a stream to the present broker */
-    uint32_t link; /* counts those streams */
-    int slab;    /* worker: the memfd, -1 none */
-    struct places places;
+    bool hung;                     /* killed by us for its silence */
     uint64_t started_ms, alive_ms; /* start; last sign of life */
-    uint64_t backoff_ms;
-    struct loop_timer respawn;
-    uint32_t deaths;
-    uint64_t sessions, in, out; /* by its last heartbeat */
+    uint64_t sessions, in, out;    /* by its last heartbeat */
     char sandbox[200];
     char fingerprint[40]; /* broker */
+};
+
+/* A worker's place: what stays when the process in it changes. */
+struct slot {
+    struct master *master;
+    struct child *child; /* NULL: empty, waiting for a spare */
+    uint32_t number, generation;
+    int slab; /* the memfd; -1: none yet */
+    struct places places;
+    bool linked;     /* its worker has a stream to the present broker */
+    uint32_t link;   /* counts those streams */
+    bool adopting;   /* connections are being handed to a successor: nothing else may be */
+    uint32_t at;     /* … up to this index */
+    bool fault;      /* the last one died of its own doing */
+    bool draining;   /* gets no new connections */
+    uint64_t died_ms;
+    uint32_t deaths;
+};
+
+/* When the next one may be started: at once after a calm life, else later and later. */
+struct throttle {
+    struct loop_timer timer;
+    uint64_t backoff_ms;
+    bool waiting;
 };
 
 enum { MASTER_WORKERS_MAX = 64, MASTER_RESERVE_FDS = 128 };
@@ -73,9 +94,12 @@ struct master {
     struct limiter by_address, by_network;
     uint64_t max_connections, connections;
     uint32_t records; /* of each slab */
-    struct child broker;
-    struct child worker[MASTER_WORKERS_MAX];
-    unsigned n_workers;
+    struct child *broker; /* NULL: dead, the next one waits for its throttle */
+    struct child *spares; /* workers that start or stand ready */
+    struct slot slot[MASTER_WORKERS_MAX];
+    unsigned n_slots;
+    struct throttle broker_throttle, worker_throttle;
+    uint32_t broker_deaths, broker_generation;
     struct loop_io admin;
     struct question *questions;
     uint64_t last_token, beat;
@@ -97,23 +121,46 @@ int options_parse(int argc, char **argv, struct options *o);
 int options_settings(const char *conf_path, char **sets, int n_sets, struct settings *set, char *err, size_t size);
 
 /* listen.c */
+/* "192.0.2.1:5130", "[2001:db8::1]:5130" */
+void listen_name(const struct sockaddr *a, char *out, size_t size);
 void listen_open(struct master *m);
 void listen_close(struct master *m);
 /* Starts or stops accepting, as there are workers to hand over to. */
 void listen_update(struct master *m);
 
 /* child.c */
-void child_spawn(struct child *c);
-void child_start_all(struct master *m);
+struct child *child_spawn(struct master *m, enum child_role role);
+/* Starts what is missing: the broker, and workers until every slot has one and a spare stands by. */
+void child_fill(struct master *m);
+void child_init(struct master *m);
 /* SIGCHLD: collects who died and replaces them. */
 void child_reap(struct master *m);
+/* Did it die of its own doing (crash, bad exit, silence), or was it killed from outside? */
+bool child_fault(const struct child *dead, int status);
 void child_heartbeat(struct master *m);
 void child_send_settings(struct master *m);
 /* Asks workers, then the broker, to end; true when all are gone. */
 bool child_stop(struct master *m);
 void child_kill_all(struct master *m);
-/* The worker with the fewest connections that can take one more; NULL when there is none. */
-struct child *child_least(struct master *m);
+
+/* slot.c */
+void slot_init(struct master *m);
+/* Gives empty slots a spare that is ready. */
+void slot_fill(struct master *m);
+/* Streams between the broker and each worker that has none to it. */
+void slot_join_all(struct master *m);
+/* Its worker is dead; status as of waitpid(). */
+void slot_orphaned(struct slot *s, const struct child *dead, int status);
+/* CTL_GOES_ON, CTL_UNKNOWN, CTL_CLOSED, CTL_LOST, CTL_TAKEN of a slot's worker. */
+void slot_goes_on(struct slot *s, struct slice fields);
+void slot_unknown(struct slot *s, struct slice fields);
+void slot_closed(struct slot *s, struct slice fields);
+void slot_lost(struct slot *s, struct slice fields);
+void slot_taken(struct slot *s, struct slice fields);
+/* The slot with the fewest connections that can take one more; NULL when there is none. */
+struct slot *slot_least(struct master *m);
+/* Lets a successor take the slot over: the present worker is killed. False when there is none. */
+bool slot_restart(struct slot *s);
 
 /* admin.c */
 void admin_open(struct master *m);

@@ -23,6 +23,8 @@ bool places_take(struct places *p, int fd, uint32_t *index, uint32_t *generation
     *index = p->unused[p->size - ++p->used];
     struct place *at = &p->place[*index];
     at->fd = fd;
+    at->taken = false;
+    if (*index >= p->high) p->high = *index + 1;
     *generation = ++at->generation;
     return true;
 }

@@ -8,13 +8,14 @@
 #include <stdint.h>
 
 struct place {
-    int fd; /* -1: free */
+    int fd;     /* -1: free */
+    bool taken; /* the worker has said that it has it */
     uint32_t generation;
 };
 
 struct places {
     struct place *place;
-    uint32_t size, used;
+    uint32_t size, used, high; /* high: no index at or beyond it was ever used */
     uint32_t *unused; /* stack of free indices */
 };
 

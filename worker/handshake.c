@@ -16,7 +16,10 @@ enum { OPENING = WIRE_CLIENT_PREFACE + 2 + WIRE_MESSAGE1, ANSWER = WIRE_SERVER_P
 
 void handshake_forget(struct session *s)
 {
+    struct worker *w = s->worker;
     if (!s->handshake) return;
+    for (unsigned i = 0; i < w->n_due; i++)
+        if (w->due[i] == s) w->due[i] = NULL;
     sodium_memzero(s->handshake, sizeof *s->handshake);
     free(s->handshake);
     s->handshake = NULL;
@@ -141,6 +144,7 @@ static int answer(struct session *s)
 bool handshake_answer(struct worker *w)
 {
     unsigned done = 0;
+    if (w->n_due == 0) return false;
     while (done < w->n_due && done < WORKER_HANDSHAKES_A_TURN) {
         struct session *s = w->due[done++];
         if (!s) continue; /* it ended while it waited */

@@ -12,6 +12,9 @@
 
 #include "worker.h"
 
+/* linux/tcp.h has the long struct tcp_info, netinet/tcp.h the names of the states; not both. */
+enum { TCP_TIME_WAIT = 6, TCP_CLOSE_WAIT = 8, TCP_LAST_ACK = 9, TCP_CLOSING = 11 };
+
 static struct tcp_info info(int fd)
 {
     struct tcp_info ti = {0};
@@ -42,4 +45,10 @@ uint64_t kernel_written(int fd)
         ioctl(fd, SIOCOUTQ, &queued);
     } while (n != info(fd).tcpi_bytes_acked);
     return n + (uint64_t)queued;
+}
+
+bool kernel_ended(int fd)
+{
+    uint8_t state = info(fd).tcpi_state;
+    return state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING || state == TCP_TIME_WAIT;
 }

@@ -36,7 +36,7 @@ static void list_append(struct worker *w, struct session *s)
 
 /* --- waiting --- */
 
-static void watch(struct session *s)
+void session_watch(struct session *s)
 {
     size_t unsent;
     slab_tx_data(&s->worker->slab, s->index, &unsent);
@@ -58,15 +58,15 @@ void session_hold(struct session *s, uint8_t why)
 static void refill(struct session *s)
 {
     const struct worker *w = s->worker;
-    uint64_t now = w->loop.now_ms, rate = w->set.limits.messages_per_second,
-             bytes = w->set.limits.bytes_per_second;
-    uint64_t passed = (uint32_t)((uint32_t)now - s->tokens_ms);
+    int64_t rate = (int64_t)w->set.limits.messages_per_second, bytes = (int64_t)w->set.limits.bytes_per_second;
+    int64_t passed = (uint32_t)((uint32_t)w->loop.now_ms - s->tokens_ms);
     if (passed > 1000) passed = 1000; /* a bucket holds one second */
-    uint64_t m = s->tokens_messages + rate * passed / 1000, b = s->tokens_bytes + bytes * passed / 1000;
-    s->tokens_messages = (uint32_t)(m < rate ? m : rate);
-    s->tokens_bytes = (uint32_t)(b < bytes ? b : bytes);
-    s->tokens_ms = (uint32_t)now;
-    if (s->tokens_messages && s->tokens_bytes) s->holds &= (uint8_t)~HOLD_RATE;
+    if (rate * passed < 1000) return; /* not yet a whole token */
+    int64_t m = s->tokens_messages + rate * passed / 1000, b = s->tokens_bytes + bytes * passed / 1000;
+    s->tokens_messages = m < rate ? m : rate;
+    s->tokens_bytes = b < bytes ? b : bytes;
+    s->tokens_ms = (uint32_t)w->loop.now_ms;
+    if (s->tokens_messages > 0 && s->tokens_bytes > 0) s->holds &= (uint8_t)~HOLD_RATE;
 }
 
 void session_release(struct worker *w)
@@ -117,8 +117,6 @@ static void finish(struct session *s)
     if (s->holds) unhold(s);
     if (s->dirty) undirty(s);
     list_remove(&w->unfinished, s);
-    for (unsigned i = 0; i < w->n_due; i++)
-        if (w->due[i] == s) w->due[i] = NULL;
     if (s->announced && uplink_up(w))
         bus_put_gone(&w->broker, bus_sid(s->index, s->generation), s->polite);
     handshake_forget(s);
@@ -127,11 +125,7 @@ static void finish(struct session *s)
     shutdown(s->io.fd, SHUT_RDWR);
     close(s->io.fd);
     slab_end(&w->slab, s->index);
-    struct buf m = {0};
-    buf_put_u32(&m, s->index);
-    buf_put_u32(&m, s->generation);
-    chan_send(&w->master, CTL_CLOSED, &m, -1);
-    buf_free(&m);
+    worker_say_closed(w, s->index, s->generation);
     buf_free(&s->out);
     w->session[s->index] = NULL;
     w->sessions--;
@@ -247,7 +241,7 @@ void session_flush(struct session *s)
         s->over = false;
         shutdown(s->io.fd, SHUT_WR);
     }
-    watch(s);
+    session_watch(s);
 }
 
 /* --- receiving --- */
@@ -276,7 +270,7 @@ static void process_open(struct session *s)
         slab_rx_done(slab, s->index, &next, took);
     }
     slab_rx_rest(slab, s->index);
-    watch(s);
+    session_watch(s);
 }
 
 void session_process(struct session *s)
@@ -285,7 +279,7 @@ void session_process(struct session *s)
         int r = handshake_begin(s);
         if (r < 0) return;
         if (r > 0) slab_rx_rest(&s->worker->slab, s->index);
-        watch(s);
+        session_watch(s);
     } else {
         if (s->state == SESSION_LOGIN) session_touch(s);
         process_open(s);
@@ -339,22 +333,37 @@ struct session *session_find(struct worker *w, uint64_t sid)
     return s && s->generation == bus_generation(sid) ? s : NULL;
 }
 
-void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer)
+static struct session *new_session(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer)
 {
     struct session *s = xcalloc(1, sizeof *s + strlen(peer) + 1);
     s->io = (struct loop_io){.fd = fd, .ready = ready};
     s->worker = w;
     s->index = index;
     s->generation = generation;
-    s->tokens_messages = (uint32_t)w->set.limits.messages_per_second;
-    s->tokens_bytes = (uint32_t)w->set.limits.bytes_per_second;
+    s->tokens_messages = (int64_t)w->set.limits.messages_per_second;
+    s->tokens_bytes = (int64_t)w->set.limits.bytes_per_second;
     s->tokens_ms = (uint32_t)w->loop.now_ms;
     memcpy(s->peer, peer, strlen(peer));
-    slab_start(&w->slab, index, generation, kernel_read(fd), kernel_written(fd));
     w->session[index] = s;
     w->sessions++;
+    return s;
+}
+
+struct session *session_adopt(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer)
+{
+    struct session *s = new_session(w, index, generation, fd, peer);
+    s->state = SESSION_OPEN;
+    s->announced = true;
+    s->unsure = true;
+    return s;
+}
+
+void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer)
+{
+    struct session *s = new_session(w, index, generation, fd, peer);
+    slab_start(&w->slab, index, generation, kernel_read(fd), kernel_written(fd));
     list_append(w, s);
-    loop_add(&w->loop, &s->io, EPOLLIN);
+    if (!w->adoption.active) loop_add(&w->loop, &s->io, EPOLLIN); /* else adopt_end() does */
     LOG(LOG_DEBUG, "session", "take", log_u("w", w->slot), log_s("peer", s->peer));
     /* Too many unfinished ones: the oldest has had its chance. */
     if (w->unfinished.n > w->set.limits.handshakes) session_drop(w->unfinished.first, "too-many-handshakes");

@@ -14,18 +14,6 @@
 #include "sandbox.h"
 #include "worker.h"
 
-static void on_setup(struct worker *w, struct slice p, int fd)
-{
-    (void)fd;
-    child_setup("worker", p, &w->slot, &w->generation, &w->set);
-}
-
-static void on_settings(struct worker *w, struct slice p, int fd)
-{
-    (void)fd;
-    child_settings(p, &w->set);
-}
-
 static void look_up_user(struct worker *w, struct sandbox_spec *spec)
 {
     spec->uid = (uid_t)-1;
@@ -37,23 +25,58 @@ static void look_up_user(struct worker *w, struct sandbox_spec *spec)
     spec->gid = pw->pw_gid;
 }
 
-static void on_slab(struct worker *w, struct slice p, int fd)
+static void on_setup(struct worker *w, struct slice p, int fd)
 {
-    struct cur c = cur_of(p.data, p.len);
-    uint32_t records = cur_u32(&c);
-    if (fd < 0 || w->slab.head || slab_map(&w->slab, fd, records)) fatal("the slab cannot be mapped");
-    close(fd); /* a mapping is all we need; with the descriptor one could do more */
+    (void)fd;
+    uint32_t records;
+    struct sandbox_report report;
+    child_setup("worker", p, &records, &w->set);
     w->session = xcalloc(records, sizeof *w->session);
-
     struct sandbox_spec spec = {.role = SANDBOX_WORKER,
                                 .max_fds = records + 32,
                                 .relaxed = !w->set.sandbox.enabled};
-    struct sandbox_report report;
     look_up_user(w, &spec);
     if (sandbox_enter(&spec, &report)) fatal("sandbox: %s", report.text);
     struct buf m = {0};
     buf_put_str16(&m, report.text, strlen(report.text));
     chan_send(&w->master, CTL_READY, &m, -1);
+    buf_free(&m);
+}
+
+static void on_settings(struct worker *w, struct slice p, int fd)
+{
+    (void)fd;
+    child_settings(p, &w->set);
+}
+
+static void on_slab(struct worker *w, struct slice p, int fd)
+{
+    struct cur c = cur_of(p.data, p.len);
+    w->slot = cur_u32(&c);
+    w->generation = cur_u32(&c);
+    uint32_t records = cur_u32(&c);
+    if (fd < 0 || w->slab.head || slab_map(&w->slab, fd, records)) fatal("the slab cannot be mapped");
+    close(fd); /* a mapping is all we need; with the descriptor one could do more */
+}
+
+static void on_adopt(struct worker *w, struct slice p, int fd)
+{
+    adopt_begin(w, p, fd);
+}
+
+static void on_adopted(struct worker *w, struct slice p, int fd)
+{
+    (void)p;
+    (void)fd;
+    adopt_end(w);
+}
+
+void worker_say_closed(struct worker *w, uint32_t index, uint32_t generation)
+{
+    struct buf m = {0};
+    buf_put_u32(&m, index);
+    buf_put_u32(&m, generation);
+    chan_send(&w->master, CTL_CLOSED, &m, -1);
     buf_free(&m);
 }
 
@@ -77,6 +100,10 @@ static void on_connect(struct worker *w, struct slice p, int fd)
     }
     char text[BUS_PEER_MAX + 1] = {0};
     memcpy(text, peer.data, peer.len);
+    if (w->adoption.active) {
+        adopt_connection(w, index, generation, fd, text);
+        return;
+    }
     session_take(w, index, generation, fd, text);
     struct buf m = {0};
     buf_put_u32(&m, index);
@@ -112,8 +139,8 @@ static const struct {
     void (*handle)(struct worker *w, struct slice p, int fd);
 } rows[] = {
     {CTL_SETUP, on_setup},     {CTL_SETTINGS, on_settings},   {CTL_SLAB, on_slab},
-    {CTL_BROKER, on_broker},   {CTL_CONNECT, on_connect},     {CTL_HEARTBEAT, on_heartbeat},
-    {CTL_STOP, on_stop},
+    {CTL_ADOPT, on_adopt},     {CTL_ADOPTED, on_adopted},     {CTL_BROKER, on_broker},
+    {CTL_CONNECT, on_connect}, {CTL_HEARTBEAT, on_heartbeat}, {CTL_STOP, on_stop},
 };
 
 static void packet(struct chan *c, uint8_t type, struct slice fields, int fd)

@@ -11,6 +11,7 @@
  *   handshake.c  from the preface to the first record
  *   record.c     sealing and opening
  *   dispatch.c   what a client's frame leads to
+ *   adopt.c      taking over the sessions of a worker that is dead
  *   uplink.c     the stream to the broker
  *   kernel.c     what the kernel counted
  */
@@ -55,8 +56,10 @@ struct session {
     bool over;       /* close it when what is sealed has left */
     bool polite;     /* said BYE */
     bool in_parts;   /* a PART has come and what closes it has not */
+    bool unsure;     /* adopted: whether one has come is not known before RESUME */
     uint32_t unread; /* CLOSING: bytes thrown away so far */
-    uint32_t tokens_messages, tokens_bytes, tokens_ms; /* token buckets */
+    int64_t tokens_messages, tokens_bytes; /* token buckets; below 0: a record took more than was there */
+    uint32_t tokens_ms;                    /* when they were filled last */
     uint64_t since_ms;                                 /* of the state, on the loop's clock */
     struct buf out;                                    /* plaintext frames that wait to be sealed */
     struct handshake *handshake;                       /* until the session is open */
@@ -70,6 +73,12 @@ struct session_list {
     unsigned n;
 };
 
+/* Under way between CTL_ADOPT and CTL_ADOPTED. */
+struct adoption {
+    bool active, fault;
+    uint32_t high, asked, adopted;
+};
+
 struct worker {
     struct loop loop;
     struct chan master;
@@ -78,6 +87,7 @@ struct worker {
     struct settings set;
     uint32_t slot, generation;
     struct slab slab;
+    struct adoption adoption;
     struct session **session; /* by index; NULL where there is none */
     unsigned sessions;
     struct wire_cert cert; /* what the server proves itself with, from the broker */
@@ -107,6 +117,10 @@ enum {
 
 /* Takes over a connection (fd is the session's from now on). */
 void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer);
+/* The same for a connection whose record goes on in the slab; it is served from adopt_end() on. */
+struct session *session_adopt(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer);
+/* Waits on the loop for what the session's state asks for. */
+void session_watch(struct session *s);
 /* The session of a sid, NULL when it is gone. */
 struct session *session_find(struct worker *w, uint64_t sid);
 /* Handles what has been received as far as the state allows. */
@@ -153,6 +167,15 @@ int record_open(struct session *s, struct slab_half *next, size_t *n, size_t *to
 /* Seals as much of s->out as the slab takes. False when it is full. */
 bool record_seal(struct session *s);
 
+/* --- adopt.c --- */
+
+/* CTL_ADOPT, CTL_CONNECT while that is active, CTL_ADOPTED. */
+void adopt_begin(struct worker *w, struct slice fields, int fd);
+void adopt_connection(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer);
+void adopt_end(struct worker *w);
+/* Tells the master that a connection has ended: it closes its duplicate. */
+void worker_say_closed(struct worker *w, uint32_t index, uint32_t generation);
+
 /* --- dispatch.c --- */
 
 /* Handles the frames in w->plain. False when the session is gone or closing. */
@@ -168,5 +191,7 @@ bool uplink_up(const struct worker *w);
 /* Bytes that this end has read from and written to a TCP socket, as the kernel counts them. */
 uint64_t kernel_read(int fd);
 uint64_t kernel_written(int fd);
+/* The peer has ended its half: kernel_read() then counts its FIN as one byte. */
+bool kernel_ended(int fd);
 
 #endif

@@ -73,9 +73,9 @@ static void expire(struct loop_timer *t);
 
 static void on_setup(struct broker *b, struct slice p, int fd)
 {
-    uint32_t slot, generation;
+    uint32_t records;
     struct sandbox_report report;
-    child_setup("broker", p, &slot, &generation, &b->set);
+    child_setup("broker", p, &records, &b->set);
     struct sandbox_spec spec = sandbox_of(b);
     people_roster(b, fd);
     uint8_t random[1];
@@ -219,6 +219,7 @@ static void expired(void *ctx, const struct store_message *m, size_t n, bool mor
         struct device *d = to ? people_device(to, m[i].device) : NULL;
         if (!d) continue;
         if (d->in.waiting) d->in.waiting--;
+        d->in.waiting_bytes -= m[i].body.len < d->in.waiting_bytes ? m[i].body.len : d->in.waiting_bytes;
         if (from) share_drop(b, d, from);
         if (from) route_receipt(b, from, m[i].from_device, m[i].id, to, WIRE_STATE_EXPIRED);
     }

@@ -86,6 +86,7 @@ struct inbox {
     uint32_t n, n_stored, n_storing; /* under way; of those on disk or on the way there; on the way */
     uint32_t bytes;
     uint32_t load;       /* counts up, so that a stale load is known */
+    uint32_t putting;    /* puts whose end the store has not told yet */
     uint32_t retries;    /* messages that found the disk full and try again: nothing may overtake them */
     bool loading, ready; /* ready: the receiver has told its place */
     bool listed;

@@ -117,6 +117,7 @@ static void submit(struct put *p)
                                .time_ms = m->time_ms,
                                .head = {m->bytes, m->head_len},
                                .body = {m->bytes + m->head_len, m->body_len}};
+    d->in.putting++;
     d->in.waiting++;
     d->in.waiting_bytes += size_of(m);
     share_add(p->broker, d, m->from);
@@ -202,6 +203,7 @@ static void disk_full(struct put *p)
 static void stored(void *ctx, enum store_status status, uint64_t row)
 {
     struct put *p = ctx;
+    p->device->in.putting--;
     if (status == STORE_OK)
         stored_well(p, row);
     else
@@ -251,6 +253,7 @@ static void loaded(void *ctx, const struct store_message *rows, size_t n, bool m
         send_entry(l.broker, l.device, append(l.broker, l.device, m, ENTRY_STORED, rows[i].row));
         message_drop(m);
     }
+    if (n == 0 && in->putting) return; /* asked again when that has arrived */
     if (n == 0) { /* what was counted is not there: believe the store */
         in->waiting = in->n_stored;
         in->waiting_bytes = in->bytes;

@@ -281,7 +281,7 @@ bool login_announce(struct link *l, struct slice p)
     if (!seat || seat->session) return false;
     struct account *a = NULL;
     struct device *d = NULL;
-    if (bus_ticket_open(m.ticket, &t, b->keys.ticket) && (a = people_by_id(b, t.account)))
+    if (bus_ticket_open(m.ticket, &t, b->keys.ticket) && (a = people_by_id(b, t.account)) && !a->pending)
         d = people_device(a, t.device);
     if (!d) {
         bus_put_kick(&l->stream, m.sid, WIRE_RECONNECT, 0, "sign in again");

@@ -47,7 +47,9 @@ struct session *session_open(struct link *l, uint64_t sid, struct device *d, uin
                           .device = d,
                           .next = d->session,
                           .caps = caps};
-    memcpy(s->peer, peer.data, peer.len);
+    /* A worker may say anything, and an operator reads it: an address is plain text. */
+    for (size_t i = 0; i < peer.len; i++)
+        s->peer[i] = peer.data[i] > ' ' && peer.data[i] < 0x7f ? (char)peer.data[i] : '?';
     d->session = s;
     d->account->sessions++;
     d->account->since_ms = s->since_ms;

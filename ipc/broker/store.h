@@ -134,7 +134,7 @@ void store_load_room(struct store *s, uint64_t room, uint64_t after, size_t max_
 
 /*
  * Ends the life of unacknowledged queue rows taken before the given time, at most 500 of them:
- * the completion lists them (without head and body), already deleted, so that senders can be told.
+ * the completion lists them (of head and body only body.len, the bytes of both), already deleted, so that senders can be told.
  */
 void store_expire(struct store *s, uint64_t before_ms, store_loaded *done, void *ctx);
 

@@ -61,8 +61,9 @@ static const char *const text_of[STATEMENTS] = {
              "(SELECT acked FROM device WHERE account=?1 AND device=?2),0)) ORDER BY id",
     [LOAD_ROOM] = "SELECT number,0,0,from_account,from_device,mid,time,x'',body FROM room_message"
                   " WHERE room=?1 AND number>?2 ORDER BY number",
-    [EXPIRED] = "SELECT q.id,q.account,q.device,from_account,from_device,mid,time,x'',x''"
-                " FROM (SELECT id,account,device,from_account,from_device,mid,time FROM queue"
+    [EXPIRED] = "SELECT q.id,q.account,q.device,from_account,from_device,mid,time,x'',zeroblob(size)"
+                " FROM (SELECT id,account,device,from_account,from_device,mid,time,"
+                "       length(head)+length(body) AS size FROM queue"
                 "       ORDER BY id LIMIT ?2) q"
                 " LEFT JOIN device d ON d.account=q.account AND d.device=q.device"
                 " WHERE q.time<?1 AND q.id>ifnull(d.acked,0) ORDER BY q.id",

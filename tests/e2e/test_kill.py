@@ -107,23 +107,50 @@ def test_broker_killed_from_outside(env):
 
 
 def test_worker_killed(env):
-    """SIGKILL of a worker: it is replaced, its clients dial again and miss nothing."""
+    """SIGKILL of a worker, again and again: same connections, same keys, nothing lost."""
     server = env.server(server__workers=1)
-    me = csmsg.Identity('bob')
-    alice = env.login('alice', server)
-    bob = env.login(me, server)
-    alice.send('bob', 'one')
-    bob.take_message()
-    alice.expect('ACCEPTED')
-    old = server.pids('worker')[0]
-    os.kill(old, signal.SIGKILL)
-    server.wait_log(sub='worker', ev='ready', count=2)
-    check(server.pids('worker')[0] != old, 'the worker was not replaced')
-    bob.ended(10)
-    again = env.login(me, server)
-    carol = env.login('carol', server)
-    carol.send('bob', 'two')
-    equal(again.take_message().text_body, 'two', 'what Bob received after the death')
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    for number in range(1, 11):
+        old = server.pids('worker')[0]
+        os.kill(old, signal.SIGKILL)
+        for client in (alice, bob):
+            serve_resync(client, next_id=number)
+        alice.send('bob', 'm%d' % number, number)
+        equal(bob.take_message().text_body, 'm%d' % number, 'what Bob received after death %d' % number)
+        alice.expect('ACCEPTED', id=number)
+        check(server.pids('worker')[0] != old, 'the worker was not replaced')
+    adopted = server.wait_log(sub='session', ev='adopt', count=10)
+    equal((adopted['adopted'], adopted['dropped']), ('2', '0'), 'the last adoption')
+
+
+def test_worker_killed_in_handshake(env):
+    """Who is not signed in yet is closed and dials again; a connection never looked at goes on."""
+    server = env.server(server__workers=1)
+    half = env.dial(server, 'alice')
+    half.send_bytes(csmsg.preface())
+    until(lambda: server.processes('worker')[0]['sessions'] == 1, 'the connection is there')
+    os.kill(server.pids('worker')[0], signal.SIGKILL)
+    half.ended(10)
+    bob = env.login('bob', server)
+    bob.send('bob', 'me')
+    equal(bob.take_message().text_body, 'me', 'what Bob sent himself')
+
+
+def test_quarantine(env):
+    """A frame that crashes the worker, and its successor: then its sender is closed, all others live."""
+    if not need_faults(env):
+        return
+    server = env.server(server__workers=1)
+    evil, bob = env.login('mallory', server), env.login('bob', server)
+    crash = bytes([0x7f, 0, 0])
+    evil.send_plain(crash)
+    line = server.wait_log(timeout=20, sub='session', ev='quarantine')
+    equal(line['user'], 'mallory', 'who is in quarantine')
+    check(line['peer'].startswith('127.0.0.1:'), 'without an address: %s' % line)
+    evil.ended(10)
+    serve_resync(bob)
+    bob.send('bob', 'alive')
+    equal(bob.take_message(20 * scale()).text_body, 'alive', 'what Bob sent himself')
 
 
 def test_worker_talks_nonsense(env):
@@ -150,12 +177,12 @@ def test_worker_talks_nonsense(env):
 
 
 def test_hung_worker(env):
-    """A stopped worker is found by its heartbeat, killed and replaced."""
+    """A stopped worker is found by its heartbeat, killed and adopted."""
     server = env.server(server__workers=1, process__heartbeat='100ms', process__heartbeat_limit='600ms')
+    alice = env.login('alice', server)
     os.kill(server.pids('worker')[0], signal.SIGSTOP)
     server.wait_log(timeout=20, sub='worker', ev='hung')
-    server.wait_log(timeout=20, sub='worker', ev='ready', count=2)
-    alice = env.login('alice', server)
+    serve_resync(alice)
     alice.send('alice', 'to myself')
     equal(alice.take_message().text_body, 'to myself', 'after the replacement')
 

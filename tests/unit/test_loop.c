@@ -270,23 +270,24 @@ static void more_than_a_batch(void **state)
 /* --- the end of a turn --- */
 
 static char order[8];
+static size_t n_order;
 
 static void order_timer(struct loop_timer *t)
 {
     (void)t;
-    strncat(order, "t", 1);
+    order[n_order++] = 't';
 }
 
 static void order_io(struct loop_io *io, uint32_t events)
 {
     (void)io;
     (void)events;
-    strncat(order, "i", 1);
+    order[n_order++] = 'i';
 }
 
 static void order_end(void *arg)
 {
-    strncat(order, arg, 1);
+    order[n_order++] = *(const char *)arg;
     loop.stop = true;
 }
 
@@ -298,7 +299,8 @@ static void end_of_turn_comes_last_and_once(void **state)
     p->io.ready = q->io.ready = order_io;
     loop.end_of_turn = order_end;
     loop.arg = "e";
-    order[0] = 0;
+    memset(order, 0, sizeof order);
+    n_order = 0;
     loop.stop = false;
     loop_timer_set(&loop, &t, 0);
     loop_run(&loop);

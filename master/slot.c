@@ -1,0 +1,243 @@
+/*
+ * slot.c - workers' places. A slot keeps what outlives the process in it: the slab and the duplicates
+ * of its connections. When its worker dies, the spare gets both and goes on with the same TCP
+ * connections; a new spare is started behind it.
+ *
+ * Adoption: CTL_ADOPT with the slab, CTL_CONNECT for every connection as fast as the channel takes
+ * them, CTL_ADOPTED; then a stream to the broker. Until that is through, the slot gets nothing new.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "master.h"
+#include "slab.h"
+
+void slot_init(struct master *m)
+{
+    for (unsigned i = 0; i < m->n_slots; i++) {
+        m->slot[i] = (struct slot){.master = m, .number = i, .slab = -1};
+        places_init(&m->slot[i].places, m->records);
+    }
+}
+
+/* --- joining workers to the broker --- */
+
+static void announce_ready(struct master *m)
+{
+    if (m->said_ready) return;
+    for (unsigned i = 0; i < m->n_slots; i++)
+        if (!m->slot[i].linked) return;
+    m->said_ready = true;
+    const char *addr = m->listener[0].name;
+    LOG(LOG_INFO, "server", "ready", log_s("name", m->set.server.name), log_s("addr", addr),
+        log_u("workers", m->n_slots), log_s("fingerprint", m->broker->fingerprint),
+        log_u("took_ms", clock_mono_ms() - m->started_ms));
+    if (m->set.log.format == FORMAT_PRETTY)
+        dprintf(STDERR_FILENO,
+                "\n  fingerprint   %s\n  join with     " NAME " --server %s\n"
+                "  look inside   " NAME "ctl --socket %s/ctl.sock status\n\n",
+                m->broker->fingerprint, addr, m->set.server.state_dir);
+}
+
+static void join(struct slot *s)
+{
+    struct child *broker = s->master->broker;
+    int fd[2];
+    struct buf p = {0};
+    stream_pair(fd);
+    buf_put_u32(&p, s->number);
+    buf_put_u32(&p, s->generation);
+    chan_send(&broker->chan, CTL_WORKER, &p, fd[0]);
+    buf_reset(&p, SIZE_MAX);
+    buf_put_u32(&p, ++s->link);
+    chan_send(&s->child->chan, CTL_BROKER, &p, fd[1]);
+    buf_free(&p);
+    close(fd[0]);
+    close(fd[1]);
+    s->linked = true;
+}
+
+void slot_join_all(struct master *m)
+{
+    if (!m->broker || m->broker->state != CHILD_READY) return;
+    for (unsigned i = 0; i < m->n_slots; i++) {
+        struct slot *s = &m->slot[i];
+        if (s->child && !s->linked && !s->adopting && s->child->state == CHILD_READY) join(s);
+    }
+    announce_ready(m);
+    listen_update(m);
+}
+
+/* --- filling --- */
+
+static void name_slot(struct buf *p, const struct slot *s)
+{
+    buf_put_u32(p, s->number);
+    buf_put_u32(p, s->generation);
+    buf_put_u32(p, s->master->records);
+}
+
+static void start_fresh(struct slot *s)
+{
+    struct buf p = {0};
+    if (s->slab >= 0) close(s->slab);
+    s->slab = slab_make(s->master->records);
+    if (s->slab < 0) fatal("cannot make a slab: %s", strerror(errno));
+    name_slot(&p, s);
+    chan_send(&s->child->chan, CTL_SLAB, &p, s->slab);
+    buf_free(&p);
+    LOG(LOG_INFO, "worker", "ready", log_u("w", s->number), log_i("child", s->child->pid),
+        log_u("generation", s->generation));
+}
+
+/* 1 sent, 0 the channel is full, -1 the successor is gone. */
+static int hand_on(struct slot *s, uint32_t index, chan_room *room)
+{
+    const struct place *at = &s->places.place[index];
+    struct sockaddr_storage from = {0};
+    socklen_t len = sizeof from;
+    char peer[BUS_PEER_MAX] = "?";
+    struct buf p = {0};
+    if (getpeername(at->fd, (struct sockaddr *)&from, &len) == 0)
+        listen_name((struct sockaddr *)&from, peer, sizeof peer);
+    buf_put_u32(&p, index);
+    buf_put_u32(&p, at->generation);
+    buf_put_str8(&p, peer, strlen(peer));
+    int r = chan_try(&s->child->chan, CTL_CONNECT, &p, at->fd, room);
+    buf_free(&p);
+    return r;
+}
+
+static void go_on_handing(struct chan *c)
+{
+    struct slot *s = ((struct child *)c->owner)->slot;
+    for (; s->at < s->places.high; s->at++) {
+        if (s->places.place[s->at].fd < 0) continue;
+        if (hand_on(s, s->at, go_on_handing) <= 0) return; /* room() or SIGCHLD goes on from here */
+    }
+    chan_send(c, CTL_ADOPTED, NULL, -1);
+    s->adopting = false;
+    slot_join_all(s->master);
+}
+
+static void start_adoption(struct slot *s)
+{
+    struct buf p = {0};
+    name_slot(&p, s);
+    buf_put_u32(&p, s->places.high);
+    buf_put_u8(&p, s->fault ? 1 : 0);
+    chan_send(&s->child->chan, CTL_ADOPT, &p, s->slab);
+    buf_free(&p);
+    LOG(LOG_INFO, "worker", "ready", log_u("w", s->number), log_i("child", s->child->pid),
+        log_u("generation", s->generation), log_u("adopts", s->places.used));
+    s->adopting = true;
+    s->at = 0;
+    go_on_handing(&s->child->chan);
+}
+
+static struct child *take_spare(struct master *m)
+{
+    for (struct child **p = &m->spares; *p; p = &(*p)->next) {
+        struct child *c = *p;
+        if (c->state != CHILD_READY) continue;
+        *p = c->next;
+        c->next = NULL;
+        return c;
+    }
+    return NULL;
+}
+
+void slot_fill(struct master *m)
+{
+    for (unsigned i = 0; i < m->n_slots && !m->stopping; i++) {
+        struct slot *s = &m->slot[i];
+        if (s->child || !(s->child = take_spare(m))) continue;
+        s->child->slot = s;
+        s->generation++;
+        s->linked = false;
+        if (s->slab < 0)
+            start_fresh(s);
+        else
+            start_adoption(s);
+    }
+    child_fill(m);
+}
+
+/* --- losing a worker --- */
+
+void slot_orphaned(struct slot *s, const struct child *dead, int status)
+{
+    s->child = NULL;
+    s->linked = s->adopting = s->draining = false;
+    s->fault = child_fault(dead, status);
+    s->died_ms = s->master->loop.now_ms;
+    s->deaths++;
+    /* Stopping in order: every client has been told; nobody is left to adopt. */
+    if (s->master->stopping) s->master->connections -= places_end_all(&s->places);
+}
+
+bool slot_restart(struct slot *s)
+{
+    return s->child && kill(s->child->pid, SIGKILL) == 0;
+}
+
+/* --- what a slot's worker says --- */
+
+void slot_goes_on(struct slot *s, struct slice p)
+{
+    struct cur c = cur_of(p.data, p.len);
+    uint32_t asked = cur_u32(&c), adopted = cur_u32(&c), dropped = cur_u32(&c);
+    LOG(LOG_INFO, "session", "adopt", log_u("w", s->number), log_u("asked", asked), log_u("adopted", adopted),
+        log_u("dropped", dropped), log_u("took_ms", clock_mono_ms() - s->died_ms));
+}
+
+/* A slab of another release: its keys are lost to us, so its clients must dial again. */
+void slot_unknown(struct slot *s, struct slice p)
+{
+    (void)p;
+    uint32_t n = places_end_all(&s->places);
+    s->master->connections -= n;
+    LOG(LOG_WARN, "session", "reconnect", log_u("w", s->number), log_u("sessions", n),
+        log_s("why", "the slab has another layout"));
+    start_fresh(s);
+}
+
+void slot_closed(struct slot *s, struct slice p)
+{
+    struct cur c = cur_of(p.data, p.len);
+    uint32_t index = cur_u32(&c), generation = cur_u32(&c);
+    if (!cur_end(&c) || !places_end(&s->places, index, generation)) return;
+    s->master->connections--;
+    listen_update(s->master);
+}
+
+void slot_taken(struct slot *s, struct slice p)
+{
+    struct cur c = cur_of(p.data, p.len);
+    uint32_t index = cur_u32(&c), generation = cur_u32(&c);
+    if (!cur_end(&c) || index >= s->places.size || s->places.place[index].generation != generation) return;
+    s->places.place[index].taken = true;
+}
+
+/* Its stream broke although both live: the next heartbeat makes another. */
+void slot_lost(struct slot *s, struct slice p)
+{
+    struct cur c = cur_of(p.data, p.len);
+    if (cur_u32(&c) == s->link) s->linked = false;
+    listen_update(s->master);
+}
+
+struct slot *slot_least(struct master *m)
+{
+    struct slot *least = NULL;
+    for (unsigned i = 0; i < m->n_slots; i++) {
+        struct slot *s = &m->slot[i];
+        if (!s->child || !s->linked || s->adopting || s->draining || s->places.used == s->places.size) continue;
+        if (!least || s->places.used < least->places.used) least = s;
+    }
+    return least;
+}
