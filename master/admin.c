@@ -166,21 +166,64 @@ static void add_numbers(struct question *q, struct slice counts)
     line(q, o);
 }
 
+/* The slot that a command names; NULL, and said, when there is none. */
+static struct slot *named_slot(struct question *q, const char *word)
+{
+    char *end;
+    unsigned long n = strtoul(word, &end, 10);
+    if (*word && !*end && n < q->master->n_slots) return &q->master->slot[n];
+    line(q, json_pack("{s:s}", "error", "no such worker; `workers` lists them"));
+    return NULL;
+}
+
+/* Each successor adopts its sessions; with all, one after the other as spares get ready. */
+static void worker_restart(struct question *q, const char *word)
+{
+    struct master *m = q->master;
+    bool all = strcmp(word, "all") == 0;
+    struct slot *one = all ? NULL : named_slot(q, word);
+    for (unsigned i = 0; i < m->n_slots; i++)
+        if (all || one == &m->slot[i]) m->slot[i].restart = true;
+    if (all || one) line(q, json_pack("{s:s}", "restarting", all ? "all" : word));
+    slot_restart_next(m);
+}
+
+static void worker_drain(struct question *q, const char *word)
+{
+    struct slot *s = named_slot(q, word);
+    if (!s) return;
+    s->draining = !s->draining;
+    line(q, json_pack("{s:i, s:b}", "worker", (int)s->number, "draining", s->draining));
+    listen_update(q->master);
+}
+
 static const struct {
     const char *command;
-    void (*answer)(struct question *q); /* NULL: the broker knows */
+    void (*answer)(struct question *q);                /* both NULL: the broker knows */
+    void (*with_word)(struct question *q, const char *word);
 } rows[] = {
-    {"status", status}, {"workers", workers}, {"who", NULL}, {"queue", NULL}, {"key rotate", NULL},
+    {"status", status, NULL},
+    {"workers", workers, NULL},
+    {"who", NULL, NULL},
+    {"queue", NULL, NULL},
+    {"key rotate", NULL, NULL},
+    {"worker restart ", NULL, worker_restart},
+    {"worker drain ", NULL, worker_drain},
 };
 
 static void answer(struct question *q)
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (strcmp(rows[i].command, q->command) != 0) continue;
-        if (rows[i].answer)
+        size_t n = strlen(rows[i].command);
+        if (strncmp(rows[i].command, q->command, rows[i].with_word ? n : n + 1) != 0) continue;
+        if (rows[i].answer) {
             rows[i].answer(q);
-        else
+        } else if (rows[i].with_word) {
+            rows[i].with_word(q, q->command + n);
+            q->answered = true;
+        } else {
             ask_broker(q, q->command);
+        }
         return;
     }
     line(q, json_pack("{s:s}", "error", "unknown command"));

@@ -42,6 +42,7 @@ static void on_ready(struct child *c, struct slice p)
         LOG(LOG_INFO, "worker", "spare", log_i("child", c->pid), log_u("took_ms", m->loop.now_ms - c->started_ms),
             log_s("sandbox", c->sandbox));
         slot_fill(m);
+        slot_restart_next(m);
     }
     slot_join_all(m);
 }

@@ -59,6 +59,7 @@ struct slot {
     uint32_t at;     /* … up to this index */
     bool fault;      /* the last one died of its own doing */
     bool draining;   /* gets no new connections */
+    bool restart;    /* to be restarted when a spare is ready */
     uint64_t died_ms;
     uint32_t deaths;
 };
@@ -159,8 +160,8 @@ void slot_lost(struct slot *s, struct slice fields);
 void slot_taken(struct slot *s, struct slice fields);
 /* The slot with the fewest connections that can take one more; NULL when there is none. */
 struct slot *slot_least(struct master *m);
-/* Lets a successor take the slot over: the present worker is killed. False when there is none. */
-bool slot_restart(struct slot *s);
+/* Restarts the next slot that is marked so, if a spare is ready to go on with its sessions. */
+void slot_restart_next(struct master *m);
 
 /* admin.c */
 void admin_open(struct master *m);

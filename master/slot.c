@@ -180,9 +180,27 @@ void slot_orphaned(struct slot *s, const struct child *dead, int status)
     if (s->master->stopping) s->master->connections -= places_end_all(&s->places);
 }
 
-bool slot_restart(struct slot *s)
+static bool spare_ready(const struct master *m)
 {
-    return s->child && kill(s->child->pid, SIGKILL) == 0;
+    for (const struct child *c = m->spares; c; c = c->next)
+        if (c->state == CHILD_READY) return true;
+    return false;
+}
+
+/* Killing is as good as asking: the slab is right at every instruction. */
+void slot_restart_next(struct master *m)
+{
+    if (!spare_ready(m)) return;
+    for (unsigned i = 0; i < m->n_slots; i++)
+        if (!m->slot[i].child || m->slot[i].adopting) return; /* one at a time */
+    for (unsigned i = 0; i < m->n_slots; i++) {
+        struct slot *s = &m->slot[i];
+        if (!s->restart) continue;
+        s->restart = false;
+        LOG(LOG_INFO, "worker", "restart", log_u("w", s->number), log_i("child", s->child->pid));
+        kill(s->child->pid, SIGKILL);
+        return;
+    }
 }
 
 /* --- what a slot's worker says --- */

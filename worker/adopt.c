@@ -34,13 +34,6 @@ void adopt_begin(struct worker *w, struct slice p, int fd)
     close(fd);
 }
 
-/* The peer's FIN counts as a byte received, and is none. */
-static uint64_t bytes_in(int fd)
-{
-    uint64_t n = kernel_read(fd);
-    return kernel_ended(fd) && n > 0 ? n - 1 : n;
-}
-
 static void refuse(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer, const char *why)
 {
     const struct slab_record *r = &w->slab.record[index];
@@ -63,7 +56,8 @@ void adopt_connection(struct worker *w, uint32_t index, uint32_t generation, int
         return;
     }
     bool blamed = a->fault && slab_in_hand(&w->slab) == index;
-    switch (slab_claim(&w->slab, index, generation, bytes_in(fd), kernel_written(fd), blamed, &why)) {
+    struct kernel_counts k = kernel_count(fd);
+    switch (slab_claim(&w->slab, index, generation, k.read, k.written, blamed, &why)) {
     case SLAB_GOES_ON:
         session_adopt(w, index, generation, fd, peer);
         a->adopted++;

@@ -23,32 +23,35 @@ static struct tcp_info info(int fd)
     return ti;
 }
 
-/* What arrived less what still waits; read until nothing arrived in between. */
-uint64_t kernel_read(int fd)
+static bool same(const struct tcp_info *a, const struct tcp_info *b)
 {
-    uint64_t n;
-    int waiting = 0;
-    do {
-        n = info(fd).tcpi_bytes_received;
-        ioctl(fd, SIOCINQ, &waiting);
-    } while (n != info(fd).tcpi_bytes_received);
-    return n - (uint64_t)waiting;
+    return a->tcpi_bytes_received == b->tcpi_bytes_received && a->tcpi_bytes_acked == b->tcpi_bytes_acked &&
+           a->tcpi_state == b->tcpi_state;
 }
 
-/* What the peer acknowledged and what is queued for it; read until it holds still. */
-uint64_t kernel_written(int fd)
+/* The peer's FIN counts as a byte received, and is none. */
+static bool fin_received(uint8_t state)
 {
-    uint64_t n;
-    int queued = 0;
-    do {
-        n = info(fd).tcpi_bytes_acked;
-        ioctl(fd, SIOCOUTQ, &queued);
-    } while (n != info(fd).tcpi_bytes_acked);
-    return n + (uint64_t)queued;
-}
-
-bool kernel_ended(int fd)
-{
-    uint8_t state = info(fd).tcpi_state;
     return state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING || state == TCP_TIME_WAIT;
+}
+
+/*
+ * Read: what arrived less what still waits. Written: what the peer acknowledged and what is queued for
+ * it. Asked again until nothing moved in between.
+ */
+struct kernel_counts kernel_count(int fd)
+{
+    struct tcp_info now = info(fd), before;
+    int waiting, queued;
+    do {
+        before = now;
+        waiting = queued = 0;
+        ioctl(fd, SIOCINQ, &waiting);
+        ioctl(fd, SIOCOUTQ, &queued);
+        now = info(fd);
+    } while (!same(&before, &now));
+    struct kernel_counts k = {.read = (uint64_t)now.tcpi_bytes_received - (uint64_t)waiting,
+                              .written = (uint64_t)now.tcpi_bytes_acked + (uint64_t)queued};
+    if (fin_received(now.tcpi_state) && k.read > 0) k.read--;
+    return k;
 }

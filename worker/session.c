@@ -361,7 +361,8 @@ struct session *session_adopt(struct worker *w, uint32_t index, uint32_t generat
 void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer)
 {
     struct session *s = new_session(w, index, generation, fd, peer);
-    slab_start(&w->slab, index, generation, kernel_read(fd), kernel_written(fd));
+    struct kernel_counts k = kernel_count(fd);
+    slab_start(&w->slab, index, generation, k.read, k.written);
     list_append(w, s);
     if (!w->adoption.active) loop_add(&w->loop, &s->io, EPOLLIN); /* else adopt_end() does */
     LOG(LOG_DEBUG, "session", "take", log_u("w", w->slot), log_s("peer", s->peer));

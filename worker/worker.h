@@ -189,9 +189,9 @@ bool uplink_up(const struct worker *w);
 /* --- kernel.c --- */
 
 /* Bytes that this end has read from and written to a TCP socket, as the kernel counts them. */
-uint64_t kernel_read(int fd);
-uint64_t kernel_written(int fd);
-/* The peer has ended its half: kernel_read() then counts its FIN as one byte. */
-bool kernel_ended(int fd);
+struct kernel_counts {
+    uint64_t read, written;
+};
+struct kernel_counts kernel_count(int fd);
 
 #endif

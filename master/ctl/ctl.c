@@ -33,6 +33,8 @@ static const char help[] =
     "  who         who is signed in, from where, on which worker\n"
     "  queue       for whom messages wait\n"
     "  key rotate  gives the server a new transport key; nobody is asked to trust anything anew\n"
+    "  worker restart N|all  a successor goes on with the worker's connections, one at a time\n"
+    "  worker drain N        gives worker N no new connections, or does so again\n"
     "\n"
     "  --socket PATH  the server's ctl.sock, in its state folder; without it $STATE_DIRECTORY,\n"
     "                 ./state and ./conf/state are tried\n"
@@ -142,6 +144,11 @@ static bool show(const json_t *o)
         user_seen = true;
     } else if (json_object_get(o, "rotated")) {
         printf("the server has a new transport key; its fingerprint is as before: %s\n", text(o, "fingerprint"));
+    } else if (json_object_get(o, "restarting")) {
+        printf("restarting: %s\n", text(o, "restarting"));
+    } else if (json_object_get(o, "draining")) {
+        printf("worker %lld %s\n", integer(o, "worker"),
+               json_is_true(json_object_get(o, "draining")) ? "gets no new connections" : "gets new connections again");
     }
     return true;
 }
@@ -222,8 +229,11 @@ static int usage(const char *what)
 static bool known(const char *command)
 {
     static const char *const commands[] = {"status", "workers", "who", "queue", "key rotate"};
+    static const char *const with_word[] = {"worker restart ", "worker drain "};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i], command) == 0) return true;
+    for (size_t i = 0; i < sizeof with_word / sizeof *with_word; i++)
+        if (strncmp(with_word[i], command, strlen(with_word[i])) == 0) return true;
     return false;
 }
 

@@ -393,7 +393,8 @@ static void any_order(void **state)
         }
         for (uint32_t r = 0; r < RECORDS; r++)
             if (model[r].used)
-                held += (slab_now(&slab, r)->rx_buffer != 0) + (slab_now(&slab, r)->tx_buffer != 0);
+                held += (slab_now(&slab, r)->rx_buffer ? 1u : 0) +
+                        (slab_now(&slab, r)->tx_buffer ? 1u : 0);
         assert_int_equal(slab.n_unused, slab.buffers - held);
     }
     for (uint32_t i = 0; i < RECORDS; i++)

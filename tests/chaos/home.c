@@ -1,0 +1,242 @@
+/*
+ * home.c - see home.h. A number that was being used when the process died is looked for in the
+ * outbox: it is there (committed) or not, and then used again.
+ */
+#include "home.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../client/client.h"
+#include "log.h"
+#include "text.h"
+
+enum { HOME_WINDOW = 8, TURN_MS = 10 };
+
+static struct {
+    struct shared *shared;
+    struct home *page;
+    const struct options *o;
+    unsigned number; /* as a person */
+    uint64_t luck, seen, submitted, settled;
+    struct client *client;
+    struct vault *vault;
+    bool open;
+} me;
+
+static volatile sig_atomic_t end;
+
+static void on_term(int signal)
+{
+    (void)signal;
+    end = 1;
+}
+
+static void store_path(const struct shared *s, unsigned which, char *out, size_t size)
+{
+    snprintf(out, size, "%s/%u.db", s->store, which);
+}
+
+static void on_event(void *arg, const struct client_event *e)
+{
+    (void)arg;
+    switch (e->type) {
+    case CLIENT_CONNECTED: me.open = true; return;
+    case CLIENT_LOST:
+        if (me.open) {
+            atomic_fetch_add(&me.page->lost, 1);
+            fprintf(stderr, "chaos: at %.3f s c%u (with a store) lost its connection: %s: %s\n",
+                    (double)now_us() / 1e6, me.number, e->lost.code, e->lost.reason);
+        }
+        me.open = false;
+        return;
+    case CLIENT_FAILED:
+        fprintf(stderr, "chaos: at %.3f s c%u (with a store) failed: %s: %s\n", (double)now_us() / 1e6, me.number,
+                e->failed.code, e->failed.text);
+        atomic_store(&me.page->failed, true);
+        me.open = false;
+        return;
+    case CLIENT_MESSAGE:
+        if (e->message.m->flags & WIRE_FLAG_ROOM) me.seen = e->message.m->seq;
+        return;
+    case CLIENT_ACCEPTED: me.settled += e->accepted.m->id - e->accepted.first + 1; return;
+    case CLIENT_REJECTED: me.settled++; return;
+    default: return;
+    }
+}
+
+/* --- sending: the page says what is being tried, before and after --- */
+
+static unsigned slot_of(unsigned to)
+{
+    return to == LEDGER_ROOM ? PEOPLE_MAX : to;
+}
+
+static void submit(void)
+{
+    char name[NAME_LEN];
+    uint64_t id;
+    struct home *h = me.page;
+    const struct ledger_message m = {me.number, h->trying_to, h->trying_number, h->trying_us, h->trying_seen};
+    bool room = m.to == LEDGER_ROOM;
+    text_name(name, m.to);
+    if (client_send(me.client, room ? WIRE_TO_ROOM : WIRE_TO_USER, room ? "#lobby" : name, WIRE_FORM_SAYS,
+                    text_of(&m), &id))
+        fatal("the store of c%u failed: %s", me.number, vault_words(me.vault));
+    me.submitted++;
+    h->sent[slot_of(m.to)] = h->trying_number;
+    atomic_thread_fence(memory_order_seq_cst);
+    h->trying_number = 0;
+}
+
+static void choose(void)
+{
+    struct home *h = me.page;
+    unsigned people = me.o->clients + me.o->homes, to = me.number;
+    while (to == me.number)
+        to = luck_of(&me.luck, people);
+    if (luck_of(&me.luck, me.o->lobby_every) == 0) to = LEDGER_ROOM;
+    h->trying_to = to;
+    h->trying_us = now_us();
+    h->trying_seen = me.seen;
+    atomic_thread_fence(memory_order_seq_cst);
+    h->trying_number = h->sent[slot_of(to)] + 1;
+    atomic_thread_fence(memory_order_seq_cst);
+    submit();
+}
+
+/* A predecessor died while it tried: is the message in the outbox? Nothing is sent before that is known. */
+static void finish_try(void)
+{
+    struct home *h = me.page;
+    struct vault_out out;
+    struct ledger_message m;
+    if (h->trying_number == 0) return;
+    for (uint64_t after = 0; vault_next(me.vault, after, &out) > 0; after = out.id) {
+        if (!text_read(out.body, &m) || m.to != h->trying_to || m.number != h->trying_number) continue;
+        h->sent[slot_of(m.to)] = h->trying_number;
+        h->trying_number = 0;
+        return;
+    }
+    submit();
+}
+
+static void speak(void)
+{
+    int phase = phase_of(me.shared);
+    if (phase < PHASE_RUN || phase >= PHASE_STILL || !me.open) return;
+    while (me.submitted < me.settled + HOME_WINDOW)
+        choose();
+    client_push(me.client);
+}
+
+/* --- the process --- */
+
+static void settle_in(unsigned which)
+{
+    char path[PATH_LEN + 32], name[NAME_LEN];
+    static struct identity id;
+    struct why why;
+    struct vault_out out;
+    store_path(me.shared, which, path, sizeof path);
+    text_identity(&id, me.number);
+    text_name(name, me.number);
+    me.vault = vault_open(path, &why);
+    if (!me.vault) fatal("cannot open the store of %s: %s", name, why.what);
+    me.client = client_new(&(struct client_options){.host = me.shared->host,
+                                                    .port = me.shared->port,
+                                                    .user = name,
+                                                    .caps = WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY,
+                                                    .identity = &id,
+                                                    .vault = me.vault,
+                                                    .event = on_event});
+    if (!me.client) fatal("the store of %s failed: %s", name, vault_words(me.vault));
+    finish_try();
+    me.submitted = me.settled = 0;
+    for (uint64_t after = 0; vault_next(me.vault, after, &out) > 0; after = out.id)
+        me.submitted++;
+    client_connect(me.client);
+}
+
+static void turn(void)
+{
+    int due = client_timeout_ms(me.client);
+    struct pollfd p = {.fd = client_fd(me.client), .events = client_wants(me.client)};
+    poll(&p, p.fd >= 0, due >= 0 && due < TURN_MS ? due : TURN_MS);
+    client_step(me.client, p.fd >= 0 ? p.revents : 0);
+    if (client_state(me.client) == CLIENT_OFF) client_connect(me.client); /* the failure was told */
+    speak();
+    uint64_t rows;
+    if (vault_last_row(me.vault, &rows) == 0) atomic_store(&me.page->rows, rows);
+    atomic_store(&me.page->settled, client_settled(me.client));
+}
+
+static _Noreturn void live(unsigned which)
+{
+    struct sigaction on = {.sa_handler = on_term};
+    sigaction(SIGTERM, &on, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    settle_in(which);
+    while (!end)
+        turn();
+    client_free(me.client);
+    vault_close(me.vault);
+    _exit(0);
+}
+
+pid_t home_start(struct shared *s, const struct options *o, unsigned which)
+{
+    pid_t pid = fork();
+    if (pid < 0) fatal("fork: %s", strerror(errno));
+    if (pid == 0) {
+        me.shared = s;
+        me.page = &s->home[which];
+        me.o = o;
+        me.number = o->clients + which;
+        me.luck = o->seed ^ (uint64_t)me.number << 20 ^ now_us();
+        live(which);
+    }
+    s->home[which].pid = pid;
+    atomic_store(&s->home[which].settled, false);
+    return pid;
+}
+
+/* --- afterwards --- */
+
+static void report_row(struct ledger *l, unsigned who, const struct wire_deliver *d)
+{
+    struct ledger_message m;
+    char shown[80];
+    if (!text_read(d->body, &m)) {
+        log_escape(shown, sizeof shown, (const char *)d->body.data, d->body.len < 40 ? d->body.len : 40);
+        ledger_got_nonsense(l, who, shown, 0);
+    } else if (d->flags & WIRE_FLAG_ROOM) {
+        ledger_got_room(l, who, d->seq, &m, 0);
+    } else {
+        ledger_got(l, who, &m, 0);
+    }
+}
+
+void home_report(struct shared *s, const struct options *o, unsigned which, struct ledger *l)
+{
+    char path[PATH_LEN + 32];
+    struct why why;
+    struct vault_row row = {0};
+    const struct home *h = &s->home[which];
+    unsigned who = o->clients + which;
+    for (unsigned to = 0; to < o->clients + o->homes; to++)
+        ledger_sent_upto(l, who, to, h->sent[to]);
+    ledger_sent_upto(l, who, LEDGER_ROOM, h->sent[PEOPLE_MAX]);
+    store_path(s, which, path, sizeof path);
+    struct vault *v = vault_open(path, &why);
+    if (!v) fatal("cannot open the store of c%u: %s", who, why.what);
+    while (vault_history(v, row.row, &row) > 0)
+        report_row(l, who, &row.m);
+    vault_close(v);
+}

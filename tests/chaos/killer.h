@@ -1,0 +1,17 @@
+/*
+ * killer.h - the process that owns the server and the homes: starts them, kills and stops them by the
+ * seed's schedule, starts them again, and ends them in order. It follows shared->phase, and ends all
+ * of them when the tool itself dies.
+ */
+#ifndef KILLER_H
+#define KILLER_H
+
+#include "chaos.h"
+
+/* Starts it; its pid. */
+pid_t killer_start(struct shared *s, const struct options *o);
+
+/* What the killer did last before a time, in words; "nothing" when it did nothing. */
+void killer_last(const struct shared *s, uint64_t when_us, char *out, size_t size);
+
+#endif
