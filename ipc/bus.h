@@ -30,7 +30,12 @@ enum ctl_type {
     CTL_ADOPTED, /* that was the last of them */
     CTL_BROKER,  /* link u32; descriptor: a new stream to the broker */
     CTL_CONNECT, /* index u32, generation u32, peer str8; descriptor: an accepted connection */
+    CTL_INTRO,   /* to worker; to broker with slot u32, generation u32: descriptor: one end of a channel
+                    between the two, over which a new master will be introduced */
     /* master to broker */
+    CTL_LISTEN,   /* name str8; descriptor: a duplicate of a listening socket, kept while masters change */
+    CTL_TAKEOVER, /* descriptor: the socket on which a new master will call */
+    CTL_INTRODUCE, /* slot u32; descriptor: a new master's channel for that worker */
     CTL_WORKER, /* slot u32, generation u32; descriptor: the stream to that worker */
     CTL_ASK,    /* token u64, command rest: the operator asks */
     /* child to master */
@@ -43,6 +48,14 @@ enum ctl_type {
     CTL_UNKNOWN, /* worker: I do not know this slab's layout; give me a new one */
     CTL_BAD,    /* broker: slot u32, generation u32: this worker talks nonsense, replace it */
     CTL_ANSWER, /* broker: token u64, last u8, text rest */
+    /* takeover: what a new master is told; who speaks, the kernel says (SCM_CREDENTIALS) */
+    CTL_HELLO,  /* broker: sandbox str16, fingerprint str8; CTL_LISTEN for each socket follows, then */
+    CTL_HERE,   /* slot u32, generation u32: a worker with a stream to this broker; for each, then */
+    CTL_ALL,    /* that is all */
+    CTL_MASTER, /* broker to worker, on their own channel: descriptor: your new master's channel */
+    CTL_HOLD,   /* worker: slot u32, generation u32, link u32, high u32, sandbox str16; descriptor: the slab */
+    CTL_HELD,   /* worker: index u32, generation u32; descriptor: a connection */
+    CTL_SERVED, /* worker: those were all */
 };
 
 /* The descriptor number at which a child finds its control channel. */

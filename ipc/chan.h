@@ -10,6 +10,7 @@
 #define CHAN_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "buf.h"
 #include "loop.h"
@@ -40,8 +41,12 @@ struct chan {
     void *owner;     /* free for the user */
     struct chan_out *first, **last;
     unsigned queued;
+    pid_t sender; /* of the last packet, as the kernel says; 0 without chan_credentials() */
     bool closed;
 };
+
+/* From now on c->sender tells who sent a packet that comes out of this end. */
+void chan_credentials(int fd);
 
 /* A connected pair, close-on-exec, non-blocking; fatal when it cannot be had. */
 void chan_pair(int fd[2]);

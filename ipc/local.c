@@ -59,11 +59,11 @@ static int with_path(const char *path, int type, int (*act)(int, const struct so
     return fd;
 }
 
-int local_listen(const char *path)
+static int listen_as(const char *path, int type)
 {
     mode_t old = umask(0177);
     unlink(path);
-    int fd = with_path(path, SOCK_STREAM | SOCK_NONBLOCK, bind);
+    int fd = with_path(path, type | SOCK_NONBLOCK, bind);
     umask(old);
     if (fd >= 0 && listen(fd, 16)) {
         close(fd);
@@ -72,7 +72,29 @@ int local_listen(const char *path)
     return fd;
 }
 
+int local_listen(const char *path)
+{
+    return listen_as(path, SOCK_STREAM);
+}
+
+int local_listen_packets(const char *path)
+{
+    return listen_as(path, SOCK_SEQPACKET);
+}
+
 int local_connect(const char *path)
 {
     return with_path(path, SOCK_STREAM, connect);
+}
+
+/* Before connect(), so that not even the first packet comes without its sender. */
+static int connect_with_credentials(int fd, const struct sockaddr *a, socklen_t len)
+{
+    int one = 1;
+    return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) || connect(fd, a, len) ? -1 : 0;
+}
+
+int local_connect_packets(const char *path)
+{
+    return with_path(path, SOCK_SEQPACKET | SOCK_NONBLOCK, connect_with_credentials);
 }

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,7 +68,7 @@ static void on_bad(struct child *c, struct slice p)
     if (!s || s->generation != generation || !s->child) return; /* it is dead already */
     LOG(LOG_ERROR, "worker", "untrusted", log_u("w", number), log_i("child", s->child->pid));
     s->child->hung = true; /* its own fault, whatever signal ends it */
-    kill(s->child->pid, SIGKILL);
+    child_kill(s->child);
 }
 
 static void on_answer(struct child *c, struct slice p)
@@ -111,10 +112,11 @@ static bool handle(struct child *c, uint8_t type, struct slice fields)
 static void packet(struct chan *chan, uint8_t type, struct slice fields, int fd)
 {
     struct child *c = chan->owner;
+    if (takeover_packet(c, type, fields, fd)) return;
     if (fd >= 0) close(fd);
     if (handle(c, type, fields)) return;
     LOG(LOG_ERROR, role_name(c), "nonsense", log_u("type", type), log_i("child", c->pid));
-    kill(c->pid, SIGKILL);
+    child_kill(c);
 }
 
 /* SIGCHLD tells the rest. A child that closed its channel and lives on is of no use. */
@@ -123,7 +125,16 @@ static void ended(struct chan *chan)
     struct child *c = chan->owner;
     chan_close(chan);
     c->has_chan = false;
-    if (!c->master->stopping) kill(c->pid, SIGKILL);
+    if (c->master->taking_over && !c->pid) fatal("the old server's broker went away during the takeover; start again");
+    if (!c->master->stopping) child_kill(c);
+}
+
+void child_kill(const struct child *c)
+{
+    if (c->pidfd.fd >= 0)
+        syscall(SYS_pidfd_send_signal, c->pidfd.fd, SIGKILL, NULL, 0);
+    else if (c->pid > 0)
+        kill(c->pid, SIGKILL);
 }
 
 /* --- starting --- */
@@ -164,14 +175,35 @@ static void send_setup(struct child *c)
     buf_free(&p);
 }
 
+static struct child *new_child(struct master *m, enum child_role role)
+{
+    struct child *c = xcalloc(1, sizeof *c);
+    c->master = m;
+    c->role = role;
+    c->pidfd.fd = -1;
+    c->started_ms = c->alive_ms = clock_mono_ms();
+    return c;
+}
+
+struct child *child_adopted(struct master *m, enum child_role role, int fd)
+{
+    struct child *c = new_child(m, role);
+    chan_open(&c->chan, &m->loop, fd, packet, ended, c);
+    c->has_chan = true;
+    return c;
+}
+
+void child_describe(struct child *c, struct slice sandbox, struct slice fingerprint)
+{
+    copy_text(c->sandbox, sizeof c->sandbox, sandbox);
+    copy_text(c->fingerprint, sizeof c->fingerprint, fingerprint);
+}
+
 struct child *child_spawn(struct master *m, enum child_role role)
 {
     int fd[2];
-    struct child *c = xcalloc(1, sizeof *c);
+    struct child *c = new_child(m, role);
     chan_pair(fd);
-    c->master = m;
-    c->role = role;
-    c->started_ms = c->alive_ms = clock_mono_ms();
     c->pid = fork();
     if (c->pid < 0) fatal("cannot start a process: %s", strerror(errno));
     if (c->pid == 0) become(c, fd[1]);
@@ -195,10 +227,11 @@ static unsigned wanted_workers(const struct master *m)
 
 void child_fill(struct master *m)
 {
-    if (m->stopping) return;
+    if (m->stopping || m->taking_over) return;
     if (!m->broker && !m->broker_throttle.waiting) {
         m->broker = child_spawn(m, CHILD_BROKER);
         m->broker_generation++;
+        takeover_entrust(m);
     }
     if (m->worker_throttle.waiting) return;
     for (unsigned n = wanted_workers(m); n > 0; n--) {
@@ -294,8 +327,13 @@ static void died(struct child *c, int status)
     struct master *m = c->master;
     uint64_t lived = m->loop.now_ms - c->started_ms;
     if (c->has_chan) chan_drain(&c->chan); /* its last words still count */
-    say_died(c, status, c->state == CHILD_STOPPING && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    bool well = c->pidfd.fd >= 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    say_died(c, status, c->state == CHILD_STOPPING && well);
     if (c->has_chan) chan_close(&c->chan);
+    if (c->pidfd.fd >= 0) {
+        loop_del(&m->loop, &c->pidfd);
+        close(c->pidfd.fd);
+    }
     if (c == m->broker) {
         m->broker = NULL;
         m->broker_deaths++;
@@ -316,6 +354,19 @@ static void died(struct child *c, int status)
         listen_update(m);
     }
     free(c);
+}
+
+/* Not our child, so nobody tells us how it died: as if from outside. */
+static void process_ended(struct loop_io *io, uint32_t events)
+{
+    (void)events;
+    died(container_of(io, struct child, pidfd), SIGKILL);
+}
+
+void child_watch_pidfd(struct child *c, int fd)
+{
+    c->pidfd = (struct loop_io){.fd = fd, .ready = process_ended};
+    loop_add(&c->master->loop, &c->pidfd, EPOLLIN);
 }
 
 void child_reap(struct master *m)
@@ -349,7 +400,7 @@ static void beat(struct child *c, const struct buf *token)
         LOG(LOG_ERROR, role_name(c), "hung", c->slot ? log_u("w", c->slot->number) : log_s("w", "-"),
             log_i("child", c->pid), log_u("silent_ms", m->loop.now_ms - c->alive_ms));
         c->hung = true;
-        kill(c->pid, SIGKILL);
+        child_kill(c);
     } else if (c->state == CHILD_READY && !(c->slot && c->slot->adopting)) {
         chan_send(&c->chan, CTL_HEARTBEAT, token, -1);
     }
@@ -412,7 +463,7 @@ bool child_stop(struct master *m)
 static void kill_one(struct child *c, const struct buf *p)
 {
     (void)p;
-    kill(c->pid, SIGKILL);
+    child_kill(c);
 }
 
 void child_kill_all(struct master *m)

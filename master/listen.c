@@ -174,6 +174,26 @@ static void open_one(struct master *m, const struct sockaddr_storage *a, socklen
     m->n_listeners++;
 }
 
+void listen_take(struct master *m, int fd, const char *name)
+{
+    if (fd < 0) return;
+    if (m->n_listeners == SETTINGS_LISTEN_MAX) {
+        close(fd);
+        return;
+    }
+    struct listener *l = &m->listener[m->n_listeners++];
+    *l = (struct listener){.io = {.fd = fd, .ready = ready}, .master = m};
+    snprintf(l->name, sizeof l->name, "%s", name);
+    loop_add(&m->loop, &l->io, 0);
+    LOG(LOG_INFO, "server", "listen", log_s("addr", l->name), log_s("from", "an earlier master"));
+}
+
+void listen_prepare(struct master *m)
+{
+    m->resume.fire = resume;
+    m->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 void listen_open(struct master *m)
 {
     struct sockaddr_storage address[SETTINGS_LISTEN_MAX];
@@ -181,8 +201,6 @@ void listen_open(struct master *m)
     char err[CONF_ERR_SIZE];
     int n = settings_listen(&m->set, address, len, SETTINGS_LISTEN_MAX, err, sizeof err);
     if (n < 0) fatal("%s", err);
-    m->resume.fire = resume;
-    m->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     for (int i = 0; i < n; i++)
         open_one(m, &address[i], len[i]);
     if (m->n_listeners == 0) fatal("none of the addresses in server.listen can be had");

@@ -179,15 +179,20 @@ static void run(struct master *m)
     watch_signals(m);
     limit_init(&m->by_address, m->set.limits.connects_per_address, 32, 64, randombytes_random());
     limit_init(&m->by_network, m->set.limits.connects_per_network, 24, 48, randombytes_random());
-    listen_open(m);
-    for (int i = 0; i < m->n_listeners; i++)
-        LOG(LOG_INFO, "server", "listen", log_s("addr", m->listener[i].name));
-    admin_open(m);
+    listen_prepare(m);
     slot_init(m);
+    if (!takeover_try(m)) {
+        listen_open(m);
+        for (int i = 0; i < m->n_listeners; i++)
+            LOG(LOG_INFO, "server", "listen", log_s("addr", m->listener[i].name));
+    }
+    takeover_prepare(m);
+    admin_open(m);
     child_init(m);
     loop_timer_set(&m->loop, &m->heartbeat, m->set.process.heartbeat);
     loop_run(&m->loop);
     admin_close(m);
+    takeover_forget(m);
     LOG(LOG_INFO, "server", "end");
 }
 

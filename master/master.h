@@ -11,6 +11,7 @@
  *   child.c     processes: started, heard, watched, collected
  *   slot.c      workers' places: filled from the spare, joined to the broker, adopted
  *   place.c     the duplicates: which connection is whose (pure)
+ *   takeover.c  from one master to the next
  *   admin.c     the operator's socket
  */
 #ifndef MASTER_H
@@ -37,6 +38,7 @@ struct child {
     enum child_role role;
     enum child_state state;
     pid_t pid;
+    struct loop_io pidfd; /* of a process that another master started; fd -1: our own child */
     struct chan chan;
     bool has_chan;
     bool hung;                     /* killed by us for its silence */
@@ -106,6 +108,8 @@ struct master {
     uint64_t last_token, beat;
     int lock_fd;
     uint64_t started_ms;
+    int takeover_fd; /* where our successor will call; the broker's ear */
+    bool taking_over;
     bool said_ready, stopping, failed;
 };
 
@@ -125,6 +129,10 @@ int options_settings(const char *conf_path, char **sets, int n_sets, struct sett
 /* "192.0.2.1:5130", "[2001:db8::1]:5130" */
 void listen_name(const struct sockaddr *a, char *out, size_t size);
 void listen_open(struct master *m);
+/* Before the two others. */
+void listen_prepare(struct master *m);
+/* A listening socket of an earlier master's, ours from now on. */
+void listen_take(struct master *m, int fd, const char *name);
 void listen_close(struct master *m);
 /* Starts or stops accepting, as there are workers to hand over to. */
 void listen_update(struct master *m);
@@ -143,9 +151,26 @@ void child_send_settings(struct master *m);
 /* Asks workers, then the broker, to end; true when all are gone. */
 bool child_stop(struct master *m);
 void child_kill_all(struct master *m);
+void child_kill(const struct child *c);
+
+/* A process that an earlier master started, behind this channel. */
+struct child *child_adopted(struct master *m, enum child_role role, int fd);
+void child_watch_pidfd(struct child *c, int fd);
+void child_describe(struct child *c, struct slice sandbox, struct slice fingerprint);
+
+/* takeover.c */
+/* Makes the socket; takeover_forget() removes its name. */
+void takeover_prepare(struct master *m);
+void takeover_forget(struct master *m);
+/* Gives the broker what a next master will ask it for. */
+void takeover_entrust(struct master *m);
+/* True when an earlier master's broker is there: all that it knows will come. */
+bool takeover_try(struct master *m);
+bool takeover_packet(struct child *c, uint8_t type, struct slice fields, int fd);
 
 /* slot.c */
 void slot_init(struct master *m);
+void slot_init_one(struct master *m, unsigned number);
 /* Gives empty slots a spare that is ready. */
 void slot_fill(struct master *m);
 /* Streams between the broker and each worker that has none to it. */

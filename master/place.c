@@ -1,6 +1,7 @@
 /* place.c - see place.h. */
 #include "place.h"
 
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,6 +27,21 @@ bool places_take(struct places *p, int fd, uint32_t *index, uint32_t *generation
     at->taken = false;
     if (*index >= p->high) p->high = *index + 1;
     *generation = ++at->generation;
+    return true;
+}
+
+bool places_put(struct places *p, int fd, uint32_t index, uint32_t generation)
+{
+    if (index >= p->size || p->place[index].fd >= 0) return false;
+    /* Its number lies somewhere in the stack of unused ones; the top takes its place there. */
+    uint32_t i = 0, n = p->size - p->used;
+    while (i < n && p->unused[i] != index)
+        i++;
+    if (i == n) return false;
+    memmove(p->unused + i, p->unused + i + 1, (n - i - 1) * sizeof *p->unused);
+    p->used++;
+    p->place[index] = (struct place){.fd = fd, .taken = true, .generation = generation};
+    if (index >= p->high) p->high = index + 1;
     return true;
 }
 

@@ -25,6 +25,9 @@ void places_init(struct places *p, uint32_t size);
 /* Keeps fd in a free place; false when there is none. index and generation name it from now on. */
 bool places_take(struct places *p, int fd, uint32_t *index, uint32_t *generation);
 
+/* The same with a name that somebody else gave; false when the place is not free. */
+bool places_put(struct places *p, int fd, uint32_t index, uint32_t generation);
+
 /* The connection of that name has ended: closes the duplicate. False when it is not there (any more). */
 bool places_end(struct places *p, uint32_t index, uint32_t generation);
 

@@ -16,12 +16,16 @@
 #include "master.h"
 #include "slab.h"
 
+void slot_init_one(struct master *m, unsigned number)
+{
+    m->slot[number] = (struct slot){.master = m, .number = number, .slab = -1};
+    places_init(&m->slot[number].places, m->records);
+}
+
 void slot_init(struct master *m)
 {
-    for (unsigned i = 0; i < m->n_slots; i++) {
-        m->slot[i] = (struct slot){.master = m, .number = i, .slab = -1};
-        places_init(&m->slot[i].places, m->records);
-    }
+    for (unsigned i = 0; i < m->n_slots; i++)
+        slot_init_one(m, i);
 }
 
 /* --- joining workers to the broker --- */
@@ -46,18 +50,23 @@ static void announce_ready(struct master *m)
 static void join(struct slot *s)
 {
     struct child *broker = s->master->broker;
-    int fd[2];
-    struct buf p = {0};
+    int fd[2], intro[2];
+    struct buf p = {0}, link = {0};
     stream_pair(fd);
+    chan_pair(intro);
     buf_put_u32(&p, s->number);
     buf_put_u32(&p, s->generation);
+    buf_put_u32(&link, ++s->link);
     chan_send(&broker->chan, CTL_WORKER, &p, fd[0]);
-    buf_reset(&p, SIZE_MAX);
-    buf_put_u32(&p, ++s->link);
-    chan_send(&s->child->chan, CTL_BROKER, &p, fd[1]);
+    chan_send(&broker->chan, CTL_INTRO, &p, intro[0]);
+    chan_send(&s->child->chan, CTL_INTRO, NULL, intro[1]);
+    chan_send(&s->child->chan, CTL_BROKER, &link, fd[1]);
     buf_free(&p);
-    close(fd[0]);
-    close(fd[1]);
+    buf_free(&link);
+    for (int i = 0; i < 2; i++) {
+        close(fd[i]);
+        close(intro[i]);
+    }
     s->linked = true;
 }
 
@@ -198,7 +207,7 @@ void slot_restart_next(struct master *m)
         if (!s->restart) continue;
         s->restart = false;
         LOG(LOG_INFO, "worker", "restart", log_u("w", s->number), log_i("child", s->child->pid));
-        kill(s->child->pid, SIGKILL);
+        child_kill(s->child);
         return;
     }
 }

@@ -30,8 +30,12 @@ void adopt_begin(struct worker *w, struct slice p, int fd)
     a->fault = cur_u8(&c) != 0;
     if (fd < 0 || w->slab.head) fatal("adoption out of turn");
     /* Of another release: what follows cannot go on. The master then gives a new slab. */
-    if (slab_adopt(&w->slab, fd, records)) LOG(LOG_WARN, "slab", "unknown", log_u("w", w->slot));
-    close(fd);
+    if (slab_adopt(&w->slab, fd, records)) {
+        LOG(LOG_WARN, "slab", "unknown", log_u("w", w->slot));
+        close(fd);
+    } else {
+        w->slab_fd = fd;
+    }
 }
 
 static void refuse(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer, const char *why)

@@ -37,6 +37,7 @@ static void on_setup(struct worker *w, struct slice p, int fd)
                                 .relaxed = !w->set.sandbox.enabled};
     look_up_user(w, &spec);
     if (sandbox_enter(&spec, &report)) fatal("sandbox: %s", report.text);
+    memcpy(w->sandbox, report.text, sizeof w->sandbox);
     struct buf m = {0};
     buf_put_str16(&m, report.text, strlen(report.text));
     chan_send(&w->master, CTL_READY, &m, -1);
@@ -56,7 +57,7 @@ static void on_slab(struct worker *w, struct slice p, int fd)
     w->generation = cur_u32(&c);
     uint32_t records = cur_u32(&c);
     if (fd < 0 || w->slab.head || slab_map(&w->slab, fd, records)) fatal("the slab cannot be mapped");
-    close(fd); /* a mapping is all we need; with the descriptor one could do more */
+    w->slab_fd = fd; /* for a new master; it is sealed, so nobody can cut it */
 }
 
 static void on_adopt(struct worker *w, struct slice p, int fd)
@@ -124,14 +125,25 @@ static void on_heartbeat(struct worker *w, struct slice p, int fd)
     buf_free(&m);
 }
 
-static void on_stop(struct worker *w, struct slice p, int fd)
+void worker_stop(struct worker *w)
 {
-    (void)p;
-    (void)fd;
     w->stopping = true;
     for (uint32_t i = 0; i < w->slab.records; i++)
         if (w->session[i])
             session_refuse(w->session[i], WIRE_STOPPING, 2000, "the server is stopping", "stopping");
+}
+
+static void on_stop(struct worker *w, struct slice p, int fd)
+{
+    (void)p;
+    (void)fd;
+    worker_stop(w);
+}
+
+static void on_intro(struct worker *w, struct slice p, int fd)
+{
+    (void)p;
+    orphan_intro(w, fd);
 }
 
 static const struct {
@@ -141,6 +153,7 @@ static const struct {
     {CTL_SETUP, on_setup},     {CTL_SETTINGS, on_settings},   {CTL_SLAB, on_slab},
     {CTL_ADOPT, on_adopt},     {CTL_ADOPTED, on_adopted},     {CTL_BROKER, on_broker},
     {CTL_CONNECT, on_connect}, {CTL_HEARTBEAT, on_heartbeat}, {CTL_STOP, on_stop},
+    {CTL_INTRO, on_intro},
 };
 
 static void packet(struct chan *c, uint8_t type, struct slice fields, int fd)
@@ -153,13 +166,19 @@ static void packet(struct chan *c, uint8_t type, struct slice fields, int fd)
     if (fd >= 0) close(fd);
 }
 
-/* Without a master nobody would hand over or adopt. */
-static void orphaned(struct chan *c)
+static void master_gone(struct chan *c)
 {
-    struct worker *w = c->owner;
-    LOG(LOG_WARN, "worker", "orphaned", log_u("w", w->slot));
-    chan_close(c);
-    w->loop.stop = true;
+    orphan_begin(c->owner);
+}
+
+void worker_serve_master(struct worker *w, int fd)
+{
+    chan_open(&w->master, &w->loop, fd, packet, master_gone, w);
+}
+
+static void grace_over(struct loop_timer *t)
+{
+    worker_stop(container_of(t, struct worker, grace));
 }
 
 static void end_of_turn(void *arg)
@@ -197,7 +216,8 @@ int main(void)
     w.loop.arg = &w;
     w.tick.fire = tick;
     w.again.fire = again;
-    chan_open(&w.master, &w.loop, CTL_FD, packet, orphaned, &w);
+    w.grace.fire = grace_over;
+    worker_serve_master(&w, CTL_FD);
     loop_run(&w.loop);
     return 0;
 }

@@ -12,6 +12,7 @@
  *   record.c     sealing and opening
  *   dispatch.c   what a client's frame leads to
  *   adopt.c      taking over the sessions of a worker that is dead
+ *   orphan.c     the time between two masters
  *   uplink.c     the stream to the broker
  *   kernel.c     what the kernel counted
  */
@@ -82,11 +83,15 @@ struct adoption {
 struct worker {
     struct loop loop;
     struct chan master;
+    struct chan intro; /* the broker introduces a new master here */
     struct stream broker;
     uint32_t link; /* the master's number of that stream */
     struct settings set;
     uint32_t slot, generation;
     struct slab slab;
+    int slab_fd;     /* kept for a new master */
+    uint32_t giving; /* to it: the next index */
+    char sandbox[200];
     struct adoption adoption;
     struct session **session; /* by index; NULL where there is none */
     unsigned sessions;
@@ -96,7 +101,7 @@ struct worker {
     struct session_list unfinished; /* handshakes and logins, closing ones */
     struct session **due;           /* sessions whose DH result has come */
     unsigned n_due, cap_due;
-    struct loop_timer tick, again;
+    struct loop_timer tick, again, grace;
     uint64_t in, out; /* messages from and to clients */
     bool stopping;
     uint64_t refused_second; /* log lines about refused strangers: a few a second */
@@ -175,6 +180,18 @@ void adopt_connection(struct worker *w, uint32_t index, uint32_t generation, int
 void adopt_end(struct worker *w);
 /* Tells the master that a connection has ended: it closes its duplicate. */
 void worker_say_closed(struct worker *w, uint32_t index, uint32_t generation);
+
+/* Listens to a master's channel. */
+void worker_serve_master(struct worker *w, int fd);
+/* Says goodbye to every client; the process ends when all are gone. */
+void worker_stop(struct worker *w);
+
+/* --- orphan.c --- */
+
+/* CTL_INTRO. */
+void orphan_intro(struct worker *w, int fd);
+/* The master's channel has ended. */
+void orphan_begin(struct worker *w);
 
 /* --- dispatch.c --- */
 

@@ -74,13 +74,12 @@ static void expire(struct loop_timer *t);
 static void on_setup(struct broker *b, struct slice p, int fd)
 {
     uint32_t records;
-    struct sandbox_report report;
     child_setup("broker", p, &records, &b->set);
     struct sandbox_spec spec = sandbox_of(b);
     people_roster(b, fd);
     uint8_t random[1];
     sqlite3_randomness(sizeof random, random); /* opens the random device now or never */
-    if (sandbox_before_threads(&spec, &report)) fatal("sandbox: %s", report.text);
+    if (sandbox_before_threads(&spec, &b->sandbox)) fatal("sandbox: %s", b->sandbox.text);
     keys_load(&b->keys, b->set.server.state_dir);
     open_store(b);
     people_load(b);
@@ -89,11 +88,11 @@ static void on_setup(struct broker *b, struct slice p, int fd)
     presence_start(b);
     store_start(b->store);
     login_start(b);
-    if (sandbox_enter(&spec, &report)) fatal("sandbox: %s", report.text);
+    if (sandbox_enter(&spec, &b->sandbox)) fatal("sandbox: %s", b->sandbox.text);
     b->tick.fire = tick;
     b->expiry.fire = expire;
     loop_timer_set(&b->loop, &b->expiry, 1000);
-    say_ready(b, &report);
+    say_ready(b, &b->sandbox);
 }
 
 /* --- control channel --- */
@@ -139,12 +138,20 @@ static void on_stop(struct broker *b, struct slice p, int fd)
     b->stopping = true;
 }
 
+static void on_takeover(struct broker *b, struct slice p, int fd)
+{
+    (void)p;
+    takeover_socket(b, fd);
+}
+
 static const struct {
     uint8_t type;
     void (*handle)(struct broker *b, struct slice p, int fd);
 } rows[] = {
     {CTL_SETUP, on_setup},         {CTL_SETTINGS, on_settings}, {CTL_WORKER, on_worker},
     {CTL_HEARTBEAT, on_heartbeat}, {CTL_ASK, on_ask},           {CTL_STOP, on_stop},
+    {CTL_LISTEN, takeover_listen}, {CTL_TAKEOVER, on_takeover}, {CTL_INTRO, takeover_intro},
+    {CTL_INTRODUCE, takeover_introduce},
 };
 
 static void packet(struct chan *c, uint8_t type, struct slice fields, int fd)
@@ -157,12 +164,14 @@ static void packet(struct chan *c, uint8_t type, struct slice fields, int fd)
     if (fd >= 0) close(fd);
 }
 
-static void orphaned(struct chan *c)
+static void master_gone(struct chan *c)
 {
-    struct broker *b = c->owner;
-    LOG(LOG_WARN, "broker", "orphaned");
-    chan_close(c);
-    b->stopping = true;
+    takeover_begin(c->owner);
+}
+
+void broker_serve_master(struct broker *b, int fd)
+{
+    chan_open(&b->master, &b->loop, fd, packet, master_gone, b);
 }
 
 /* --- turns --- */
@@ -242,7 +251,7 @@ int main(void)
     loop_init(&b.loop);
     b.loop.end_of_turn = end_of_turn;
     b.loop.arg = &b;
-    chan_open(&b.master, &b.loop, CTL_FD, packet, orphaned, &b);
+    broker_serve_master(&b, CTL_FD);
     loop_run(&b.loop);
     auth_stop(b.auth);
     store_close(b.store);

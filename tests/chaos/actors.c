@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include "../../client/client.h"
+#include "killer.h"
 #include "log.h"
 #include "text.h"
 
@@ -19,7 +20,6 @@ enum {
     IDLE_TIMERS = 25,  /* of the idle: every so many of these times */
     COMERS = 10,       /* one in so many comes and goes */
     BATCH = 1024,
-    TOLD_MAX = 10,     /* losses of connections that are shown */
 };
 
 /* A message that is not settled. They settle in order. */
@@ -53,7 +53,7 @@ static struct {
     unsigned n, busy, here;
     int epfd;
     uint64_t heard_us, timers_us, since_us, last_us;
-    unsigned turns, waiting, told;
+    unsigned turns, waiting;
     struct actors_counts counts;
 } all;
 
@@ -112,10 +112,15 @@ static void speak(struct actor *a)
         put(a, choose(a));
 }
 
+/* The oldest that was not settled; number 0 when there is none, which would be the client's fault. */
 static struct pending settled(struct actor *a)
 {
+    if (a->n == 0) {
+        fprintf(stderr, "chaos: %s was told of a message that it had not sent or knew about\n", a->name);
+        all.counts.failures++;
+        return (struct pending){0};
+    }
     struct pending p = a->pending[a->first];
-    if (a->n == 0) fatal("%s: something was settled that was not sent", a->name);
     a->first = (a->first + 1) % all.o->window;
     a->n--;
     return p;
@@ -153,9 +158,7 @@ static void lost(struct actor *a, const struct client_event *e)
         a->open = false;
         all.here--;
         all.counts.reconnects++;
-        if (all.told++ < TOLD_MAX)
-            fprintf(stderr, "chaos: at %.3f s %s lost its connection: %s: %s\n", (double)now_us() / 1e6, a->name,
-                    e->lost.code, e->lost.reason);
+        killer_tell_lost(all.s, a->name, e->lost.code, e->lost.reason);
     }
 }
 
@@ -195,7 +198,7 @@ static void on_event(void *arg, const struct client_event *e)
         break;
     case CLIENT_REJECTED: {
         struct pending p = settled(a);
-        ledger_refused(all.ledger, a->number, p.to, p.number, now_us());
+        if (p.number) ledger_refused(all.ledger, a->number, p.to, p.number, now_us());
         break;
     }
     default: break;

@@ -28,7 +28,7 @@ struct options {
     unsigned kills; /* repair: how many */
     uint64_t seed;
     enum chaos_switch worker, broker, master, client, stop; /* what is done to whom */
-    bool allow_reconnects;
+    bool allow_reconnects, keep;
     const char *programs; /* folder of the server's programs */
     const char *workers;  /* as in the config */
 };
@@ -73,7 +73,7 @@ struct shared {
     _Atomic pid_t group; /* of the server's processes */
     bool takeover;       /* the server says that a new master can take over */
     _Atomic uint64_t done[DEEDS], unasked; /* unasked: the master died by itself */
-    _Atomic uint32_t notes;
+    _Atomic uint32_t notes, losses_told;
     struct note note[NOTES_MAX];
     struct home home[HOMES_MAX];
 };

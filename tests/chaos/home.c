@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../../client/client.h"
+#include "killer.h"
 #include "log.h"
 #include "text.h"
 
@@ -51,8 +52,7 @@ static void on_event(void *arg, const struct client_event *e)
     case CLIENT_LOST:
         if (me.open) {
             atomic_fetch_add(&me.page->lost, 1);
-            fprintf(stderr, "chaos: at %.3f s c%u (with a store) lost its connection: %s: %s\n",
-                    (double)now_us() / 1e6, me.number, e->lost.code, e->lost.reason);
+            killer_tell_lost(me.shared, client_name(me.client), e->lost.code, e->lost.reason);
         }
         me.open = false;
         return;

@@ -24,6 +24,7 @@ enum {
     END_MS = 15000,
     RETRY_MS = 50, /* until a master that did not come up is started again */
     STOPS_MAX = 16,
+    TOLD_MAX = 10,
 };
 
 struct stopped {
@@ -74,6 +75,16 @@ void killer_last(const struct shared *s, uint64_t when_us, char *out, size_t siz
     }
     const struct note *last = &s->note[(n - 1) % NOTES_MAX];
     snprintf(out, size, "%s %d at %.3f s", words[last->deed], (int)last->pid, (double)last->at_us / 1e6);
+}
+
+void killer_tell_lost(struct shared *s, const char *name, const char *code, const char *reason)
+{
+    char before[80];
+    uint64_t now = now_us();
+    if (atomic_fetch_add(&s->losses_told, 1) >= TOLD_MAX) return;
+    killer_last(s, now, before, sizeof before);
+    fprintf(stderr, "chaos: at %.3f s %s lost its connection: %s: %s; before it: %s\n", (double)now / 1e6, name, code,
+            reason, before);
 }
 
 /* --- deeds --- */

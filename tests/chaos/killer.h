@@ -14,4 +14,7 @@ pid_t killer_start(struct shared *s, const struct options *o);
 /* What the killer did last before a time, in words; "nothing" when it did nothing. */
 void killer_last(const struct shared *s, uint64_t when_us, char *out, size_t size);
 
+/* Says on stderr that somebody lost its connection, and after which deed; the first ten in all. */
+void killer_tell_lost(struct shared *s, const char *name, const char *code, const char *reason);
+
 #endif

@@ -240,6 +240,75 @@ def test_stop_loses_nothing(env):
     equal(got, ['m%d' % n for n in range(1, accepted + 1)], 'what Bob found')
 
 
+def test_master_killed(env):
+    """SIGKILL of the master: chat goes on; a new one takes over sockets, children and connections."""
+    server = env.server()
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    workers, broker = server.pids('worker'), server.pids('broker')
+    for number in (1, 3, 5):
+        server.process.kill()
+        server.process.wait()
+        alice.send('bob', 'without a master', number)
+        equal(bob.take_message().text_body, 'without a master', 'between two masters')
+        alice.expect('ACCEPTED', id=number)
+        waiting = env.dial(server, 'visitor%d' % number)  # waits in the backlog
+        waiting.send_bytes(waiting.opening())
+        server = env.keep(server.restart())
+        waiting.connect(send=False)
+        alice.send('bob', 'with a new one', number + 1)
+        equal(bob.take_message().text_body, 'with a new one', 'after the takeover')
+        alice.expect('ACCEPTED', id=number + 1)
+    equal((sorted(server.pids('worker')), server.pids('broker')), (sorted(workers), broker), 'the children')
+    os.kill(workers[0], signal.SIGKILL)
+    server.wait_log(sub='session', ev='adopt')
+    os.kill(broker[0], signal.SIGKILL)
+    for client in (alice, bob):
+        client.expect('RESYNC', 20 * scale())
+    server.stop()
+
+
+def test_nobody_takes_over(env):
+    """No new master within the grace time: clients are told, and every process ends in order."""
+    server = env.server(process__takeover_grace='1s')
+    alice = env.login('alice', server)
+    pids = server.pids('worker') + server.pids('broker') + server.pids('spare')
+    server.process.kill()
+    server.process.wait()
+    error = alice.expect('ERROR', 20 * scale())
+    equal(error.code_name, 'stopping', 'what Alice was told')
+    alice.ended(10)
+
+    def gone():
+        return not [pid for pid in pids if os.path.exists('/proc/%d/task' % pid)
+                    and open('/proc/%d/stat' % pid, encoding='ascii').read().split(')')[1].split()[0] != 'Z']
+    until(gone, 'every process has ended', 20)
+
+
+def test_rolling_restart(env):
+    """`worker restart all`: every worker is another one, every connection is the same."""
+    server = env.server(server__workers=2)
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    before = server.pids('worker')
+    server.ctl('worker', 'restart', 'all')
+    for client in (alice, bob):
+        serve_resync(client, next_id=1)
+    until(lambda: not set(before) & set(server.pids('worker')), 'every worker is another one')
+    alice.send('bob', 'same connection', 1)
+    equal(bob.take_message().text_body, 'same connection', 'after the restart')
+
+
+def test_drain(env):
+    """A drained worker gets no new connections and keeps those it has."""
+    server = env.server(server__workers=2)
+    alice = env.login('alice', server)
+    slot = server.ctl('who')[0]['worker']
+    server.ctl('worker', 'drain', str(slot))
+    others = [env.login('user-%s' % name, server) for name in ('ada', 'ben', 'cleo')]
+    equal({row['worker'] for row in server.ctl('who') if row['user'] != 'alice'}, {1 - slot}, 'the workers of the new')
+    others[0].send('alice', 'hello')
+    equal(alice.take_message().text_body, 'hello', 'what Alice received')
+
+
 def test_full_disk(env):
     """The disk fills while storing: the sender is told, nothing accepted is lost, later it goes on."""
     place = env.folder / 'small'

@@ -48,14 +48,14 @@
 #define STALE_LOADS   (BREAK != 12) /* what was loaded for a receiver that left is dropped */
 #define NEXT_ID       (BREAK != 13) /* RESUME raises the mark of ids taken */
 #define LATE_PUTS     (BREAK != 14) /* nor while one is that was acknowledged before its receiver left */
-#define REMEMBER      (BREAK != 15) /* a refusal is remembered, and the mark stays below it, until the
-                                       client's next_id has passed it */
+#define STOP_AT_REFUSAL (BREAK != 15) /* a refusal is remembered, and nothing behind it is taken, until
+                                         the client's next_id has passed it */
 #define STALE_ACKS    (BREAK != 16) /* an acknowledgement of another incarnation is ignored */
 
 #define WINDOW 2
-#define ROWS   12
+#define ROWS   9
 #define QUEUE  10
-#define UP     5
+#define UP     7
 #define DOWN   8
 
 #define SENDER(g)   ((g) == 2)
@@ -94,8 +94,6 @@ chan down_r[2] = [DOWN] of { byte, byte };
 
 /* --- clients' memory --- */
 
-bit conn_s[2] = 1, conn_r[2] = 1;
-byte sent[2];         /* highest id sent */
 bit loose[2] = 1;     /* the stream may start anywhere */
 bit ack_due[2];
 byte uncommitted[2];  /* message + 1: only where the commit comes late */
@@ -123,8 +121,11 @@ byte e_msg[2 * WINDOW], e_state[2 * WINDOW], e_row[2 * WINDOW];
 #define STORING 2
 #define STORED  3
 
-/* Requests to the store: the first n_run have been committed, and nobody was told yet. */
-byte n_req, n_run;
+/*
+ * Requests to the store. One is committed with its completion, or when the broker dies (any number of
+ * them): when in between makes no difference to anybody.
+ */
+byte n_req;
 byte q_kind[QUEUE], q_a[QUEUE], q_b[QUEUE], q_c[QUEUE];
 #define PUT    1 /* a message, b mark, then row, c LINKED, LATE */
 #define LOAD   2 /* a recipient, b after which row, c how many, STALE */
@@ -135,9 +136,19 @@ byte q_kind[QUEUE], q_a[QUEUE], q_b[QUEUE], q_c[QUEUE];
 
 byte faults = FAULTS, refusals = REFUSALS;
 
-hidden byte f, g, i, j, k, m, r_, x, y, top, kind_, a_, b_, c_;
+hidden byte f, g, i, j, k, r_, x, y, top, kind_, a_, b_, c_;
 
 /* --- telling senders --- */
+
+inline tell_refusal(s, id)
+{
+    if :: k -> down_s[s] ! k; k = 0 :: else fi;
+    down_s[s] ! 16 + id;
+    if
+    :: STOP_AT_REFUSAL && ses_s[s] == READY -> ses_s[s] = RESYNCING; down_s[s] ! RESYNC
+    :: else
+    fi
+}
 
 inline settle(s)
 {
@@ -145,9 +156,7 @@ inline settle(s)
     do
     :: first[s] <= taken[s] && state[MSG(s, first[s])] != PENDING ->
         if
-        :: state[MSG(s, first[s])] == REFUSE ->
-            if :: k -> down_s[s] ! k; k = 0 :: else fi;
-            down_s[s] ! 16 + first[s]
+        :: state[MSG(s, first[s])] == REFUSE -> tell_refusal(s, first[s])
         :: else -> k = first[s]
         fi;
         state[MSG(s, first[s])] = 0;
@@ -163,9 +172,7 @@ inline repeat(s)
     k = 0;
     for (i : 1 .. first[s] - 1) {
         if
-        :: refusal[MSG(s, i)] ->
-            if :: k -> down_s[s] ! k; k = 0 :: else fi;
-            down_s[s] ! 16 + i
+        :: refusal[MSG(s, i)] -> tell_refusal(s, i)
         :: else -> k = i
         fi
     }
@@ -194,10 +201,7 @@ inline ask(kind_, a_, b_, c_)
 /* What the sender's durable mark becomes with this put: in x. */
 inline mark(g_)
 {
-    x = (!CAREFUL_MARK || IN_MEMORY(SENDER(g_)) == 0 -> ID(g_) : first[SENDER(g_)] - 1);
-    for (y : 1 .. COUNT(SENDER(g_))) {
-        if :: refusal[MSG(SENDER(g_), y)] && x >= y -> x = y - 1 :: else fi
-    }
+    x = (!CAREFUL_MARK || IN_MEMORY(SENDER(g_)) == 0 -> ID(g_) : first[SENDER(g_)] - 1)
 }
 
 inline put(r, g_, link_)
@@ -375,7 +379,7 @@ inline take(s, id, refuse)
     if
     :: refuse ->
         state[g] = REFUSE;
-        refusal[g] = REMEMBER;
+        refusal[g] = STOP_AT_REFUSAL;
         refusals--
     :: else ->
         state[g] = (PATIENCE -> PENDING : SAFE);
@@ -388,8 +392,10 @@ inline route(s, id, refuse)
 {
     if
     :: id <= taken[s] -> if :: id < first[s] -> repeat(s) :: else fi
+    :: id > taken[s] && (refusal[s * 2] || (s == 0 && refusal[1])) -> skip
     :: CONTIGUITY && id > taken[s] + 1 -> ses_s[s] = RESYNCING; down_s[s] ! RESYNC
-    :: else -> take(s, id, refuse)
+    :: (!CONTIGUITY && id > taken[s] || id == taken[s] + 1) && !(refusal[s * 2] || (s == 0 && refusal[1])) ->
+        take(s, id, refuse)
     fi
 }
 
@@ -415,27 +421,31 @@ inline from_recipient(r)
 
 /* --- the store --- */
 
+/* The oldest request becomes durable. */
 inline commit()
 {
-    m = n_run;
-    r_ = q_a[m];
+    kind_ = q_kind[0]; a_ = q_a[0]; b_ = q_b[0]; c_ = q_c[0];
+    for (i : 1 .. n_req - 1) {
+        q_kind[i - 1] = q_kind[i]; q_a[i - 1] = q_a[i]; q_b[i - 1] = q_b[i]; q_c[i - 1] = q_c[i]
+    }
+    n_req--;
+    q_kind[n_req] = 0; q_a[n_req] = 0; q_b[n_req] = 0; q_c[n_req] = 0;
     if
-    :: q_kind[m] == PUT ->
-        g = q_a[m]; r_ = DEST(g);
+    :: kind_ == PUT ->
+        r_ = DEST(a_);
         rows[r_]++;
         assert(rows[r_] <= ROWS);
-        row_of[r_ * ROWS + rows[r_] - 1] = g;
-        if :: q_b[m] > last_id[SENDER(g)] -> last_id[SENDER(g)] = q_b[m] :: else fi;
-        q_b[m] = rows[r_]
-    :: q_kind[m] == LOAD ->
-        if :: q_b[m] < acked[r_] -> q_b[m] = acked[r_] :: else fi;
-        x = rows[r_] - q_b[m];
-        if :: x < (q_c[m] & 7) -> q_c[m] = (q_c[m] & STALE) | x :: else fi
+        row_of[r_ * ROWS + rows[r_] - 1] = a_;
+        if :: b_ > last_id[SENDER(a_)] -> last_id[SENDER(a_)] = b_ :: else fi;
+        b_ = rows[r_]
+    :: kind_ == LOAD ->
+        if :: b_ < acked[a_] -> b_ = acked[a_] :: else fi;
+        x = rows[a_] - b_;
+        if :: x < (c_ & 7) -> c_ = (c_ & STALE) | x :: else fi
     :: else ->
-        for (x : 1 .. q_b[m]) { assert(shown[row_of[r_ * ROWS + x - 1]]) }
-        if :: q_b[m] > acked[r_] -> acked[r_] = q_b[m] :: else fi
-    fi;
-    n_run++
+        for (x : 1 .. b_) { assert(shown[row_of[a_ * ROWS + x - 1]]) }
+        if :: b_ > acked[a_] -> acked[a_] = b_ :: else fi
+    fi
 }
 
 inline stored_well(r, g_, row_, how)
@@ -475,12 +485,8 @@ inline loaded(r, after, rows_)
 
 inline complete()
 {
-    kind_ = q_kind[0]; a_ = q_a[0]; b_ = q_b[0]; c_ = q_c[0];
-    for (i : 1 .. n_req - 1) {
-        q_kind[i - 1] = q_kind[i]; q_a[i - 1] = q_a[i]; q_b[i - 1] = q_b[i]; q_c[i - 1] = q_c[i]
-    }
-    n_req--; n_run--;
-    q_kind[n_req] = 0; q_a[n_req] = 0; q_b[n_req] = 0; q_c[n_req] = 0;
+    do :: q_kind[0] == ACK -> commit() :: else -> break od;
+    commit();
     if
     :: kind_ == PUT -> stored_well(DEST(a_), a_, b_, c_)
     :: kind_ == LOAD && !(c_ & STALE) -> loaded(a_, b_, c_)
@@ -505,11 +511,17 @@ inline told(s, id, what)
     fi
 }
 
+/* At once: a frame may wait in the kernel for any time, and be lost there or not. */
+inline send_all(s)
+{
+    for (i : next_id[s] .. COUNT(s)) { up_s[s] ! i }
+}
+
 inline hear_sender(s)
 {
     down_s[s] ? f;
     if
-    :: f == RESYNC -> sent[s] = next_id[s] - 1; up_s[s] ! 16 + next_id[s]
+    :: f == RESYNC -> up_s[s] ! 16 + next_id[s]; send_all(s)
     :: f != RESYNC && f >= 16 ->
         if
         :: f - 16 >= next_id[s] -> assert(f - 16 == next_id[s]); told(s, f - 16, REFUSED); next_id[s]++
@@ -520,8 +532,7 @@ inline hear_sender(s)
         :: next_id[s] <= f -> told(s, next_id[s], ACCEPTED); next_id[s]++
         :: else -> break
         od
-    fi;
-    if :: sent[s] < next_id[s] - 1 -> sent[s] = next_id[s] - 1 :: else fi
+    fi
 }
 
 inline see(r, g_)
@@ -543,7 +554,7 @@ inline say_ack(r)
     ack_due[r] = 0
 }
 
-inline hear_recipient(r)
+inline hear_recipient(r, batch)
 {
     down_r[r] ? g, f;
     if
@@ -560,7 +571,10 @@ inline hear_recipient(r)
         :: else
         fi;
         if
-        :: COMMIT_FIRST -> see(r, g); ack_due[r] = 1
+        :: COMMIT_FIRST ->
+            see(r, g);
+            ack_due[r] = 1;
+            if :: batch && nempty(down_r[r]) -> skip :: !batch || empty(down_r[r]) -> say_ack(r) fi
         :: else -> say_ack(r); uncommitted[r] = g + 1
         fi
     fi
@@ -576,21 +590,21 @@ inline lose_up(c)
 
 inline empty_s(s)
 {
-    do :: nempty(up_s[s]) -> up_s[s] ? _:: empty(up_s[s]) -> break od;
-    do :: nempty(down_s[s]) -> down_s[s] ? _:: empty(down_s[s]) -> break od
+    do :: nempty(up_s[s]) -> up_s[s] ? _ :: empty(up_s[s]) -> break od;
+    do :: nempty(down_s[s]) -> down_s[s] ? _ :: empty(down_s[s]) -> break od
 }
 
 inline empty_r(r)
 {
-    do :: nempty(up_r[r]) -> up_r[r] ? _:: empty(up_r[r]) -> break od;
-    do :: nempty(down_r[r]) -> down_r[r] ? _, _:: empty(down_r[r]) -> break od
+    do :: nempty(up_r[r]) -> up_r[r] ? _ :: empty(up_r[r]) -> break od;
+    do :: nempty(down_r[r]) -> down_r[r] ? _, _ :: empty(down_r[r]) -> break od
 }
 
 inline lose_down()
 {
     for (i : 0 .. 1) {
-        do :: nempty(down_s[i]) -> down_s[i] ? _:: empty(down_s[i]) -> break od;
-        do :: nempty(down_r[i]) -> down_r[i] ? _, _:: empty(down_r[i]) -> break od
+        do :: nempty(down_s[i]) -> down_s[i] ? _ :: empty(down_s[i]) -> break od;
+        do :: nempty(down_r[i]) -> down_r[i] ? _, _ :: empty(down_r[i]) -> break od
     }
 }
 
@@ -603,10 +617,10 @@ inline broker_dies()
         q_kind[n_req] = 0; q_a[n_req] = 0; q_b[n_req] = 0; q_c[n_req] = 0
     :: else -> break
     od;
-    n_run = 0;
     inc = inc + INCARNATION;
     for (i : 0 .. 1) {
-        ses_s[i] = GONE; ses_r[i] = GONE;
+        ses_s[i] = RESYNCING; down_s[i] ! RESYNC;
+        ses_r[i] = GONE;
         taken[i] = last_id[i]; first[i] = last_id[i] + 1;
         n[i] = 0; seq[i] = 0; acked_seq[i] = 0; loading[i] = 0;
         row[i] = acked[i]; acked_row[i] = acked[i]; waiting[i] = rows[i] - acked[i]
@@ -618,15 +632,15 @@ inline broker_dies()
 inline senders_worker_dies()
 {
     for (i : 0 .. 1) {
-        ses_s[i] = GONE;
-        do :: nempty(down_s[i]) -> down_s[i] ? _:: empty(down_s[i]) -> break od
+        do :: nempty(down_s[i]) -> down_s[i] ? _ :: empty(down_s[i]) -> break od;
+        ses_s[i] = RESYNCING; down_s[i] ! RESYNC
     }
 }
 
 inline recipients_worker_dies()
 {
     for (i : 0 .. 1) {
-        do :: nempty(down_r[i]) -> down_r[i] ? _, _:: empty(down_r[i]) -> break od
+        do :: nempty(down_r[i]) -> down_r[i] ? _, _ :: empty(down_r[i]) -> break od
     }
     detach(0);
     detach(1);
@@ -639,13 +653,22 @@ inline settle_all()
     settle(1)
 }
 
+/* It comes back at once; the newer session ends the older one. That it was dead for a while is the
+   same as that it was slow before. */
+inline sender_dies(s)
+{
+    empty_s(s);
+    resume_sender(s, next_id[s]);
+    send_all(s)
+}
+
 inline recipient_dies(r)
 {
-    conn_r[r] = 0;
     empty_r(r);
     ack_due[r] = 0;
     uncommitted[r] = 0;
-    loose[r] = 1
+    loose[r] = 1;
+    detach(r)
 }
 
 inline hold(r)
@@ -657,73 +680,66 @@ inline hold(r)
 
 /* --- everything --- */
 
-#define ROOM_DOWN (len(down_s[0]) <= DOWN - 4 && len(down_s[1]) <= DOWN - 4 && \
+#define ROOM_DOWN (len(down_s[0]) <= DOWN - 5 && len(down_s[1]) <= DOWN - 5 && \
                    len(down_r[0]) <= DOWN - 4 && len(down_r[1]) <= DOWN - 4 && n_req <= QUEUE - 4)
 #define NEW_SEND(s) (ses_s[s] == READY && up_s[s] ? [eval(taken[s] + 1)])
+#define TWO (TO != 0) /* recipients that have something to do */
+#define ONLY_ACKS (n_req == 0 || (q_kind[0] == ACK && (n_req == 1 || (q_kind[1] == ACK && n_req == 2))))
 
-#define QUIET (conn_s[0] && conn_s[1] && conn_r[0] && conn_r[1] && n_req == 0 && \
-               ses_s[0] == READY && ses_s[1] == READY && ses_r[0] == READY && ses_r[1] == READY && \
+#define QUIET (ONLY_ACKS && ses_s[0] == READY && ses_s[1] == READY && ses_r[0] == READY && \
+               (!TWO || ses_r[1] == READY) && \
                empty(up_s[0]) && empty(up_s[1]) && empty(down_s[0]) && empty(down_s[1]) && \
                empty(up_r[0]) && empty(up_r[1]) && empty(down_r[0]) && empty(down_r[1]) && \
-               sent[0] == 2 && sent[1] == 1 && !ack_due[0] && !ack_due[1] && \
-               !ANY_MEMORY(0) && !ANY_MEMORY(1))
+               !uncommitted[0] && !uncommitted[1] && !ANY_MEMORY(0) && !ANY_MEMORY(1))
 
 #define DONE(g) ((fate[g] == ACCEPTED && shown[g]) || fate[g] == REFUSED)
 
 active proctype system()
 {
+    d_step { send_all(0); send_all(1); skip };
     do
     /* clients */
-    :: d_step { conn_s[0] && sent[0] < 2 && nfull(up_s[0]) -> sent[0]++; up_s[0] ! sent[0]; skip }
-    :: d_step { conn_s[1] && sent[1] < 1 && nfull(up_s[1]) -> sent[1]++; up_s[1] ! sent[1]; skip }
-    :: d_step { conn_s[0] && nempty(down_s[0]) && nfull(up_s[0]) -> hear_sender(0); skip }
-    :: d_step { conn_s[1] && nempty(down_s[1]) && nfull(up_s[1]) -> hear_sender(1); skip }
-    :: d_step { conn_r[0] && nempty(down_r[0]) && len(up_r[0]) <= UP - 2 -> hear_recipient(0); skip }
-    :: d_step { conn_r[1] && nempty(down_r[1]) && len(up_r[1]) <= UP - 2 -> hear_recipient(1); skip }
-    :: d_step { conn_r[0] && ack_due[0] && nfull(up_r[0]) -> say_ack(0); skip }
-    :: d_step { conn_r[1] && ack_due[1] && nfull(up_r[1]) -> say_ack(1); skip }
+    :: d_step { nempty(down_s[0]) && len(up_s[0]) <= UP - 3 -> hear_sender(0); skip }
+    :: d_step { nempty(down_s[1]) && len(up_s[1]) <= UP - 3 -> hear_sender(1); skip }
+    :: d_step { nempty(down_r[0]) && len(up_r[0]) <= UP - 2 -> hear_recipient(0, 0); skip }
+    :: d_step { TWO && nempty(down_r[1]) && len(up_r[1]) <= UP - 2 -> hear_recipient(1, 0); skip }
+    :: d_step { len(down_r[0]) > 1 && len(up_r[0]) <= UP - 2 -> hear_recipient(0, 1); skip }
+    :: d_step { TWO && len(down_r[1]) > 1 && len(up_r[1]) <= UP - 2 -> hear_recipient(1, 1); skip }
     :: d_step { uncommitted[0] -> see(0, uncommitted[0] - 1); uncommitted[0] = 0; skip }
     :: d_step { uncommitted[1] -> see(1, uncommitted[1] - 1); uncommitted[1] = 0; skip }
     /* the broker */
-    :: d_step { ses_s[0] != GONE && conn_s[0] && nempty(up_s[0]) && ROOM_DOWN -> from_sender(0, 0); settle(0); skip }
-    :: d_step { ses_s[1] != GONE && conn_s[1] && nempty(up_s[1]) && ROOM_DOWN -> from_sender(1, 0); settle(1); skip }
+    :: d_step { nempty(up_s[0]) && ROOM_DOWN -> from_sender(0, 0); settle(0); skip }
+    :: d_step { nempty(up_s[1]) && ROOM_DOWN -> from_sender(1, 0); settle(1); skip }
     :: d_step { NEW_SEND(0) && refusals && ROOM_DOWN -> from_sender(0, 1); settle(0); skip }
     :: d_step { NEW_SEND(1) && refusals && ROOM_DOWN -> from_sender(1, 1); settle(1); skip }
     :: d_step { ses_r[0] != GONE && nempty(up_r[0]) && ROOM_DOWN -> from_recipient(0); settle_all(); skip }
-    :: d_step { ses_r[1] != GONE && nempty(up_r[1]) && ROOM_DOWN -> from_recipient(1); settle_all(); skip }
-    :: d_step { ses_r[0] != GONE && ANY_MEMORY(0) && ROOM_DOWN -> spill(0); skip }
-    :: d_step { ses_r[1] != GONE && ANY_MEMORY(1) && ROOM_DOWN -> spill(1); skip }
-    :: d_step { conn_s[0] && ses_s[0] == GONE && ROOM_DOWN -> ses_s[0] = RESYNCING; down_s[0] ! RESYNC; skip }
-    :: d_step { conn_s[1] && ses_s[1] == GONE && ROOM_DOWN -> ses_s[1] = RESYNCING; down_s[1] ! RESYNC; skip }
-    :: d_step { conn_r[0] && ses_r[0] == GONE && ROOM_DOWN -> ses_r[0] = RESYNCING; down_r[0] ! RESYNC, 0; skip }
-    :: d_step { conn_r[1] && ses_r[1] == GONE && ROOM_DOWN -> ses_r[1] = RESYNCING; down_r[1] ! RESYNC, 0; skip }
+    :: d_step { TWO && ses_r[1] != GONE && nempty(up_r[1]) && ROOM_DOWN -> from_recipient(1); settle_all(); skip }
+    :: d_step { ANY_MEMORY(0) && ROOM_DOWN -> spill(0); skip }
+    :: d_step { TWO && ANY_MEMORY(1) && ROOM_DOWN -> spill(1); skip }
+    :: d_step { ses_r[0] == GONE && ROOM_DOWN -> ses_r[0] = RESYNCING; down_r[0] ! RESYNC, 0; skip }
+    :: d_step { TWO && ses_r[1] == GONE && ROOM_DOWN -> ses_r[1] = RESYNCING; down_r[1] ! RESYNC, 0; skip }
     /* the store */
-    :: d_step { n_run < n_req -> commit(); skip }
-    :: d_step { n_run > 0 && ROOM_DOWN -> complete(); settle_all(); skip }
-    /* coming back: the newer session ends the older one */
-    :: d_step { !conn_s[0] && ROOM_DOWN -> conn_s[0] = 1; sent[0] = next_id[0] - 1; resume_sender(0, next_id[0]); skip }
-    :: d_step { !conn_s[1] && ROOM_DOWN -> conn_s[1] = 1; sent[1] = next_id[1] - 1; resume_sender(1, next_id[1]); skip }
-    :: d_step { !conn_r[0] && ROOM_DOWN -> conn_r[0] = 1; detach(0); resend(0, place_inc[0], place_seq[0]); settle_all(); skip }
-    :: d_step { !conn_r[1] && ROOM_DOWN -> conn_r[1] = 1; detach(1); resend(1, place_inc[1], place_seq[1]); settle_all(); skip }
-    /* or the server sees first that it is gone */
-    :: d_step { !conn_r[0] && ses_r[0] != GONE && ROOM_DOWN -> detach(0); settle_all(); skip }
-    :: d_step { !conn_r[1] && ses_r[1] != GONE && ROOM_DOWN -> detach(1); settle_all(); skip }
+    :: d_step { !ONLY_ACKS && ROOM_DOWN -> complete(); settle_all(); skip }
     /* faults */
     :: atomic { faults && ROOM_DOWN -> faults--;
-        d_step { broker_dies() };
+        do :: n_req > 0 -> d_step { commit(); skip } :: break od;
+        skip;
+        d_step { broker_dies(); skip };
         lose_up(up_s[0]); lose_up(up_s[1]); lose_up(up_r[0]); lose_up(up_r[1]) }
     :: atomic { faults && ROOM_DOWN -> faults--;
-        d_step { senders_worker_dies() };
+        d_step { senders_worker_dies(); skip };
         lose_up(up_s[0]); lose_up(up_s[1]) }
     :: atomic { faults && ROOM_DOWN -> faults--;
-        d_step { recipients_worker_dies() };
+        d_step { recipients_worker_dies(); skip };
         lose_up(up_r[0]); lose_up(up_r[1]) }
-    :: d_step { faults && conn_s[0] -> faults--; conn_s[0] = 0; empty_s(0); skip }
-    :: d_step { faults && conn_s[1] -> faults--; conn_s[1] = 0; empty_s(1); skip }
-    :: d_step { faults && conn_r[0] -> faults--; recipient_dies(0); skip }
-    :: d_step { faults && conn_r[1] -> faults--; recipient_dies(1); skip }
-    :: d_step { faults && ses_r[0] == READY && conn_r[0] && ROOM_DOWN -> faults--; hold(0); skip }
-    :: d_step { faults && ses_r[1] == READY && conn_r[1] && ROOM_DOWN -> faults--; hold(1); skip }
+    :: d_step { faults && ROOM_DOWN -> faults--; sender_dies(0); skip }
+    :: d_step { faults && ROOM_DOWN -> faults--; sender_dies(1); skip }
+    :: d_step { faults && ROOM_DOWN -> faults--; recipient_dies(0); settle_all(); skip }
+    :: d_step { TWO && faults && ROOM_DOWN -> faults--; recipient_dies(1); settle_all(); skip }
+    :: d_step { faults && ROOM_DOWN -> faults--; recipient_dies(0); resend(0, place_inc[0], place_seq[0]); settle_all(); skip }
+    :: d_step { TWO && faults && ROOM_DOWN -> faults--; recipient_dies(1); resend(1, place_inc[1], place_seq[1]); settle_all(); skip }
+    :: d_step { faults && ses_r[0] == READY && ROOM_DOWN -> faults--; hold(0); skip }
+    :: d_step { TWO && faults && ses_r[1] == READY && ROOM_DOWN -> faults--; hold(1); skip }
     /* nothing is under way: everything is where it belongs */
     :: atomic { QUIET -> assert(DONE(0) && DONE(1) && DONE(2)); break }
     od

@@ -1,0 +1,19 @@
+# rules.mk - the chaos test: kills everything under load (see chaos.h). Included by the Makefile.
+#
+#   make chaos [DURATION=60] [SEED=n] [CHAOS_ARGS='--clients 400']   any FLAVOUR
+#   make repair [CHAOS_ARGS='--idle 10000 --clients 200']            how long a worker's death is felt
+CHAOS_OBJ := $(call objs,tests/chaos/*.c)
+CHAOS_BIN := $(BUILD)/chaos/chaos
+
+# Other rules have a default for DURATION; here only what was asked for counts.
+CHAOS_SECONDS := $(if $(filter undefined file,$(origin DURATION)),60,$(DURATION))
+
+$(CHAOS_BIN): $(CHAOS_OBJ) $(LIB_CLIENT) $(LIB_IPC)
+	@mkdir -p $(@D)
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -ljansson -lsodium
+
+.PHONY: chaos repair
+chaos: programs $(CHAOS_BIN)
+	$(CHAOS_BIN) --duration $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
+repair: programs $(CHAOS_BIN)
+	$(CHAOS_BIN) repair $(CHAOS_ARGS)
