@@ -132,6 +132,15 @@ const uint8_t *cur_bytes(struct cur *c, size_t n)
     return at;
 }
 
+void cur_copy(struct cur *c, void *to, size_t n)
+{
+    const uint8_t *p = cur_bytes(c, n);
+    if (p)
+        memcpy(to, p, n);
+    else
+        memset(to, 0, n);
+}
+
 uint8_t cur_u8(struct cur *c)
 {
     const uint8_t *p = cur_bytes(c, 1);

@@ -77,6 +77,8 @@ uint32_t cur_u32(struct cur *c);
 uint64_t cur_u64(struct cur *c);
 /* n bytes in place; NULL (and bad) when fewer are left. */
 const uint8_t *cur_bytes(struct cur *c, size_t n);
+/* Copies n bytes to `to`; zeros (and bad) when fewer are left. */
+void cur_copy(struct cur *c, void *to, size_t n);
 /* A string of one or two length bytes, in place, not terminated. */
 struct slice cur_str8(struct cur *c);
 struct slice cur_str16(struct cur *c);

@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -303,6 +305,24 @@ static void line_end(struct line *l)
     line_close(l, how.format == LOG_JSON ? "}\n" : "\n");
 }
 
+/*
+ * A reader that does not read (a full pipe, a stopped terminal) must not stop the server: what it
+ * does not take is counted and left out. A pipe that is ready takes a whole line at once.
+ */
+static void deliver(const struct line *l)
+{
+    static _Atomic unsigned missed;
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&p, 1, 0) == 0) {
+        missed++;
+        return;
+    }
+    unsigned n = atomic_exchange(&missed, 0);
+    if (n) log_write(LOG_WARN, "log", "missed", (struct log_field[]){log_u("lines", n), {0}});
+    while (write(STDERR_FILENO, l->text, l->len) < 0 && errno == EINTR)
+        ;
+}
+
 void log_write(enum log_level level, const char *sub, const char *ev,
                const struct log_field *fields)
 {
@@ -318,8 +338,7 @@ void log_write(enum log_level level, const char *sub, const char *ev,
     for (; fields->key && !l.cut; fields++)
         line_field(&l, fields);
     line_end(&l);
-    while (write(STDERR_FILENO, l.text, l.len) < 0 && errno == EINTR)
-        ;
+    deliver(&l);
     errno = saved;
 }
 

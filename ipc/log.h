@@ -11,8 +11,9 @@
  *   LOG(LOG_INFO, "session", "open", log_s("user", name), log_u("w", slot));
  *
  * Not thread-safe state apart from configuration: any thread may log after log_init(). Logging
- * changes no errno, allocates nothing and needs write(2) and clock_gettime(2) alone, so it works in
- * a sandbox, too. A line that stderr does not take is lost.
+ * changes no errno, allocates nothing and needs write(2), poll(2) and clock_gettime(2) alone, so it works in
+ * a sandbox, too. A line that stderr does not take, because
+ * nobody reads, is left out and counted; how many there were is said when somebody reads again.
  *
  * With JOURNAL_STREAM in the environment and stderr no terminal, lines carry the priority prefix of
  * the journal, "<3>" (error) to "<7>" (debug), and no time.

@@ -130,22 +130,13 @@ void wire_put_cert(struct buf *b, const struct wire_cert *c)
     buf_put(b, c->signature, 64);
 }
 
-static void get_bytes(struct cur *c, uint8_t *to, size_t n)
-{
-    const uint8_t *p = cur_bytes(c, n);
-    if (p)
-        memcpy(to, p, n);
-    else
-        memset(to, 0, n);
-}
-
 void wire_get_cert(struct cur *c, struct wire_cert *cert)
 {
-    get_bytes(c, cert->server_id, 32);
-    get_bytes(c, cert->transport_key, 32);
+    cur_copy(c, cert->server_id, 32);
+    cur_copy(c, cert->transport_key, 32);
     cert->not_before_ms = cur_u64(c);
     cert->not_after_ms = cur_u64(c);
-    get_bytes(c, cert->signature, 64);
+    cur_copy(c, cert->signature, 64);
 }
 
 void wire_put_proof(uint8_t out[WIRE_PROOF], const struct wire_proof *p)
@@ -165,7 +156,7 @@ bool wire_get_proof(const void *data, size_t n, struct wire_proof *p)
 {
     struct cur c = cur_of(data, n);
     wire_get_cert(&c, &p->cert);
-    get_bytes(&c, p->challenge, 16);
+    cur_copy(&c, p->challenge, 16);
     p->server_time_ms = cur_u64(&c);
     p->max_text = cur_u32(&c);
     p->window = cur_u32(&c);

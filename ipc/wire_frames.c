@@ -50,15 +50,6 @@ static void put_slice16(struct buf *b, struct slice s)
     buf_put_str16(b, s.data, s.len);
 }
 
-static void get_bytes(struct cur *c, uint8_t *to, size_t n)
-{
-    const uint8_t *p = cur_bytes(c, n);
-    if (p)
-        memcpy(to, p, n);
-    else
-        memset(to, 0, n);
-}
-
 static struct cur cur_slice(struct slice p)
 {
     return cur_of(p.data, p.len);
@@ -99,10 +90,10 @@ bool wire_get_login(struct slice p, struct wire_login *m)
     struct cur c = cur_slice(p);
     m->name = cur_str8(&c);
     m->device = cur_u64(&c);
-    get_bytes(&c, m->device_key, 32);
+    cur_copy(&c, m->device_key, 32);
     m->caps = cur_u32(&c);
     get_resume(&c, &m->resume);
-    get_bytes(&c, m->signature, 64);
+    cur_copy(&c, m->signature, 64);
     return cur_end(&c) && m->name.len >= 1 && m->name.len <= WIRE_NAME_MAX &&
            !(m->caps & ~(uint32_t)(WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY));
 }
@@ -450,7 +441,7 @@ bool wire_get_about(struct slice p, struct wire_about *m)
     m->role = cur_u8(&c);
     m->since_ms = cur_u64(&c);
     m->waiting = cur_u32(&c);
-    get_bytes(&c, m->device_key, 32);
+    cur_copy(&c, m->device_key, 32);
     m->text = cur_str8(&c);
     return cur_end(&c);
 }

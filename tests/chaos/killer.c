@@ -54,12 +54,12 @@ static void on_term(int signal)
     told_to_end = 1;
 }
 
-static void note(enum deed deed, pid_t pid)
+void killer_note(struct shared *s, enum deed deed, pid_t pid)
 {
-    uint32_t n = atomic_load(&k.s->notes);
-    k.s->note[n % NOTES_MAX] = (struct note){now_us(), deed, pid};
-    atomic_store(&k.s->notes, n + 1);
-    atomic_fetch_add(&k.s->done[deed], 1);
+    uint32_t n = atomic_load(&s->notes);
+    s->note[n % NOTES_MAX] = (struct note){now_us(), deed, pid};
+    atomic_store(&s->notes, n + 1);
+    atomic_fetch_add(&s->done[deed], 1);
 }
 
 void killer_last(const struct shared *s, uint64_t when_us, char *out, size_t size)
@@ -103,14 +103,14 @@ static pid_t one_of(enum role role, unsigned luck)
 
 static void kill_one(enum deed deed, pid_t pid)
 {
-    if (pid && server_signal(k.s, pid, SIGKILL)) note(deed, pid);
+    if (pid && server_signal(k.s, pid, SIGKILL)) killer_note(k.s, deed, pid);
 }
 
 static void kill_master(void)
 {
     if (k.master == 0 || !server_signal(k.s, k.master, SIGKILL)) return;
     k.master_killed = true;
-    note(DEED_MASTER, k.master);
+    killer_note(k.s, DEED_MASTER, k.master);
 }
 
 static void kill_home(unsigned luck)
@@ -119,7 +119,7 @@ static void kill_home(unsigned luck)
     unsigned which = luck % k.o->homes;
     if (k.s->home[which].pid <= 1 || k.home_killed[which] || kill(k.s->home[which].pid, SIGKILL)) return;
     k.home_killed[which] = true;
-    note(DEED_CLIENT, k.s->home[which].pid);
+    killer_note(k.s, DEED_CLIENT, k.s->home[which].pid);
 }
 
 static void stop_one(unsigned luck, uint64_t us)
@@ -127,14 +127,14 @@ static void stop_one(unsigned luck, uint64_t us)
     pid_t pid = one_of(luck % 4 == 0 ? ROLE_BROKER : ROLE_WORKER, luck / 4);
     if (k.n_stopped == STOPS_MAX || !pid || !server_signal(k.s, pid, SIGSTOP)) return;
     k.stopped[k.n_stopped++] = (struct stopped){pid, now_us() + us};
-    note(DEED_STOP, pid);
+    killer_note(k.s, DEED_STOP, pid);
 }
 
 static void go_on(bool all)
 {
     for (unsigned i = k.n_stopped; i > 0; i--) {
         if (!all && now_us() < k.stopped[i - 1].until_us) continue;
-        if (server_signal(k.s, k.stopped[i - 1].pid, SIGCONT)) note(DEED_GO_ON, k.stopped[i - 1].pid);
+        if (server_signal(k.s, k.stopped[i - 1].pid, SIGCONT)) killer_note(k.s, DEED_GO_ON, k.stopped[i - 1].pid);
         k.stopped[i - 1] = k.stopped[--k.n_stopped];
     }
 }

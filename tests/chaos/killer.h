@@ -6,10 +6,15 @@
 #ifndef KILLER_H
 #define KILLER_H
 
+#include <stddef.h>
+
 #include "chaos.h"
 
 /* Starts it; its pid. */
 pid_t killer_start(struct shared *s, const struct options *o);
+
+/* Writes down and counts that something was done; one process at a time. */
+void killer_note(struct shared *s, enum deed deed, pid_t pid);
 
 /* What the killer did last before a time, in words; "nothing" when it did nothing. */
 void killer_last(const struct shared *s, uint64_t when_us, char *out, size_t size);

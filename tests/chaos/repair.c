@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "actors.h"
+#include "killer.h"
 #include "log.h"
 #include "run.h"
 #include "server.h"
@@ -68,7 +69,7 @@ static uint64_t kill_once(struct shared *s, unsigned turn)
         actors_turn(10);
     uint64_t at = now_us();
     if (!pid || !server_signal(s, pid, SIGKILL)) return UINT64_MAX;
-    atomic_fetch_add(&s->done[DEED_WORKER], 1);
+    killer_note(s, DEED_WORKER, pid);
     uint64_t took = until_all_hear(at);
     if (took == UINT64_MAX)
         printf("repair: kill %2u of worker %d: not everybody heard within %d s\n", turn + 1, (int)pid,

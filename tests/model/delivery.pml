@@ -39,9 +39,9 @@
 #define INCARNATION   (BREAK != 3)  /* a new broker numbers anew */
 #define PREFIX        (BREAK != 4)  /* what is in memory goes to the disk before what is new */
 #define DEDUPE        (BREAK != 5)  /* a recipient drops what it has heard */
-#define DEAFNESS      (BREAK != 6)  /* between RESYNC and RESUME nothing is listened to */
+#define DEAFNESS      (BREAK != 6)  /* between RESYNC and RESUME nothing is listened to, … */
 #define PATIENCE      (BREAK != 7)  /* accepted: acknowledged or durable, not just taken */
-#define CONTIGUITY    (BREAK != 8)  /* an id left out leads to RESYNC */
+#define CONTIGUITY    (BREAK != 6)  /* … and an id left out leads to RESYNC: either is enough here */
 #define RISING_SEQ    (BREAK != 9)  /* within an incarnation the stream's numbers only rise */
 #define WAIT_FOR_ROW  (BREAK != 10) /* an acknowledged entry waits until its row is known */
 #define LOAD_PAUSE    (BREAK != 11) /* nothing is loaded while something is on the way to the disk */
@@ -393,7 +393,9 @@ inline route(s, id, refuse)
     if
     :: id <= taken[s] -> if :: id < first[s] -> repeat(s) :: else fi
     :: id > taken[s] && (refusal[s * 2] || (s == 0 && refusal[1])) -> skip
-    :: CONTIGUITY && id > taken[s] + 1 -> ses_s[s] = RESYNCING; down_s[s] ! RESYNC
+    :: CONTIGUITY && id > taken[s] + 1 ->
+        assert(false); /* one session alone leaves no id out */
+        ses_s[s] = RESYNCING; down_s[s] ! RESYNC
     :: (!CONTIGUITY && id > taken[s] || id == taken[s] + 1) && !(refusal[s * 2] || (s == 0 && refusal[1])) ->
         take(s, id, refuse)
     fi

@@ -289,11 +289,21 @@ static bool take(uint32_t *number, int *fd)
     return true;
 }
 
+/* What comes later must not overtake what waits, even when there is room again by now. */
+static unsigned send_one_more(unsigned n)
+{
+    struct buf b = {0};
+    buf_put_u32(&b, n);
+    assert_int_equal(chan_send(&near, 'Q', &b, n % 3 == 0 ? far : -1), 0);
+    buf_free(&b);
+    return n + 1;
+}
+
 static void the_queue_keeps_order_and_descriptors(void **state)
 {
     (void)state;
     int file = open("/dev/null", O_RDONLY | O_CLOEXEC), fd;
-    unsigned before = descriptors(), n = fill_up(file);
+    unsigned before = descriptors(), n = fill_up(file), filled = n;
     uint32_t number, next = 0;
     assert_true(descriptors() >=
                 before + 60); /* the queue's duplicates: the caller may close its own */
@@ -302,18 +312,80 @@ static void the_queue_keeps_order_and_descriptors(void **state)
             idle = 0;
             assert_int_equal(number, next);
             assert_int_equal(fd >= 0, next % 3 == 0);
-            if (fd >= 0) assert_true(same_file(fd, file));
+            if (fd >= 0) assert_true(same_file(fd, next < filled ? file : far));
             if (fd >= 0) close(fd);
             next++;
+            if (near.queued && n < filled + 100) n = send_one_more(n);
         }
         turn();
     }
     assert_int_equal(next, n);
+    assert_int_equal(n, filled + 100);
     assert_int_equal(near.queued, 0);
     assert_null(near.first);
     assert_int_equal(near.io.events, EPOLLIN);
     assert_int_equal(descriptors(), before);
     close(file);
+}
+
+/* --- without a queue --- */
+
+static unsigned rooms;
+
+static void on_room(struct chan *c)
+{
+    assert_ptr_equal(c, &near);
+    rooms++;
+}
+
+/* Tried until the socket is full: nothing is kept, and one call tells of room. */
+static void trying_queues_nothing(void **state)
+{
+    (void)state;
+    unsigned before = descriptors(), sent = 0;
+    struct buf b = {0};
+    uint32_t number;
+    int fd, r;
+    buf_put_u32(&b, 1);
+    rooms = 0;
+    while ((r = chan_try(&near, 'T', &b, far, on_room)) == 1)
+        sent++;
+    assert_int_equal(r, 0);
+    assert_int_equal(near.queued, 0);
+    assert_int_equal(descriptors(), before);
+    turn();
+    assert_int_equal(rooms, 0);
+    for (unsigned k = 0; k < sent; k++) {
+        assert_true(take(&number, &fd));
+        close(fd);
+    }
+    turn();
+    turn();
+    assert_int_equal(rooms, 1);
+    assert_int_equal(chan_try(&near, 'T', &b, -1, on_room), 1);
+    close(far);
+    far = -1;
+    assert_int_equal(chan_try(&near, 'T', &b, -1, on_room), -1);
+    buf_free(&b);
+}
+
+/* What a peer said before it died can be heard without the loop. */
+static void drained_outside_of_the_loop(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 100; k++)
+        send_raw("A", 1, NULL, 0);
+    chan_drain(&near);
+    assert_int_equal(packets, 100);
+    chan_drain(&near);
+    assert_int_equal(ends, 0);
+    send_raw("B", 1, NULL, 0);
+    close(far);
+    far = -1;
+    chan_drain(&near);
+    assert_int_equal(packets, 101);
+    assert_int_equal(ends, 1);
+    chan_drain(&near); /* of a closed one: nothing */
 }
 
 static void closing_drops_the_queue_and_its_descriptors(void **state)
@@ -387,6 +459,8 @@ int main(void)
         WITH_CHAN(surplus_descriptors_are_closed),
         WITH_CHAN(an_empty_packet_brings_nothing),
         WITH_CHAN(the_queue_keeps_order_and_descriptors),
+        WITH_CHAN(trying_queues_nothing),
+        WITH_CHAN(drained_outside_of_the_loop),
         WITH_CHAN(closing_drops_the_queue_and_its_descriptors),
         WITH_CHAN(a_full_queue_refuses),
         WITH_CHAN(the_end_with_a_full_queue),
