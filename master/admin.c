@@ -15,7 +15,7 @@
 #include "log.h"
 #include "master.h"
 
-enum { COMMAND_MAX = 256, QUESTIONS_MAX = 32, TIMEOUT_MS = 10000, ANSWER_MAX = 64 << 20 };
+enum { COMMAND_MAX = 4200, QUESTIONS_MAX = 32, TIMEOUT_MS = 10000, ANSWER_MAX = 64 << 20 };
 
 /* A connection of the operator, from its command to the end of the answer. */
 struct question {
@@ -197,6 +197,14 @@ static void worker_drain(struct question *q, const char *word)
     listen_update(q->master);
 }
 
+static void upgrade(struct question *q, const char *path)
+{
+    while (*path == ' ')
+        path++;
+    const char *why = upgrade_prepare(q->master, path);
+    line(q, why ? json_pack("{s:s}", "error", why) : json_pack("{s:s}", "upgrading", q->master->upgrade_path));
+}
+
 static const struct {
     const char *command;
     void (*answer)(struct question *q);                /* both NULL: the broker knows */
@@ -209,6 +217,7 @@ static const struct {
     {"key rotate", NULL, NULL},
     {"worker restart ", NULL, worker_restart},
     {"worker drain ", NULL, worker_drain},
+    {"upgrade", NULL, upgrade},
 };
 
 static void answer(struct question *q)

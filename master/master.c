@@ -166,6 +166,7 @@ static void end_of_turn(void *arg)
 {
     struct master *m = arg;
     if (m->stopping && child_stop(m)) m->loop.stop = true;
+    if (m->upgrade_path[0] && !m->questions && !m->stopping) upgrade_now(m);
 }
 
 static void run(struct master *m)
@@ -179,6 +180,7 @@ static void run(struct master *m)
     watch_signals(m);
     limit_init(&m->by_address, m->set.limits.connects_per_address, 32, 64, randombytes_random());
     limit_init(&m->by_network, m->set.limits.connects_per_network, 24, 48, randombytes_random());
+    upgrade_begin(m);
     listen_prepare(m);
     slot_init(m);
     if (!takeover_try(m)) {
@@ -201,6 +203,8 @@ int main(int argc, char **argv)
     static struct master m;
     struct options o;
     char err[CONF_ERR_SIZE];
+    m.argv = xcalloc((size_t)argc + 1, sizeof *m.argv);
+    memcpy(m.argv, argv, (size_t)argc * sizeof *argv); /* getopt moves them about */
     int done = options_parse(argc, argv, &o);
     if (done >= 0) return done;
     if (options_settings(o.conf_path, o.sets, o.n_sets, &m.set, err, sizeof err)) {

@@ -12,6 +12,7 @@
  *   slot.c      workers' places: filled from the spare, joined to the broker, adopted
  *   place.c     the duplicates: which connection is whose (pure)
  *   takeover.c  from one master to the next
+ *   upgrade.c   to a new binary with the same connections
  *   admin.c     the operator's socket
  */
 #ifndef MASTER_H
@@ -110,6 +111,9 @@ struct master {
     uint64_t started_ms;
     int takeover_fd; /* where our successor will call; the broker's ear */
     bool taking_over;
+    char **argv;              /* as this program was started */
+    char upgrade_path[4096];  /* not empty: become this program at the end of the turn */
+    bool upgrading;           /* this program is new: its children are to be, too */
     bool said_ready, stopping, failed;
 };
 
@@ -187,6 +191,16 @@ void slot_taken(struct slot *s, struct slice fields);
 struct slot *slot_least(struct master *m);
 /* Restarts the next slot that is marked so, if a spare is ready to go on with its sessions. */
 void slot_restart_next(struct master *m);
+
+/* upgrade.c */
+/* Checks the new program ("": the one at our own place); NULL, or why it will not be. */
+const char *upgrade_prepare(struct master *m, const char *path);
+void upgrade_now(struct master *m);
+/* At start: did an older program become us? */
+void upgrade_begin(struct master *m);
+/* After the takeover: renew workers, then (when the last is renewed) the broker. */
+void upgrade_children(struct master *m);
+void upgrade_broker(struct master *m);
 
 /* admin.c */
 void admin_open(struct master *m);

@@ -220,6 +220,7 @@ void slot_goes_on(struct slot *s, struct slice p)
     uint32_t asked = cur_u32(&c), adopted = cur_u32(&c), dropped = cur_u32(&c);
     LOG(LOG_INFO, "session", "adopt", log_u("w", s->number), log_u("asked", asked), log_u("adopted", adopted),
         log_u("dropped", dropped), log_u("took_ms", clock_mono_ms() - s->died_ms));
+    upgrade_broker(s->master);
 }
 
 /* A slab of another release: its keys are lost to us, so its clients must dial again. */

@@ -154,6 +154,7 @@ static void on_served(struct child *c)
     LOG(LOG_INFO, "worker", "ready", log_u("w", s->number), log_i("child", c->pid), log_u("generation", s->generation),
         log_u("holds", s->places.used));
     slot_join_all(c->master);
+    upgrade_children(c->master);
 }
 
 /* Packets of a takeover. False: not one of them, or not of this child. */

@@ -35,6 +35,8 @@ static const char help[] =
     "  key rotate  gives the server a new transport key; nobody is asked to trust anything anew\n"
     "  worker restart N|all  a successor goes on with the worker's connections, one at a time\n"
     "  worker drain N        gives worker N no new connections, or does so again\n"
+    "  upgrade [PATH]        becomes the server program at PATH (or the one installed anew in its\n"
+    "                        place), with the same connections\n"
     "\n"
     "  --socket PATH  the server's ctl.sock, in its state folder; without it $STATE_DIRECTORY,\n"
     "                 ./state and ./conf/state are tried\n"
@@ -146,6 +148,8 @@ static bool show(const json_t *o)
         printf("the server has a new transport key; its fingerprint is as before: %s\n", text(o, "fingerprint"));
     } else if (json_object_get(o, "restarting")) {
         printf("restarting: %s\n", text(o, "restarting"));
+    } else if (json_object_get(o, "upgrading")) {
+        printf("the server becomes %s\n", text(o, "upgrading"));
     } else if (json_object_get(o, "draining")) {
         printf("worker %lld %s\n", integer(o, "worker"),
                json_is_true(json_object_get(o, "draining")) ? "gets no new connections" : "gets new connections again");
@@ -183,7 +187,7 @@ static int show_all(struct buf *answer, bool json)
 static int ask(int fd, const char *command, bool json)
 {
     struct buf answer = {0};
-    char line[256];
+    char line[4100];
     int n = snprintf(line, sizeof line, "%s\n", command);
     ssize_t k = send(fd, line, (size_t)n, MSG_NOSIGNAL);
     while (k > 0) {
@@ -229,7 +233,7 @@ static int usage(const char *what)
 static bool known(const char *command)
 {
     static const char *const commands[] = {"status", "workers", "who", "queue", "key rotate"};
-    static const char *const with_word[] = {"worker restart ", "worker drain "};
+    static const char *const with_word[] = {"worker restart ", "worker drain ", "upgrade"};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i], command) == 0) return true;
     for (size_t i = 0; i < sizeof with_word / sizeof *with_word; i++)
@@ -241,7 +245,7 @@ int main(int argc, char **argv)
 {
     const char *socket_path = NULL;
     bool json = false;
-    char command[128] = "";
+    char command[4096] = "";
     int c;
     opterr = 0;
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -260,7 +264,7 @@ int main(int argc, char **argv)
     if (!*command) return usage("which command?");
     if (!known(command)) {
         char what[160];
-        snprintf(what, sizeof what, "unknown command \"%s\"", command);
+        snprintf(what, sizeof what, "unknown command \"%.100s\"", command);
         return usage(what);
     }
     int fd = reach(socket_path);

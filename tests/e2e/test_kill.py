@@ -297,6 +297,25 @@ def test_rolling_restart(env):
     equal(bob.take_message().text_body, 'same connection', 'after the restart')
 
 
+def test_upgrade(env):
+    """`upgrade`: every process is a new program, every connection is the same."""
+    server = env.server()
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    before = set(server.pids('worker') + server.pids('broker'))
+    server.ctl('upgrade', '/bin/false', status=1)
+    equal(server.ctl('upgrade')[0].get('upgrading', ''), str(env.build / 'csce513fall24Msgd'), 'the answer')
+    server.wait_log(timeout=20, sub='server', ev='takeover')
+    until(lambda: not before & {row['pid'] for row in server.ctl('status') if row['role'] in ('worker', 'broker')}
+          and all(row['state'] == 'ok' for row in server.ctl('status')), 'every child is another one', 20)
+    equal(server.pids('master'), [server.pid], 'the master\'s pid')
+    for client in (alice, bob):
+        while client.drain(0.1):
+            pass
+        client.resume(next_id=1)
+    alice.send('bob', 'new program', 1)
+    equal(bob.take_message(20 * scale()).text_body, 'new program', 'after the upgrade')
+
+
 def test_drain(env):
     """A drained worker gets no new connections and keeps those it has."""
     server = env.server(server__workers=2)
