@@ -26,7 +26,7 @@ BUILD         := $(BUILD.$(FLAVOUR))
 
 PACKAGES := build-essential pkg-config libsodium-dev libcmocka-dev libsqlite3-dev libreadline-dev \
             libutf8proc-dev libinih-dev libjansson-dev libseccomp-dev tmux python3 python3-nacl \
-            mandoc sqlite3 clang libclang-rt-14-dev
+            mandoc sqlite3 clang libclang-rt-14-dev spin
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla
 HARDEN   := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
@@ -110,6 +110,7 @@ $(BUILD)/obj/%.o: %.c
 
 include tests/powercut/rules.mk
 include tests/fuzz/rules.mk
+include tests/chaos/rules.mk
 
 .PRECIOUS: $(BUILD)/obj/%.o
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
@@ -132,12 +133,13 @@ test: deps
 	@$(MAKE) --no-print-directory check
 
 # Everything that must hold, without installing anything.
-check: programs unit reference
+check: programs unit reference fuzz-replay
 	@$(MAKE) --no-print-directory FLAVOUR=faults programs
 	$(PYTHON) tests/man_check $(BUILD)
 	tests/e2e/run -j 4 build/faults
 	tests/e2e/run -j 4 $(BUILD) test_crowd_tool,test_kill.test_worker_killed,test_cli
 	tests/demo $(BUILD) --check
+	tests/demo-crash $(BUILD) --check
 	@$(MAKE) --no-print-directory powercut POWERCUT_ROUNDS=100
 
 unit: $(UNIT_BIN) $(TOOL_BIN)
@@ -188,9 +190,15 @@ uninstall:
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
 	-rmdir $(LIBEXECDIR) $(DOCDIR)
 
-.PHONY: demo
+.PHONY: demo demo-crash model
 demo: programs
 	@tests/demo $(BUILD)
+# The same, and a worker is killed on screen.
+demo-crash: programs
+	@tests/demo-crash $(BUILD)
+# The delivery protocol with crashes at every hop, searched exhaustively.
+model:
+	tests/model/run
 
 clean:
 	rm -rf build

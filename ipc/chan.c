@@ -171,7 +171,7 @@ static bool receive(struct chan *c)
                        .msg_controllen = sizeof control.space};
     ssize_t n = recvmsg(c->io.fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-    int fd = n > 0 ? take_fd(&m) : -1;
+    int fd = n >= 0 ? take_fd(&m) : -1; /* an empty packet can bring some, too */
     if (n <= 0 || (m.msg_flags & MSG_TRUNC)) {
         if (fd >= 0) close(fd);
         c->ended(c);

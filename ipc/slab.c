@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "log.h"
 
 enum {
@@ -59,6 +60,7 @@ int slab_attach(struct slab *s, int fd, uint32_t records)
     s->head = at;
     s->record = (struct slab_record *)((char *)at + page_up(sizeof(struct slab_head)));
     s->buffer = (uint8_t *)at + buffers_at(records);
+    FAULT_WATCH(s->record);
     s->buffers = buffers_for(records);
     s->unused = xcalloc(s->buffers, sizeof *s->unused);
     s->touched = xcalloc(s->buffers, sizeof *s->touched);
@@ -80,6 +82,7 @@ int slab_map(struct slab *s, int fd, uint32_t records)
 
 void slab_unmap(struct slab *s)
 {
+    FAULT_UNWATCH();
     if (s->head) munmap(s->head, s->size);
     free(s->unused);
     free(s->touched);
@@ -112,8 +115,10 @@ static void give_buffer(struct slab *s, uint32_t number)
     if (s->touched[b] > KEEP) {
         madvise(bytes_of(s, number) + KEEP, page_up(s->touched[b]) - KEEP, MADV_REMOVE);
         s->touched[b] = KEEP;
+        STEP(BUFFER_EMPTIED);
     }
     s->unused[s->n_unused++] = b;
+    STEP(BUFFER_GIVEN);
 }
 
 /* --- records --- */
@@ -124,7 +129,9 @@ void slab_start(struct slab *s, uint32_t i, uint32_t generation, uint64_t kernel
     struct slab_record *r = &s->record[i];
     r->phase = SLAB_FREE;
     *r = (struct slab_record){.generation = generation, .kernel_in = kernel_in, .kernel_out = kernel_out};
+    STEP(START_CLEARED);
     r->phase = SLAB_HANDSHAKE; /* last: from here on the record counts */
+    STEP(START_MADE);
 }
 
 void slab_end(struct slab *s, uint32_t i)
@@ -132,11 +139,13 @@ void slab_end(struct slab *s, uint32_t i)
     struct slab_record *r = &s->record[i];
     struct slab_half now = *slab_now(s, i);
     r->phase = SLAB_FREE;
+    STEP(END_FREED);
     if (now.rx_buffer) give_buffer(s, now.rx_buffer);
     if (now.tx_buffer) give_buffer(s, now.tx_buffer);
     sodium_memzero(r->half, sizeof r->half);
     sodium_memzero(r->ticket, sizeof r->ticket);
     sodium_memzero(&now, sizeof now);
+    STEP(END_WIPED);
 }
 
 void slab_commit(struct slab *s, uint32_t i, const struct slab_half *next)
@@ -144,7 +153,9 @@ void slab_commit(struct slab *s, uint32_t i, const struct slab_half *next)
     struct slab_record *r = &s->record[i];
     uint32_t selector = r->selector;
     r->half[(selector & 1) ^ 1] = *next;
+    STEP(COMMIT_COPIED);
     r->selector = selector ^ 1; /* sequentially consistent: after the copy, before what follows */
+    STEP(COMMIT_MADE);
 }
 
 /* --- receive --- */
@@ -159,11 +170,17 @@ static void move_rx(struct slab *s, uint32_t i)
     uint32_t old = next.rx_buffer;
     size_t waits = s->record[i].rx_seen - next.rx_done;
     next.rx_buffer = take_buffer(s);
-    if (old) memcpy(bytes_of(s, next.rx_buffer), bytes_of(s, old) + (next.rx_done - next.rx_base), waits);
+    STEP(RX_TAKEN);
+    if (old) {
+        memcpy(bytes_of(s, next.rx_buffer), bytes_of(s, old) + (next.rx_done - next.rx_base), waits);
+        STEP(RX_COPIED);
+    }
     touch(s, next.rx_buffer, waits);
     next.rx_base = next.rx_done;
     slab_commit(s, i, &next);
-    if (old) give_buffer(s, old);
+    if (!old) return;
+    STEP(RX_MOVED);
+    give_buffer(s, old);
 }
 
 uint8_t *slab_rx_room(struct slab *s, uint32_t i, size_t *room)
@@ -207,18 +224,22 @@ void slab_rx_rest(struct slab *s, uint32_t i)
     next.rx_buffer = 0;
     next.rx_base = next.rx_done;
     slab_commit(s, i, &next);
+    STEP(RX_RESTED);
     give_buffer(s, old);
 }
 
 /* --- send --- */
 
+/* A buffer with nothing left to send begins again: one whose worker died before it gave it back. */
 uint8_t *slab_tx_room(struct slab *s, uint32_t i, size_t want)
 {
     struct slab_half next = *slab_now(s, i);
-    if (!next.tx_buffer) {
-        next.tx_buffer = take_buffer(s);
+    if (!next.tx_buffer || (next.tx_ready == s->record[i].tx_sent && next.tx_base != next.tx_ready)) {
+        if (!next.tx_buffer) next.tx_buffer = take_buffer(s);
+        STEP(TX_TAKEN);
         next.tx_base = next.tx_ready;
         slab_commit(s, i, &next);
+        STEP(TX_ROOMED);
     }
     size_t used = next.tx_ready - next.tx_base;
     if (SLAB_BUFFER - used < want) return NULL;
@@ -243,11 +264,13 @@ void slab_tx_sent(struct slab *s, uint32_t i, size_t n)
 {
     struct slab_record *r = &s->record[i];
     r->tx_sent += n;
+    STEP(TX_COUNTED);
     struct slab_half next = *slab_now(s, i);
     if (r->tx_sent != next.tx_ready) return;
     uint32_t old = next.tx_buffer;
     next.tx_buffer = 0;
     next.tx_base = next.tx_ready;
     slab_commit(s, i, &next);
+    STEP(TX_EMPTIED);
     give_buffer(s, old);
 }

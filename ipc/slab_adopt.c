@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fault.h"
 #include "log.h"
 #include "slab.h"
 
@@ -46,8 +47,8 @@ static bool claim_buffer(struct slab *s, uint32_t number)
  */
 static bool sound(uint32_t buffer, uint64_t base, uint64_t low, uint64_t high)
 {
-    if (low > high || high > INT64_MAX) return false;
-    return buffer ? base <= low && high - base <= SLAB_BUFFER : low == high;
+    if (base > low || low > high || high > INT64_MAX) return false;
+    return buffer ? high - base <= SLAB_BUFFER : low == high;
 }
 
 static const char *judge(struct slab *s, struct slab_record *r, uint64_t in, uint64_t out)
@@ -68,6 +69,7 @@ static void mend(struct slab *s, struct slab_record *r, uint64_t in, uint64_t ou
 {
     const struct slab_half *now = &r->half[r->selector & 1];
     r->rx_seen = in;
+    STEP(ADOPT_MENDING);
     r->tx_sent = out;
     if (now->rx_buffer) s->touched[now->rx_buffer - 1] = (uint32_t)(in - now->rx_base);
     if (now->tx_buffer) s->touched[now->tx_buffer - 1] = (uint32_t)(now->tx_ready - now->tx_base);
@@ -86,7 +88,11 @@ enum slab_claim slab_claim(struct slab *s, uint32_t i, uint32_t generation, uint
         *why = "not signed in yet";
         return SLAB_LOST;
     }
-    if (blamed && ++r->strikes >= STRIKES_MAX) {
+    if (blamed) {
+        r->strikes++;
+        STEP(ADOPT_STRUCK);
+    }
+    if (blamed && r->strikes >= STRIKES_MAX) {
         *why = "quarantine";
         return SLAB_LOST;
     }
@@ -99,6 +105,7 @@ enum slab_claim slab_claim(struct slab *s, uint32_t i, uint32_t generation, uint
     if (*why) return SLAB_LOST;
     mend(s, r, in, out);
     s->claimed[s->buffers + i] = 1;
+    STEP(ADOPT_MENDED);
     return SLAB_GOES_ON;
 }
 
@@ -106,8 +113,12 @@ void slab_adopted(struct slab *s, uint32_t high)
 {
     for (uint32_t i = 0; i < high && i < s->records; i++)
         if (!s->claimed[s->buffers + i]) sodium_memzero(&s->record[i], sizeof s->record[i]);
-    for (uint32_t b = s->buffers; b > 0; b--)
-        if (!s->claimed[b - 1]) s->unused[s->n_unused++] = b - 1;
+    STEP(ADOPT_WIPED);
+    for (uint32_t b = s->buffers; b > 0; b--) {
+        if (s->claimed[b - 1]) continue;
+        s->unused[s->n_unused++] = b - 1;
+        s->touched[b - 1] = SLAB_BUFFER; /* who knows what it holds: its next use gives that back */
+    }
     s->head->in_hand = 0;
     free(s->claimed);
     s->claimed = NULL;

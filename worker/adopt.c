@@ -10,7 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "log.h"
+#include "seal_log.h"
 #include "worker.h"
 
 static void say(struct worker *w, uint8_t type, const struct buf *fields)
@@ -35,6 +37,7 @@ void adopt_begin(struct worker *w, struct slice p, int fd)
         close(fd);
     } else {
         w->slab_fd = fd;
+        STEP(ADOPT_MAPPED);
     }
 }
 
@@ -47,6 +50,7 @@ static void refuse(struct worker *w, uint32_t index, uint32_t generation, int fd
         log_u("w", w->slot), log_s("peer", peer), log_s("reason", why));
     shutdown(fd, SHUT_RDWR);
     close(fd);
+    STEP(ADOPT_REFUSED);
     worker_say_closed(w, index, generation);
 }
 
@@ -61,12 +65,17 @@ void adopt_connection(struct worker *w, uint32_t index, uint32_t generation, int
     }
     bool blamed = a->fault && slab_in_hand(&w->slab) == index;
     struct kernel_counts k = kernel_count(fd);
+    STEP(ADOPT_ASKED);
     switch (slab_claim(&w->slab, index, generation, k.read, k.written, blamed, &why)) {
     case SLAB_GOES_ON:
         session_adopt(w, index, generation, fd, peer);
         a->adopted++;
+        STEP(ADOPT_TAKEN);
         break;
-    case SLAB_NEVER: session_take(w, index, generation, fd, peer); break;
+    case SLAB_NEVER:
+        session_take(w, index, generation, fd, peer);
+        STEP(ADOPT_BEGUN);
+        break;
     case SLAB_LOST: refuse(w, index, generation, fd, peer, why); break;
     }
 }
@@ -75,10 +84,12 @@ void adopt_connection(struct worker *w, uint32_t index, uint32_t generation, int
 static void serve(struct session *s)
 {
     size_t n;
+    SEAL_LOG(SEAL_ADOPTED, slab_now(&s->worker->slab, s->index), NULL, 0);
     loop_add(&s->worker->loop, &s->io, 0);
     if (slab_rx_data(&s->worker->slab, s->index, &n)) session_hold(s, HOLD_UPLINK);
     session_touch(s);
     session_watch(s);
+    STEP(ADOPT_SERVED);
 }
 
 void adopt_end(struct worker *w)
@@ -91,6 +102,7 @@ void adopt_end(struct worker *w)
         return;
     }
     slab_adopted(&w->slab, a->high);
+    STEP(ADOPT_POOLED);
     for (uint32_t i = 0; i < a->high; i++) {
         struct session *s = w->session[i];
         if (s && s->state == SESSION_OPEN)
@@ -103,4 +115,5 @@ void adopt_end(struct worker *w)
     buf_put_u32(&m, a->asked - a->adopted);
     say(w, CTL_GOES_ON, &m);
     buf_free(&m);
+    STEP(ADOPT_DONE);
 }

@@ -6,6 +6,8 @@
  */
 #include <string.h>
 
+#include "fault.h"
+#include "seal_log.h"
 #include "worker.h"
 
 /* The key changes before the record whose number is a multiple of WIRE_REKEY_EVERY. */
@@ -64,8 +66,11 @@ static bool seal_one(struct session *s)
         buf_reset(&s->out, 0); /* 2^64 records: cannot happen, but must not repeat a nonce */
         return false;
     }
+    STEP(TX_SEALED);
+    SEAL_LOG(SEAL_SEALED, &next, buf_head(&s->out), n);
     next.tx_nonce++;
     slab_tx_ready(slab, s->index, &next, WIRE_RECORD_HEAD + n + NOISE_TAG_LEN);
+    STEP(TX_COMMITTED);
     buf_drop(&s->out, n);
     return true;
 }

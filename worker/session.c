@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "log.h"
+#include "seal_log.h"
 #include "worker.h"
 
 /* --- the list of those that have a deadline --- */
@@ -124,6 +126,7 @@ static void finish(struct session *s)
     /* The master holds a duplicate, so close() alone would send no FIN. */
     shutdown(s->io.fd, SHUT_RDWR);
     close(s->io.fd);
+    STEP(END_CLOSED);
     slab_end(&w->slab, s->index);
     worker_say_closed(w, s->index, s->generation);
     buf_free(&s->out);
@@ -218,9 +221,12 @@ static int push(struct session *s)
         size_t n;
         const uint8_t *at = slab_tx_data(slab, s->index, &n);
         if (n == 0) return 1;
+        SEAL_LOG(SEAL_LEAVES, slab_now(slab, s->index), NULL, 0);
+        STEP(TX_SENDING);
         ssize_t k = send(s->io.fd, at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (k < 0 && errno == EINTR) continue;
         if (k < 0) return errno == EAGAIN ? 0 : -1;
+        STEP(TX_SENT);
         slab_tx_sent(slab, s->index, (size_t)k);
     }
 }
@@ -263,11 +269,16 @@ static void process_open(struct session *s)
             session_drop(s, "bad-record");
             return;
         }
+        STEP(RX_OPENED);
         slab->head->in_hand = s->index + 1;
+        STEP(RX_IN_HAND);
         bool goes_on = dispatch_record(s, n);
+        STEP(RX_HANDLED);
         slab->head->in_hand = 0;
+        STEP(RX_OUT_OF_HAND);
         if (!goes_on) return;
         slab_rx_done(slab, s->index, &next, took);
+        STEP(RX_COMMITTED);
     }
     slab_rx_rest(slab, s->index);
     session_watch(s);
@@ -313,6 +324,7 @@ static void ready(struct loop_io *io, uint32_t events)
         session_drop(s, "reset");
         return;
     }
+    STEP(RX_ROOMED);
     ssize_t n = recv(io->fd, to, room, MSG_DONTWAIT);
     if (n <= 0) {
         bool later = n < 0 && (errno == EAGAIN || errno == EINTR);
@@ -320,7 +332,9 @@ static void ready(struct loop_io *io, uint32_t events)
         if (!later) session_drop(s, n == 0 ? "eof" : "reset");
         return;
     }
+    STEP(RX_RECEIVED);
     slab_rx_seen(&w->slab, s->index, (size_t)n);
+    STEP(RX_COUNTED);
     session_process(s);
 }
 
@@ -366,8 +380,8 @@ void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd,
     list_append(w, s);
     if (!w->adoption.active) loop_add(&w->loop, &s->io, EPOLLIN); /* else adopt_end() does */
     LOG(LOG_DEBUG, "session", "take", log_u("w", w->slot), log_s("peer", s->peer));
-    /* Too many unfinished ones: the oldest has had its chance. */
-    if (w->unfinished.n > w->set.limits.handshakes) session_drop(w->unfinished.first, "too-many-handshakes");
+    /* Too many unfinished ones: the oldest has had its chance. Not before an adoption is through. */
+    if (!w->adoption.active && w->unfinished.n > w->set.limits.handshakes) session_drop(w->unfinished.first, "too-many-handshakes");
 }
 
 void session_settled(struct session *s)
@@ -389,6 +403,10 @@ static void check_deadline(struct session *s, uint64_t age)
 
 void session_tick(struct worker *w)
 {
+    if (w->adoption.active) { /* nobody is on the loop yet, so nobody can be taken off it */
+        loop_timer_set(&w->loop, &w->tick, WORKER_TICK_MS);
+        return;
+    }
     uint64_t least = w->set.limits.first_byte_time < WORKER_CLOSING_MS ? w->set.limits.first_byte_time
                                                                        : WORKER_CLOSING_MS;
     struct session *s = w->unfinished.first;

@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "fault.h"
 #include "log.h"
 #include "sandbox.h"
+#include "seal_log.h"
 #include "worker.h"
 
 static void look_up_user(struct worker *w, struct sandbox_spec *spec)
@@ -35,6 +37,9 @@ static void on_setup(struct worker *w, struct slice p, int fd)
     struct sandbox_spec spec = {.role = SANDBOX_WORKER,
                                 .max_fds = records + 32,
                                 .relaxed = !w->set.sandbox.enabled};
+#ifdef FAULTS
+    spec.max_file = seal_log_max();
+#endif
     look_up_user(w, &spec);
     if (sandbox_enter(&spec, &report)) fatal("sandbox: %s", report.text);
     memcpy(w->sandbox, report.text, sizeof w->sandbox);
@@ -192,7 +197,9 @@ static void end_of_turn(void *arg)
         s->dirty = false;
         session_flush(s);
     }
+    STEP(TURN_SEALED);
     stream_flush(&w->broker);
+    STEP(TURN_FLUSHED);
     if (w->held && uplink_up(w) && stream_waiting(&w->broker) < WORKER_UPLINK_MARK / 2) session_release(w);
     if (w->stopping && w->sessions == 0) w->loop.stop = true;
 }
@@ -211,6 +218,9 @@ int main(void)
 {
     static struct worker w; /* its record buffer is too big for the stack */
     child_start("worker");
+#ifdef FAULTS
+    seal_log_open();
+#endif
     loop_init(&w.loop);
     w.loop.end_of_turn = end_of_turn;
     w.loop.arg = &w;

@@ -89,6 +89,7 @@ struct inbox {
     uint32_t bytes;
     uint32_t load;       /* counts up, so that a stale load is known */
     uint32_t putting;    /* puts whose end the store has not told yet */
+    uint32_t settling;   /* of those: acknowledged already, so no load may bring them again */
     uint32_t retries;    /* messages that found the disk full and try again: nothing may overtake them */
     bool loading, ready; /* ready: the receiver has told its place */
     bool listed;
@@ -99,6 +100,8 @@ struct inbox {
 };
 
 struct outbox {
+    struct message *refused, *last_refused; /* in order; the sender may not know yet: see route.c */
+    uint32_t n_refused;
     uint64_t taken;      /* highest id taken */
     uint64_t room_id;    /* highest id that reached a room durably */
     struct message *first, *last; /* unsettled, in order */
@@ -320,6 +323,8 @@ void route_receipt(struct broker *b, const struct account *from, uint64_t from_d
                    const struct account *to, uint8_t state);
 void route_rejected(struct broker *b, struct message *m, uint16_t code, const char *text,
                     const char *hint, const struct name_near *near);
+/* The sender has seen everything below next_id settled; refusals from there on are said again. */
+void route_resume(struct session *s, uint64_t next_id);
 /* Tells senders what became of their messages: end of a turn. */
 void route_settle(struct broker *b);
 /* The mark that a store request may make durable for m's sender: all up to it is settled or durable. */

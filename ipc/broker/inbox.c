@@ -166,7 +166,9 @@ static void stored_well(struct put *p, uint64_t row)
         pop_acked(b, d);
     } else if (p->acked) {
         done_waiting(b, d, p->msg);
+        d->in.settling--;
         d->in.acked_row = row;
+        if (d->in.row < row) d->in.row = row;
         store_ack(b->store, d->account->id, d->id, row);
         route_receipt(b, p->msg->from, p->msg->from_device, p->msg->id, d->account, WIRE_STATE_DELIVERED);
     } else {
@@ -263,14 +265,14 @@ static void loaded(void *ctx, const struct store_message *rows, size_t n, bool m
 }
 
 /*
- * Not while something is on the way to the disk: it would come back from there although it is under
- * way already. When that is done, load_more() is called again.
+ * Not while something is on the way to the disk that is under way already, or acknowledged: it would
+ * come back from there. When that is done, load_more() is called again.
  */
 static void load_more(struct broker *b, struct device *d)
 {
     struct inbox *in = &d->in;
     uint64_t window = b->set.limits.window_messages;
-    if (!in->receiver || !in->ready || in->loading || in->n_storing || in->waiting <= in->n_stored ||
+    if (!in->receiver || !in->ready || in->loading || in->n_storing || in->settling || in->waiting <= in->n_stored ||
         in->n > window / 2 || !window_open(b, in))
         return;
     struct load *l = xmalloc(sizeof *l);
@@ -383,6 +385,7 @@ static void leave_entry(struct broker *b, struct device *d, struct entry *e)
     if (e->state == ENTRY_STORING) {
         e->put->entry = NULL;
         e->put->acked = acked;
+        if (acked) d->in.settling++;
     } else if (e->state == ENTRY_MEMORY && acked) {
         route_leaves_memory(e->msg);
         route_delivered(b, e->msg, false);

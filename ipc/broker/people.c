@@ -177,21 +177,30 @@ static int by_name(const void *x, const void *y)
     return strcmp(((const struct roster_entry *)x)->name, ((const struct roster_entry *)y)->name);
 }
 
+/* Cuts blanks off both ends, in place. */
+static char *trimmed(char *s)
+{
+    s += strspn(s, " \t");
+    size_t n = strlen(s);
+    while (n > 0 && strchr(" \t\r\n", s[n - 1]))
+        s[--n] = 0;
+    return s;
+}
+
+/* A role that nobody knows gives no right. */
 static uint8_t role_of(const char *word)
 {
-    return strncmp(word, "instructor", 10) == 0 ? 2 : strncmp(word, "assistant", 9) == 0 ? 1 : 0;
+    return strcmp(word, "instructor") == 0 ? 2 : strcmp(word, "assistant") == 0 ? 1 : 0;
 }
 
 static void roster_line(struct broker *b, char *line, unsigned number)
 {
-    line[strcspn(line, "\r\n")] = 0;
-    char *name = line + strspn(line, " \t"), *role = strchr(name, ',');
-    if (*name == 0 || *name == '#' || strncmp(name, "name,", 5) == 0) return;
-    if (role) {
-        *role++ = 0;
-        role += strspn(role, " \t");
-    }
-    size_t n = strcspn(name, " \t");
+    char *role = strchr(line, ','), *more = role ? strchr(role + 1, ',') : NULL;
+    if (more) *more = 0; /* further columns are somebody else's */
+    if (role) *role++ = 0;
+    char *name = trimmed(line);
+    if ((*name == 0 && !role) || *name == '#' || strcmp(name, "name") == 0) return;
+    size_t n = strlen(name);
     const char *why;
     if (!name_valid(name, n, &why)) {
         LOG(LOG_WARN, "roster", "skip", log_u("line", number), log_s("name", name), log_s("why", why));
@@ -200,7 +209,7 @@ static void roster_line(struct broker *b, char *line, unsigned number)
     char folded[NAME_SIZE];
     name_fold(folded, name, n);
     b->roster = xrealloc(b->roster, (b->n_roster + 1) * sizeof *b->roster);
-    b->roster[b->n_roster++] = (struct roster_entry){xstrdup(folded), role ? role_of(role) : 0};
+    b->roster[b->n_roster++] = (struct roster_entry){xstrdup(folded), role ? role_of(trimmed(role)) : 0};
 }
 
 void people_roster(struct broker *b, int fd)
@@ -210,9 +219,11 @@ void people_roster(struct broker *b, int fd)
         free(b->roster[--b->n_roster].name);
     FILE *f = fdopen(fd, "r");
     if (!f) fatal("cannot read the roster: %s", strerror(errno));
-    char line[512];
-    for (unsigned n = 1; fgets(line, sizeof line, f); n++)
+    char *line = NULL;
+    size_t size = 0;
+    for (unsigned n = 1; getline(&line, &size, f) >= 0; n++)
         roster_line(b, line, n);
+    free(line);
     fclose(f);
     if (b->n_roster) qsort(b->roster, b->n_roster, sizeof *b->roster, by_name);
     LOG(LOG_INFO, "roster", "read", log_u("names", b->n_roster));

@@ -12,6 +12,8 @@
 #include "broker.h"
 #include "log.h"
 
+enum { REFUSED_MAX = 1024 }; /* kept for one device: more than any window */
+
 /* --- messages --- */
 
 void message_hold(struct message *m)
@@ -130,12 +132,14 @@ void route_rejected(struct broker *b, struct message *m, uint16_t code, const ch
 
 /*
  * Only what is settled or on the way to the disk may be called taken durably: after a crash the
- * sender repeats everything else, and must not be told that it is known.
+ * sender repeats everything else, and must not be told that it is known. A refusal that may have been
+ * lost counts as neither.
  */
 uint64_t route_mark(const struct message *m)
 {
     const struct outbox *out = &m->sender->out;
-    return out->in_memory == 0 ? m->id : out->first->id - 1;
+    uint64_t mark = out->in_memory == 0 ? m->id : out->first->id - 1;
+    return out->refused && out->refused->id <= mark ? out->refused->id - 1 : mark;
 }
 
 static void put_accepted(struct buf *to, const struct broker *b, const struct message *m)
@@ -160,12 +164,54 @@ static bool same_fate(const struct message *m, const struct message *next)
            (m->state != MSG_STORED || (next->to == m->to && next->absent == m->absent));
 }
 
+/* A session that is asked for its place learns what became of its messages when it repeats them. */
 static void tell(struct device *d, const struct buf *frames)
 {
     for (struct session *s = d->session; s; s = s->next) {
+        if (s->resyncing) continue;
         size_t at;
         buf_put(session_begin(s, &at), buf_head(frames), buf_len(frames));
         session_end(s, at);
+    }
+}
+
+/*
+ * A REJECTED can be lost with a worker or a connection. Its message comes again then, and must not be
+ * called accepted: so refusals are kept until a RESUME or LOGIN shows that the sender knows.
+ */
+static void keep_refused(struct outbox *out, struct message *m)
+{
+    if (out->n_refused == REFUSED_MAX) {
+        struct message *oldest = out->refused;
+        out->refused = oldest->next_out;
+        out->n_refused--;
+        message_drop(oldest);
+    }
+    if (m->refs == 1) m = xrealloc(m, sizeof *m); /* its text is of no use any more */
+    m->next_out = NULL;
+    *(out->refused ? &out->last_refused->next_out : &out->refused) = m;
+    out->last_refused = m;
+    out->n_refused++;
+}
+
+void route_resume(struct session *s, uint64_t next_id)
+{
+    struct outbox *out = &s->device->out;
+    while (out->refused && out->refused->id < next_id) {
+        struct message *m = out->refused;
+        out->refused = m->next_out;
+        out->n_refused--;
+        message_drop(m);
+    }
+    uint64_t told = next_id - 1;
+    for (const struct message *m = out->refused; m; m = m->next_out) {
+        size_t at;
+        struct buf *to = session_begin(s, &at);
+        struct wire_accepted a = {.id = m->id - 1, .state = WIRE_STATE_ACCEPTED};
+        if (a.id > told) wire_put_accepted(to, &a); /* they were settled in order */
+        buf_put(to, buf_head(m->rejection), buf_len(m->rejection));
+        session_end(s, at);
+        told = m->id;
     }
 }
 
@@ -183,8 +229,10 @@ static void settle(struct broker *b, struct device *d)
         if (!out->first) out->last = NULL;
         m->next_out = NULL;
         m->sender = NULL;
-        message_drop(m);
-        out->repeat = false;
+        if (m->state == MSG_REJECTED)
+            keep_refused(out, m);
+        else
+            message_drop(m);
     }
     if (out->repeat) {
         struct wire_accepted a = {.id = out->first ? out->first->id - 1 : out->taken,

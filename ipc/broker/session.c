@@ -122,6 +122,7 @@ void session_resume(struct session *s, const struct wire_resume *r)
     s->resyncing = false;
     /* The client keeps everything from next_id on; what is below was settled. */
     if (r->next_id > 0 && r->next_id - 1 > out->taken) out->taken = r->next_id - 1;
+    if (r->next_id > 0) route_resume(s, r->next_id);
     if (!(s->caps & WIRE_CAP_RECEIVE)) return;
     inbox_resend(b, s->device, r);
     if (r->lobby_seen == WIRE_NOT_IN_LOBBY)

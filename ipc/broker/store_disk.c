@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -117,6 +118,12 @@ void disk_release(struct disk *d)
 {
     unlinkat(d->dir, "reserve", 0);
     d->reserved = false;
+}
+
+uint64_t disk_room(const struct disk *d)
+{
+    struct statvfs v;
+    return fstatvfs(d->dir, &v) < 0 ? 0 : (uint64_t)v.f_bavail * v.f_frsize;
 }
 
 size_t disk_size(const struct disk *d, const char *name)

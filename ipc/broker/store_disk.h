@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { DISK_RESERVE = 8 << 20 }; /* bytes */
 
@@ -32,6 +33,9 @@ bool disk_reserve(struct disk *d);
 
 /* Gives the reserve back to the file system. */
 void disk_release(struct disk *d);
+
+/* Bytes that DIR's file system has left for us, beside the reserve. */
+uint64_t disk_room(const struct disk *d);
 
 /* Size of DIR/NAME in bytes, 0 when it is not there. */
 size_t disk_size(const struct disk *d, const char *name);

@@ -24,6 +24,8 @@ enum {
     TIGHT_PAGES = 2048,     /* free pages with which puts are taken again without a reserve */
     TIGHT_LEAST = 512,      /* and below which they are refused again */
     WAL_BIG = DISK_RESERVE, /* a WAL longer than this holds space that the reserve could have */
+    FRAME = 4096 + 24,      /* bytes of a WAL frame */
+    MARGIN = 1 << 20,       /* bytes that a batch may write before it is asked again */
     SWEEP_DUE = 256,        /* rows and devices that make busy transactions sweep too */
     SWEEP_LEAST = 32,
 };
@@ -36,6 +38,7 @@ struct work {
     bool tight, refused;
     uint32_t refused_epoch; /* puts of this epoch or an earlier one are refused */
     uint64_t retry_ms; /* not before this time: making the reserve, sweeping a full disk */
+    unsigned clean_at; /* WAL frames when the database had all of them */
     unsigned asked;    /* WAL frames when a checkpoint was last asked for */
     unsigned folded;   /* WAL frames when one was last done here */
     uint64_t quiet_ms; /* since when there was no batch */
@@ -209,6 +212,35 @@ static enum store_status attempt(struct work *w, struct requests *l, bool puts)
 /* --- the WAL --- */
 
 /*
+ * The WAL can start again only when all of it is in the database, which may have to grow by as much:
+ * room for that, with the reserve, must never be given to puts. Without it nothing could be deleted.
+ */
+static bool can_fold(struct work *w)
+{
+    unsigned frames = sql_frames(w->sql);
+    uint64_t owed = (uint64_t)(frames >= w->clean_at ? frames - w->clean_at : frames) * FRAME;
+    return disk_room(w->disk) + (disk_reserved(w->disk) ? DISK_RESERVE : 0) >= owed + MARGIN;
+}
+
+static bool fold(struct work *w)
+{
+    bool all = sql_checkpoint(w->sql, false);
+    if (all) w->clean_at = sql_frames(w->sql);
+    return all;
+}
+
+static bool leaves_room(struct work *w)
+{
+    if (can_fold(w)) return true;
+    if (!fold(w)) { /* this is what the reserve is for */
+        disk_release(w->disk);
+        w->retry_ms = now_ms() + RETRY_MS;
+        fold(w);
+    }
+    return can_fold(w);
+}
+
+/*
  * The background checkpoint cannot finish while commits go on, and SQLite writes the WAL from its
  * start again only after a finished one; so when it has grown long, the little rest is done here.
  */
@@ -222,7 +254,7 @@ static void tend_wal(struct work *w)
         wal_poke(w->wal);
     } else if (frames - w->folded >= step * WAL_ROUNDS && !wal_busy(w->wal)) {
         w->folded = frames;
-        sql_checkpoint(w->sql, false);
+        fold(w);
     }
 }
 
@@ -243,7 +275,16 @@ static void regain(struct work *w)
 static bool may_put(struct work *w)
 {
     regain(w);
-    if (disk_reserved(w->disk)) return true;
+    if (!leaves_room(w)) {
+        if (!w->refused) LOG(LOG_ERROR, "store", "full", log_s("todo", "make room on the disk"));
+        w->refused = true;
+        return false;
+    }
+    if (disk_reserved(w->disk)) {
+        if (w->refused) LOG(LOG_INFO, "store", "room");
+        w->refused = false;
+        return true;
+    }
     w->tight = sql_free_pages(w->sql) >= (w->tight ? TIGHT_LEAST : TIGHT_PAGES);
     return w->tight;
 }
@@ -255,7 +296,7 @@ static void release(struct work *w)
     w->tight = false;
     w->retry_ms = now_ms() + RETRY_MS;
     disk_release(w->disk);
-    sql_checkpoint(w->sql, false); /* so that the WAL starts again in the space that it has */
+    fold(w); /* so that the WAL starts again in the space that it has */
 }
 
 static void refuse_puts(struct requests *todo, struct requests *done)

@@ -14,11 +14,11 @@
 #include "text.h"
 
 enum {
-    AT_ONCE = 128,     /* logins under way at the beginning */
+    AT_ONCE = 128, /* logins under way at the beginning */
     LOGIN_MS = 120000,
-    TIMERS_MS = 10,    /* how often timers of the busy are looked at */
-    IDLE_TIMERS = 25,  /* of the idle: every so many of these times */
-    COMERS = 10,       /* one in so many comes and goes */
+    TIMERS_MS = 10,   /* how often timers of the busy are looked at */
+    IDLE_TIMERS = 25, /* of the idle: every so many of these times */
+    COMERS = 10,      /* one in so many comes and goes */
     BATCH = 1024,
 };
 
@@ -57,12 +57,14 @@ static struct {
     struct actors_counts counts;
 } all;
 
-/* --- gaps: the longest time that a connected client hears nothing while something is under way --- */
+/* --- gaps: the longest time that a connected client hears nothing while something is under way ---
+ */
 
 static void heard(struct actor *a)
 {
     uint64_t now = now_us();
-    if (a->open && !a->idle && ledger_owed(all.ledger, a->number) && now - a->quiet_us > all.counts.worst_gap_us) {
+    if (a->open && !a->idle && ledger_owed(all.ledger, a->number) &&
+        now - a->quiet_us > all.counts.worst_gap_us) {
         all.counts.worst_gap_us = now - a->quiet_us;
         all.counts.worst_who = a->number;
         all.counts.worst_at_us = now;
@@ -78,10 +80,11 @@ static void put(struct actor *a, unsigned to)
     uint64_t id, now = now_us();
     const bool room = to == LEDGER_ROOM;
     if (!room && to < all.busy && ledger_owed(all.ledger, to) == 0) all.actor[to].quiet_us = now;
-    const struct ledger_message m = {a->number, to, ledger_send(all.ledger, a->number, to), now, a->seen};
+    const struct ledger_message m = {a->number, to, ledger_send(all.ledger, a->number, to), now,
+                                     a->seen};
     text_name(name, to);
-    if (client_send(a->client, room ? WIRE_TO_ROOM : WIRE_TO_USER, room ? "#lobby" : name, WIRE_FORM_SAYS,
-                    text_of(&m), &id))
+    if (client_send(a->client, room ? WIRE_TO_ROOM : WIRE_TO_USER, room ? "#lobby" : name,
+                    WIRE_FORM_SAYS, text_of(&m), &id))
         fatal("%s cannot send", a->name);
     a->pending[(a->first + a->n++) % all.o->window] = (struct pending){to, m.number};
 }
@@ -91,10 +94,19 @@ static bool in_room(unsigned number)
     return number % 2 == 0;
 }
 
+/* In turn the one to the left and to the right, so that everybody is written to all the time. */
+static unsigned neighbour(struct actor *a)
+{
+    unsigned step = a->burst++ % 2 ? 1 : all.busy - 1;
+    return (a->number + step) % all.busy;
+}
+
 /* A few messages in a row to the same one, so that their order means something. */
 static unsigned choose(struct actor *a)
 {
-    if (in_room(a->number) && luck_of(&a->luck, all.o->lobby_every) == 0) return LEDGER_ROOM;
+    if (all.o->lobby_every && in_room(a->number) && luck_of(&a->luck, all.o->lobby_every) == 0)
+        return LEDGER_ROOM;
+    if (all.o->repair) return neighbour(a);
     while (a->burst == 0 || a->partner == a->number) {
         a->partner = luck_of(&a->luck, all.o->clients + all.o->homes);
         a->burst = 1 + luck_of(&a->luck, 12);
@@ -112,11 +124,13 @@ static void speak(struct actor *a)
         put(a, choose(a));
 }
 
-/* The oldest that was not settled; number 0 when there is none, which would be the client's fault. */
+/* The oldest that was not settled; number 0 when there is none, which would be the client's fault.
+ */
 static struct pending settled(struct actor *a)
 {
     if (a->n == 0) {
-        fprintf(stderr, "chaos: %s was told of a message that it had not sent or knew about\n", a->name);
+        fprintf(stderr, "chaos: %s was told of a message that it had not sent or knew about\n",
+                a->name);
         all.counts.failures++;
         return (struct pending){0};
     }
@@ -135,7 +149,8 @@ static void got(struct actor *a, const struct wire_deliver *d)
     uint64_t now = now_us();
     all.heard_us = now;
     if (!text_read(d->body, &m)) {
-        log_escape(shown, sizeof shown, (const char *)d->body.data, d->body.len < 40 ? d->body.len : 40);
+        log_escape(shown, sizeof shown, (const char *)d->body.data,
+                   d->body.len < 40 ? d->body.len : 40);
         ledger_got_nonsense(all.ledger, a->number, shown, now);
         return;
     }
@@ -164,12 +179,21 @@ static void lost(struct actor *a, const struct client_event *e)
 
 static void failed(struct actor *a, const struct client_event *e)
 {
-    fprintf(stderr, "chaos: at %.3f s %s failed: %s: %s\n", (double)now_us() / 1e6, a->name, e->failed.code,
-            e->failed.text);
+    fprintf(stderr, "chaos: at %.3f s %s failed: %s: %s\n", (double)now_us() / 1e6, a->name,
+            e->failed.code, e->failed.text);
     all.counts.failures++;
     all.here -= a->open;
     a->open = false;
     client_connect(a->client);
+}
+
+static void refused(struct actor *a, const struct wire_rejected *r)
+{
+    char why[160];
+    struct pending p = settled(a);
+    snprintf(why, sizeof why, "%s: %.*s", wire_code_name(r->code), (int)r->text.len,
+             (const char *)r->text.data);
+    if (p.number) ledger_refused(all.ledger, a->number, p.to, p.number, why, now_us());
 }
 
 static void on_event(void *arg, const struct client_event *e)
@@ -196,11 +220,7 @@ static void on_event(void *arg, const struct client_event *e)
         for (uint64_t id = e->accepted.first; id <= e->accepted.m->id; id++)
             settled(a);
         break;
-    case CLIENT_REJECTED: {
-        struct pending p = settled(a);
-        if (p.number) ledger_refused(all.ledger, a->number, p.to, p.number, now_us());
-        break;
-    }
+    case CLIENT_REJECTED: refused(a, e->rejected); break;
     default: break;
     }
     speak(a);
@@ -281,7 +301,8 @@ static void step(struct actor *a, short revents)
     watch(a);
 }
 
-/* Leaves, in order or without a word; what is in the outbox is waited for, as others wait for it. */
+/* Leaves, in order or without a word; what is in the outbox is waited for, as others wait for it.
+ */
 static void go(struct actor *a)
 {
     a->leaving = true;
@@ -307,9 +328,11 @@ static void come_and_go(struct actor *a)
         a->turn_us = now_us() + 1000u * (500 + luck_of(&a->luck, 5000));
         client_connect(a->client);
         step(a, 0);
-    } else if (phase == PHASE_RUN && a->open && now_us() >= a->turn_us && client_state(a->client) == CLIENT_OPEN) {
+    } else if (phase == PHASE_RUN && a->open && now_us() >= a->turn_us &&
+               client_state(a->client) == CLIENT_OPEN) {
         go(a);
-    } else if (phase > PHASE_RUN && a->open && a->leaving && client_state(a->client) == CLIENT_OPEN) {
+    } else if (phase > PHASE_RUN && a->open && a->leaving &&
+               client_state(a->client) == CLIENT_OPEN) {
         a->leaving = false;
     }
 }
@@ -351,7 +374,8 @@ bool actors_log_in(void)
         }
         actors_turn(10);
     }
-    if (all.here < all.n) fprintf(stderr, "chaos: only %u of %u clients came in\n", all.here, all.n);
+    if (all.here < all.n)
+        fprintf(stderr, "chaos: only %u of %u clients came in\n", all.here, all.n);
     return all.here == all.n;
 }
 

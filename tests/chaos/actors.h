@@ -16,7 +16,7 @@ struct actors_counts {
     uint64_t failures;     /* clients that were told not to come back */
     uint64_t worst_gap_us; /* see actors_worst() in actors.c */
     unsigned worst_who;
-    uint64_t worst_at_us;  /* when it ended */
+    uint64_t worst_at_us; /* when it ended */
 };
 
 /* Makes them all. Nobody is connected yet. */

@@ -10,7 +10,9 @@ enum { SHOWN = 10 };
 
 static bool is_bad(const char *line)
 {
-    if (strstr(line, "AddressSanitizer") || strstr(line, "LeakSanitizer") || strstr(line, "runtime error:")) return true;
+    if (strstr(line, "AddressSanitizer") || strstr(line, "LeakSanitizer") ||
+        strstr(line, "runtime error:"))
+        return true;
     if (strstr(line, "ev=fatal") || strstr(line, "Assertion")) return true;
     return strstr(line, "ev=died") && !strstr(line, "signal=9 ");
 }
@@ -32,7 +34,8 @@ static bool is_sound(const char *path)
     sqlite3_stmt *st = NULL;
     bool good = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
                 sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &st, NULL) == SQLITE_OK &&
-                sqlite3_step(st) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
+                sqlite3_step(st) == SQLITE_ROW &&
+                strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
     if (!good) fprintf(stderr, "chaos: %s is not sound: %s\n", path, sqlite3_errmsg(db));
     sqlite3_finalize(st);
     sqlite3_close(db);

@@ -5,8 +5,8 @@
 #include "chaos.h"
 
 /*
- * Deaths in the server's log that were nobody's SIGKILL, fatal errors, reports of sanitizers; each is
- * shown on stderr, the first ten. How many.
+ * Deaths in the server's log that were nobody's SIGKILL, fatal errors, reports of sanitizers; each
+ * is shown on stderr, the first ten. How many.
  */
 unsigned after_log(const struct shared *s);
 

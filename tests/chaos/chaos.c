@@ -1,6 +1,6 @@
 /*
- * chaos.c - kills the server's processes under full load and lets the clients say what came of it: see
- * chaos.h for the parts, options.c for the command line.
+ * chaos.c - kills the server's processes under full load and lets the clients say what came of it:
+ * see chaos.h for the parts, options.c for the command line.
  *
  * Exit status: 0 all held, 1 it did not (folder and log are kept and named), 2 it could not run.
  */
@@ -26,10 +26,11 @@
 #include "options.h"
 #include "run.h"
 #include "server.h"
+#include "usage.h"
 
 enum {
-    SHOWN = 10,         /* violations with all details */
-    CALM_US = 3000000,  /* of speaking after the last kill */
+    SHOWN = 10,        /* violations with all details */
+    CALM_US = 3000000, /* of speaking after the last kill */
     DRAIN_US = 60000000,
     QUIET_US = 1500000, /* whatever comes in this time is one too many, or was late */
     OVER_US = 60000000,
@@ -54,7 +55,8 @@ static void on_signal(int signal)
 
 bool run_interrupted(void)
 {
-    if (!run.killer_gone && waitpid(run.killer, NULL, WNOHANG) == run.killer) run.killer_gone = true;
+    if (!run.killer_gone && waitpid(run.killer, NULL, WNOHANG) == run.killer)
+        run.killer_gone = true;
     return interrupted || (run.killer_gone && phase_of(run.s) < PHASE_OVER);
 }
 
@@ -66,14 +68,15 @@ void run_until(uint64_t us)
 
 static void on_violation(void *arg, uint64_t when_us, const char *words)
 {
-    char before[80], when[40] = "noticed at the end";
+    char before[160], when[40] = "noticed at the end";
     (void)arg;
     if (run.shown++ >= SHOWN) return;
     if (when_us) {
         killer_last(run.s, when_us, before, sizeof before);
         snprintf(when, sizeof when, "at %.3f s", (double)when_us / 1e6);
     }
-    fprintf(stderr, "chaos: %s: %s%s%s\n", when, words, when_us ? "; before it: " : "", when_us ? before : "");
+    fprintf(stderr, "chaos: %s: %s%s%s\n", when, words, when_us ? "; before it: " : "",
+            when_us ? before : "");
 }
 
 /* --- the steps of a run --- */
@@ -109,23 +112,49 @@ static void drain(void)
         if (actors_last_heard() > since) since = actors_last_heard();
         if (now_us() - since >= QUIET_US) return;
     }
+    if (run_interrupted()) return;
     fprintf(stderr, "chaos: after %d s still something is under way%s%s%s\n", DRAIN_US / 1000000,
             homes_settled(&rows) ? "" : ", in outboxes of clients with stores",
             actors_settled() ? "" : ", in outboxes of clients, or some are not connected",
             ledger_quiet(run.ledger) ? "" : ", messages to clients");
 }
 
+/* Whoever was never connected has no name yet, and nobody could write to them. */
+static bool homes_came(void)
+{
+    uint64_t deadline = now_us() + OVER_US;
+    for (unsigned i = 0; i < run.o.homes; i++)
+        while (!atomic_load(&run.s->home[i].came) && now_us() < deadline && !run_interrupted())
+            run_until(now_us() + 10000);
+    return now_us() < deadline;
+}
+
+/* With a look at the processes after a minute, or half of a shorter run; the other look is at the
+ * end. */
+static void chaos_time(void)
+{
+    struct usage u;
+    uint64_t start = now_us(), first = run.o.seconds > 120 ? 60000000 : 500000u * run.o.seconds;
+    run_until(start + first);
+    usage_take(run.s, &u);
+    usage_print(&u, "under load");
+    run_until(start + 1000000u * run.o.seconds);
+}
+
 static unsigned go_through(void)
 {
     struct shared *s = run.s;
+    struct usage u;
     unsigned unrepaired = 0;
     atomic_store(&s->phase, PHASE_RUN);
     if (run.o.repair)
         unrepaired = repair_run(s, &run.o);
     else
-        run_until(now_us() + 1000000u * run.o.seconds);
+        chaos_time();
     atomic_store(&s->phase, PHASE_CALM);
     run_until(now_us() + (run.o.repair ? 0 : CALM_US));
+    usage_take(s, &u);
+    usage_print(&u, "after the last kill");
     atomic_store(&s->phase, PHASE_STILL);
     drain();
     return unrepaired;
@@ -136,7 +165,8 @@ static void end_all(void)
 {
     if (phase_of(run.s) < PHASE_HOME) atomic_store(&run.s->phase, PHASE_HOME);
     if (interrupted && !run.killer_gone) kill(run.killer, SIGTERM);
-    for (uint64_t deadline = now_us() + OVER_US; !run.killer_gone && now_us() < deadline; poll(NULL, 0, 5))
+    for (uint64_t deadline = now_us() + OVER_US; !run.killer_gone && now_us() < deadline;
+         poll(NULL, 0, 5))
         if (waitpid(run.killer, NULL, WNOHANG) == run.killer) run.killer_gone = true;
     if (!run.killer_gone) kill(run.killer, SIGKILL); /* homes go with it */
     server_kill_all(run.s);
@@ -144,11 +174,14 @@ static void end_all(void)
 
 /* --- the verdict --- */
 
-static uint64_t lost_by_homes(bool *failed)
+/* Gives the connections that clients with stores lost; adds what was refused to them, and failures.
+ */
+static uint64_t lost_by_homes(uint64_t *refused, bool *failed)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < run.o.homes; i++) {
         sum += atomic_load(&run.s->home[i].lost);
+        *refused += atomic_load(&run.s->home[i].refused);
         *failed = *failed || atomic_load(&run.s->home[i].failed);
     }
     return sum;
@@ -157,6 +190,24 @@ static uint64_t lost_by_homes(bool *failed)
 static uint64_t done(enum deed d)
 {
     return atomic_load(&run.s->done[d]);
+}
+
+/* A test that did nothing proves nothing: true when somebody was killed of each kind that was asked
+ * for. */
+static bool killed_enough(void)
+{
+    static const char *const words[] = {"worker", "broker"};
+    const enum chaos_switch asked[] = {run.o.worker, run.o.broker};
+    bool good = true;
+    for (int i = 0; i < 2; i++) {
+        if (asked[i] != SWITCH_ON || run.o.seconds < 20 || run.o.every_ms > 1000 ||
+            done((enum deed)i))
+            continue;
+        fprintf(stderr, "chaos: no %s was killed in %u s; does the status list it?\n", words[i],
+                run.o.seconds);
+        good = false;
+    }
+    return good;
 }
 
 /* Prints the line; true when all held. */
@@ -168,22 +219,29 @@ static bool judge(uint64_t seconds, unsigned unrepaired)
     struct ledger_counts c = ledger_counts(run.ledger);
     struct actors_counts a = actors_counts();
     bool failed = a.failures > 0;
-    uint64_t reconnects = a.reconnects + lost_by_homes(&failed), unasked = atomic_load(&run.s->unasked);
+    uint64_t reconnects = a.reconnects + lost_by_homes(&c.refused, &failed),
+             unasked = atomic_load(&run.s->unasked);
     unsigned crashes = after_log(run.s);
     bool sound = after_store(run.s);
-    char before[80];
+    char before[160];
     killer_last(run.s, a.worst_at_us, before, sizeof before);
-    printf("worst gap: c%u, ended at %.3f s, before it: %s\n", a.worst_who, (double)a.worst_at_us / 1e6, before);
-    if (run.shown > SHOWN) fprintf(stderr, "chaos: %u violations, the first %d are shown\n", run.shown, SHOWN);
+    printf("worst gap: c%u, ended at %.3f s, before it: %s\n", a.worst_who,
+           (double)a.worst_at_us / 1e6, before);
+    if (run.shown > SHOWN)
+        fprintf(stderr, "chaos: %u violations, the first %d are shown\n", run.shown, SHOWN);
     if (c.alien + c.refused + unasked + crashes + failed)
-        fprintf(stderr, "chaos: %lu not of ours, %lu refused, %lu ended by themselves, %u bad lines in the log%s\n",
+        fprintf(stderr,
+                "chaos: %lu not of ours, %lu refused, %lu ended by themselves, %u bad lines in the "
+                "log%s\n",
                 c.alien, c.refused, unasked, crashes, failed ? ", clients failed" : "");
-    printf("chaos: seconds=%lu kills_worker=%lu kills_broker=%lu kills_master=%lu kills_client=%lu sent=%lu "
+    printf("chaos: seconds=%lu kills_worker=%lu kills_broker=%lu kills_master=%lu kills_client=%lu "
+           "sent=%lu "
            "delivered=%lu lost=%lu dup=%lu disorder=%lu reconnects_live=%lu worst_gap_ms=%lu\n",
-           seconds, done(DEED_WORKER), done(DEED_BROKER), done(DEED_MASTER), done(DEED_CLIENT), c.sent, c.delivered,
-           c.lost, c.dup, c.disorder, reconnects, a.worst_gap_us / 1000);
-    return c.lost + c.dup + c.disorder + c.alien + c.refused + unasked + crashes + unrepaired == 0 && !failed &&
-           sound && (reconnects == 0 || run.o.allow_reconnects);
+           seconds, done(DEED_WORKER), done(DEED_BROKER), done(DEED_MASTER), done(DEED_CLIENT),
+           c.sent, c.delivered, c.lost, c.dup, c.disorder, reconnects, a.worst_gap_us / 1000);
+    return c.lost + c.dup + c.disorder + c.alien + c.refused + unasked + crashes + unrepaired ==
+               0 &&
+           !failed && sound && killed_enough() && (reconnects == 0 || run.o.allow_reconnects);
 }
 
 /* --- setting up --- */
@@ -224,7 +282,7 @@ static int whole_run(void)
     make_people();
     uint64_t start = 0;
     unsigned unrepaired = 0;
-    bool in = actors_log_in();
+    bool in = actors_log_in() && homes_came();
     if (in) {
         start = now_us();
         unrepaired = go_through();

@@ -1,11 +1,13 @@
 /*
- * chaos.h - what the parts of the chaos tool share: options, and a page of memory between its processes.
+ * chaos.h - what the parts of the chaos tool share: options, and a page of memory between its
+ * processes.
  *
  *   chaos.c     the run: starts the others, waits, drains, judges, prints the line
  *   repair.c    the other mode: how long until everybody hears again
  *   actors.c    the clients of this process; text.c what they say to each other
  *   home.c      clients with a store on disk, each a process that is killed and comes back
  *   killer.c    a process: owns server and homes, kills and restarts them; server.c one server
+ *   usage.c, after.c  memory and descriptors; what is left when all is over
  *   ledger.c    what must hold; numbers.c one stream of it. Pure.
  */
 #ifndef CHAOS_H
@@ -58,12 +60,13 @@ struct note {
 /* A client with a store: its place in its own numbering survives it here, as a disk would. */
 struct home {
     pid_t pid;
-    uint32_t sent[PEOPLE_MAX + 1];       /* numbers used, per recipient; the room is the last one */
-    uint32_t trying_to, trying_number;   /* being put into the outbox; 0: nothing */
+    uint32_t sent[PEOPLE_MAX + 1];     /* numbers used, per recipient; the room is the last one */
+    uint32_t trying_to, trying_number; /* being put into the outbox; 0: nothing */
     uint64_t trying_seen, trying_us;
-    _Atomic uint64_t rows;               /* of its history */
-    _Atomic uint32_t lost;               /* connections lost while it lived */
-    _Atomic bool settled, failed;
+    _Atomic uint64_t rows;              /* of its history */
+    _Atomic uint32_t lost;              /* connections lost while it lived */
+    _Atomic uint32_t refused;           /* messages of its that the server refused */
+    _Atomic bool came, settled, failed; /* came: was connected once, so its name is known */
 };
 
 struct shared {
@@ -71,7 +74,7 @@ struct shared {
     char folder[PATH_LEN], ctl[PATH_LEN], log[PATH_LEN], store[PATH_LEN];
     char host[64], port[16];
     _Atomic pid_t group; /* of the server's processes */
-    bool takeover;       /* the server says that a new master can take over */
+    bool takeover;       /* a new master can take over: the server has a socket for it */
     _Atomic uint64_t done[DEEDS], unasked; /* unasked: the master died by itself */
     _Atomic uint32_t notes, losses_told;
     struct note note[NOTES_MAX];

@@ -18,7 +18,7 @@
 #include "log.h"
 #include "text.h"
 
-enum { HOME_WINDOW = 8, TURN_MS = 10 };
+enum { HOME_WINDOW = 8, TURN_MS = 10, REFUSALS_SHOWN = 2 };
 
 static struct {
     struct shared *shared;
@@ -48,7 +48,10 @@ static void on_event(void *arg, const struct client_event *e)
 {
     (void)arg;
     switch (e->type) {
-    case CLIENT_CONNECTED: me.open = true; return;
+    case CLIENT_CONNECTED:
+        me.open = true;
+        atomic_store(&me.page->came, true);
+        return;
     case CLIENT_LOST:
         if (me.open) {
             atomic_fetch_add(&me.page->lost, 1);
@@ -57,8 +60,8 @@ static void on_event(void *arg, const struct client_event *e)
         me.open = false;
         return;
     case CLIENT_FAILED:
-        fprintf(stderr, "chaos: at %.3f s c%u (with a store) failed: %s: %s\n", (double)now_us() / 1e6, me.number,
-                e->failed.code, e->failed.text);
+        fprintf(stderr, "chaos: at %.3f s c%u (with a store) failed: %s: %s\n",
+                (double)now_us() / 1e6, me.number, e->failed.code, e->failed.text);
         atomic_store(&me.page->failed, true);
         me.open = false;
         return;
@@ -66,7 +69,12 @@ static void on_event(void *arg, const struct client_event *e)
         if (e->message.m->flags & WIRE_FLAG_ROOM) me.seen = e->message.m->seq;
         return;
     case CLIENT_ACCEPTED: me.settled += e->accepted.m->id - e->accepted.first + 1; return;
-    case CLIENT_REJECTED: me.settled++; return;
+    case CLIENT_REJECTED:
+        me.settled++;
+        if (atomic_fetch_add(&me.page->refused, 1) < REFUSALS_SHOWN)
+            fprintf(stderr, "chaos: at %.3f s c%u (with a store) was refused: %s\n",
+                    (double)now_us() / 1e6, me.number, wire_code_name(e->rejected->code));
+        return;
     default: return;
     }
 }
@@ -83,11 +91,12 @@ static void submit(void)
     char name[NAME_LEN];
     uint64_t id;
     struct home *h = me.page;
-    const struct ledger_message m = {me.number, h->trying_to, h->trying_number, h->trying_us, h->trying_seen};
+    const struct ledger_message m = {me.number, h->trying_to, h->trying_number, h->trying_us,
+                                     h->trying_seen};
     bool room = m.to == LEDGER_ROOM;
     text_name(name, m.to);
-    if (client_send(me.client, room ? WIRE_TO_ROOM : WIRE_TO_USER, room ? "#lobby" : name, WIRE_FORM_SAYS,
-                    text_of(&m), &id))
+    if (client_send(me.client, room ? WIRE_TO_ROOM : WIRE_TO_USER, room ? "#lobby" : name,
+                    WIRE_FORM_SAYS, text_of(&m), &id))
         fatal("the store of c%u failed: %s", me.number, vault_words(me.vault));
     me.submitted++;
     h->sent[slot_of(m.to)] = h->trying_number;
@@ -101,7 +110,7 @@ static void choose(void)
     unsigned people = me.o->clients + me.o->homes, to = me.number;
     while (to == me.number)
         to = luck_of(&me.luck, people);
-    if (luck_of(&me.luck, me.o->lobby_every) == 0) to = LEDGER_ROOM;
+    if (me.o->lobby_every && luck_of(&me.luck, me.o->lobby_every) == 0) to = LEDGER_ROOM;
     h->trying_to = to;
     h->trying_us = now_us();
     h->trying_seen = me.seen;
@@ -111,7 +120,8 @@ static void choose(void)
     submit();
 }
 
-/* A predecessor died while it tried: is the message in the outbox? Nothing is sent before that is known. */
+/* A predecessor died while it tried: is the message in the outbox? Nothing is sent before that is
+ * known. */
 static void finish_try(void)
 {
     struct home *h = me.page;
@@ -119,7 +129,8 @@ static void finish_try(void)
     struct ledger_message m;
     if (h->trying_number == 0) return;
     for (uint64_t after = 0; vault_next(me.vault, after, &out) > 0; after = out.id) {
-        if (!text_read(out.body, &m) || m.to != h->trying_to || m.number != h->trying_number) continue;
+        if (!text_read(out.body, &m) || m.to != h->trying_to || m.number != h->trying_number)
+            continue;
         h->sent[slot_of(m.to)] = h->trying_number;
         h->trying_number = 0;
         return;
@@ -214,7 +225,8 @@ static void report_row(struct ledger *l, unsigned who, const struct wire_deliver
     struct ledger_message m;
     char shown[80];
     if (!text_read(d->body, &m)) {
-        log_escape(shown, sizeof shown, (const char *)d->body.data, d->body.len < 40 ? d->body.len : 40);
+        log_escape(shown, sizeof shown, (const char *)d->body.data,
+                   d->body.len < 40 ? d->body.len : 40);
         ledger_got_nonsense(l, who, shown, 0);
     } else if (d->flags & WIRE_FLAG_ROOM) {
         ledger_got_room(l, who, d->seq, &m, 0);

@@ -1,5 +1,6 @@
 /*
- * home.h - a client with a store on disk, in a process of its own that is killed at any instruction.
+ * home.h - a client with a store on disk, in a process of its own that is killed at any
+ * instruction.
  *
  * It tells nobody what it received: what counts is what its store holds in the end.
  */

@@ -1,6 +1,7 @@
 /*
- * killer.c - see killer.h. Every step of the schedule takes the same numbers from the seed, whatever
- * it finds: a seed gives the same deeds at the same times, as far as the machine does the same.
+ * killer.c - see killer.h. Every step of the schedule takes the same numbers from the seed,
+ * whatever it finds: a seed gives the same deeds at the same times, as far as the machine does the
+ * same.
  */
 #include "killer.h"
 
@@ -25,6 +26,7 @@ enum {
     RETRY_MS = 50, /* until a master that did not come up is started again */
     STOPS_MAX = 16,
     TOLD_MAX = 10,
+    LAST_SHOWN = 3,
 };
 
 struct stopped {
@@ -64,27 +66,29 @@ void killer_note(struct shared *s, enum deed deed, pid_t pid)
 
 void killer_last(const struct shared *s, uint64_t when_us, char *out, size_t size)
 {
-    static const char *const words[DEEDS] = {"killed worker",  "killed broker", "killed master",
+    static const char *const words[DEEDS] = {"killed worker", "killed broker", "killed master",
                                              "killed client", "stopped",       "continued"};
     uint32_t n = atomic_load(&s->notes), least = n > NOTES_MAX ? n - NOTES_MAX : 0;
+    size_t len = (size_t)snprintf(out, size, "nothing");
     while (n > least && s->note[(n - 1) % NOTES_MAX].at_us > when_us)
         n--;
-    if (n == least) {
-        snprintf(out, size, "nothing");
-        return;
+    for (uint32_t i = n; i > least && n - i < LAST_SHOWN; i--) { /* the latest first */
+        const struct note *last = &s->note[(i - 1) % NOTES_MAX];
+        if (i == n) len = 0;
+        len += (size_t)snprintf(out + len, size - len, "%s%s %d at %.3f s", i == n ? "" : ", ",
+                                words[last->deed], (int)last->pid, (double)last->at_us / 1e6);
+        if (len >= size) return; /* cut */
     }
-    const struct note *last = &s->note[(n - 1) % NOTES_MAX];
-    snprintf(out, size, "%s %d at %.3f s", words[last->deed], (int)last->pid, (double)last->at_us / 1e6);
 }
 
 void killer_tell_lost(struct shared *s, const char *name, const char *code, const char *reason)
 {
-    char before[80];
+    char before[160];
     uint64_t now = now_us();
     if (atomic_fetch_add(&s->losses_told, 1) >= TOLD_MAX) return;
     killer_last(s, now, before, sizeof before);
-    fprintf(stderr, "chaos: at %.3f s %s lost its connection: %s: %s; before it: %s\n", (double)now / 1e6, name, code,
-            reason, before);
+    fprintf(stderr, "chaos: at %.3f s %s lost its connection: %s: %s; before it: %s\n",
+            (double)now / 1e6, name, code, reason, before);
 }
 
 /* --- deeds --- */
@@ -117,7 +121,8 @@ static void kill_home(unsigned luck)
 {
     if (k.o->homes == 0) return;
     unsigned which = luck % k.o->homes;
-    if (k.s->home[which].pid <= 1 || k.home_killed[which] || kill(k.s->home[which].pid, SIGKILL)) return;
+    if (k.s->home[which].pid <= 1 || k.home_killed[which] || kill(k.s->home[which].pid, SIGKILL))
+        return;
     k.home_killed[which] = true;
     killer_note(k.s, DEED_CLIENT, k.s->home[which].pid);
 }
@@ -134,7 +139,8 @@ static void go_on(bool all)
 {
     for (unsigned i = k.n_stopped; i > 0; i--) {
         if (!all && now_us() < k.stopped[i - 1].until_us) continue;
-        if (server_signal(k.s, k.stopped[i - 1].pid, SIGCONT)) killer_note(k.s, DEED_GO_ON, k.stopped[i - 1].pid);
+        if (server_signal(k.s, k.stopped[i - 1].pid, SIGCONT))
+            killer_note(k.s, DEED_GO_ON, k.stopped[i - 1].pid);
         k.stopped[i - 1] = k.stopped[--k.n_stopped];
     }
 }
@@ -164,7 +170,8 @@ static void do_deed(unsigned which, unsigned target, unsigned ms)
 static void schedule(void)
 {
     if (now_us() < k.due_us) return;
-    unsigned close = luck_of(&k.luck, 4), which = luck_of(&k.luck, 100), target = luck_of(&k.luck, 1 << 20);
+    unsigned close = luck_of(&k.luck, 4), which = luck_of(&k.luck, 100),
+             target = luck_of(&k.luck, 1 << 20);
     unsigned ms = 1000 + luck_of(&k.luck, 2000), spread = luck_of(&k.luck, 1 << 20);
     unsigned most = k.o->every_ms > LEAST_MS ? 2 * (k.o->every_ms - LEAST_MS) : 1;
     k.due_us = now_us() + 1000u * (close == 0 ? LEAST_MS : LEAST_MS + spread % most);
@@ -192,7 +199,8 @@ static void master_died(int status, bool end)
                 (double)now_us() / 1e6, status, k.s->log);
         atomic_fetch_add(&k.s->unasked, 1);
     }
-    /* A second master that finds the first one's lock, or its children not yet gone, tries again. */
+    /* A second master that finds the first one's lock, or its children not yet gone, tries again.
+     */
     k.master = 0;
     k.master_due_us = now_us() + (k.master_killed ? 0 : 1000u * RETRY_MS);
 }

@@ -39,7 +39,8 @@ struct ledger {
 };
 
 struct ledger *ledger_new(unsigned people,
-                          void (*violation)(void *arg, uint64_t when_us, const char *words), void *arg)
+                          void (*violation)(void *arg, uint64_t when_us, const char *words),
+                          void *arg)
 {
     assert(people < LEDGER_ROOM);
     struct ledger *l = xcalloc(1, sizeof *l);
@@ -115,12 +116,13 @@ static void no_longer_owed(struct ledger *l, unsigned who)
     if (l->person[who].owed) l->person[who].owed--;
 }
 
-void ledger_refused(struct ledger *l, unsigned from, unsigned to, uint64_t number, uint64_t when_us)
+void ledger_refused(struct ledger *l, unsigned from, unsigned to, uint64_t number, const char *why,
+                    uint64_t when_us)
 {
     l->counts.refused++;
     numbers_take(&talk_of(l, from, to)->refused, number, when_us);
     if (to != LEDGER_ROOM) no_longer_owed(l, to);
-    violation(l, when_us, "refused: number %lu of %u to %u", number, from, to);
+    violation(l, when_us, "refused: number %lu of %u to %u: %s", number, from, to, why);
 }
 
 /* --- receiving --- */
@@ -131,17 +133,19 @@ void ledger_got_nonsense(struct ledger *l, unsigned at, const char *what, uint64
     violation(l, when_us, "not a message of ours: %u got \"%.200s\"", at, what);
 }
 
-static bool from_somebody(struct ledger *l, unsigned at, const struct ledger_message *m, unsigned to,
-                          uint64_t when_us)
+static bool from_somebody(struct ledger *l, unsigned at, const struct ledger_message *m,
+                          unsigned to, uint64_t when_us)
 {
     if (m->from < l->people && m->to == to && m->number > 0) return true;
     l->counts.alien++;
-    violation(l, when_us, "not for this one: %u got number %lu of %u to %u", at, m->number, m->from, m->to);
+    violation(l, when_us, "not for this one: %u got number %lu of %u to %u", at, m->number, m->from,
+              m->to);
     return false;
 }
 
 /* True when the number is new: it came for the first time. */
-static bool take(struct ledger *l, struct numbers *s, uint64_t number, uint64_t when_us, const char *whose)
+static bool take(struct ledger *l, struct numbers *s, uint64_t number, uint64_t when_us,
+                 const char *whose)
 {
     uint64_t highest = s->last;
     switch (numbers_take(s, number, when_us)) {
@@ -151,7 +155,8 @@ static bool take(struct ledger *l, struct numbers *s, uint64_t number, uint64_t 
         return true;
     case NUMBERS_REPEAT:
         l->counts.dup++;
-        violation(l, when_us, "dup: number %lu of %s came again, the highest is %lu", number, whose, highest);
+        violation(l, when_us, "dup: number %lu of %s came again, the highest is %lu", number, whose,
+                  highest);
         return false;
     default: return true;
     }
@@ -162,8 +167,8 @@ void ledger_got(struct ledger *l, unsigned at, const struct ledger_message *m, u
     char whose[120];
     l->counts.delivered++;
     if (!from_somebody(l, at, m, at, when_us)) return;
-    snprintf(whose, sizeof whose, "%u to %u (sent at %lu.%06lu s)", m->from, at, m->sent_us / 1000000,
-             m->sent_us % 1000000);
+    snprintf(whose, sizeof whose, "%u to %u (sent at %lu.%06lu s)", m->from, at,
+             m->sent_us / 1000000, m->sent_us % 1000000);
     if (take(l, &talk_of(l, m->from, at)->came, m->number, when_us, whose)) no_longer_owed(l, at);
 }
 
@@ -202,7 +207,9 @@ void ledger_got_room(struct ledger *l, unsigned at, uint64_t place, const struct
         *p = (struct place){*m, when_us};
     } else if (p->m.from != m->from || p->m.number != m->number) {
         l->counts.disorder++;
-        violation(l, when_us, "disorder: place %lu of the room is number %lu of %u for %u, but number %lu of %u for another",
+        violation(l, when_us,
+                  "disorder: place %lu of the room is number %lu of %u for %u, but number %lu of "
+                  "%u for another",
                   place, m->number, m->from, at, p->m.number, p->m.from);
     }
 }
@@ -236,14 +243,16 @@ static void judge_place(struct ledger *l, uint64_t place)
     take(l, &talk_of(l, p->m.from, LEDGER_ROOM)->came, p->m.number, p->when_us, whose);
     if (p->m.seen >= place) {
         l->counts.disorder++;
-        violation(l, p->when_us, "disorder: place %lu of the room was taken by number %lu of %u, who had seen place %lu before",
+        violation(l, p->when_us,
+                  "disorder: place %lu of the room was taken by number %lu of %u, who had seen "
+                  "place %lu before",
                   place, p->m.number, p->m.from, p->m.seen);
     }
 }
 
 /* Counts and tells the holes of a stream that should have reached upto. refused may be NULL. */
-static void count_lost(struct ledger *l, struct numbers *s, uint64_t upto, const struct numbers *refused,
-                       const char *whose)
+static void count_lost(struct ledger *l, struct numbers *s, uint64_t upto,
+                       const struct numbers *refused, const char *whose)
 {
     uint64_t excused = refused ? refused->last - numbers_missing(refused) : 0;
     if (s->last < upto) numbers_take(s, upto + 1, 0); /* the end is a hole, too */
@@ -251,8 +260,8 @@ static void count_lost(struct ledger *l, struct numbers *s, uint64_t upto, const
     if (missing <= excused) return;
     l->counts.lost += missing - excused;
     for (uint32_t i = 0; i < s->n; i++)
-        violation(l, s->hole[i].noticed_us, "lost: numbers %lu to %lu of %s never came", s->hole[i].first,
-                  s->hole[i].last, whose);
+        violation(l, s->hole[i].noticed_us, "lost: numbers %lu to %lu of %s never came",
+                  s->hole[i].first, s->hole[i].last, whose);
 }
 
 static void judge_talk(struct ledger *l, unsigned from, unsigned to)

@@ -1,8 +1,10 @@
 /*
- * ledger.h - what must hold of messages, judged from numbers alone: no sockets, no clock, no clients.
+ * ledger.h - what must hold of messages, judged from numbers alone: no sockets, no clock, no
+ * clients.
  *
- * People are 0 to n-1. Every message has a number that counts up from 1 per (sender, recipient), and
- * per (sender, room). Those who receive report what they got, in the order in which they got it:
+ * People are 0 to n-1. Every message has a number that counts up from 1 per (sender, recipient),
+ * and per (sender, room). Those who receive report what they got, in the order in which they got
+ * it:
  *
  *   direct   number n of a sender comes once, and after n-1 (I2, I3, I5 of SECURITY section 4)
  *   room     a member gets the room's places 1, 2, 3, … once and in order; one place is one message
@@ -26,7 +28,7 @@ struct ledger_message {
     unsigned from, to; /* to: LEDGER_ROOM for the room's */
     uint64_t number;   /* from 1 */
     uint64_t sent_us;
-    uint64_t seen;     /* room: the place that the sender had seen, 0 none */
+    uint64_t seen; /* room: the place that the sender had seen, 0 none */
 };
 
 struct ledger_counts {
@@ -42,7 +44,8 @@ struct ledger;
  * which it was noticed; 0: at the end.
  */
 struct ledger *ledger_new(unsigned people,
-                          void (*violation)(void *arg, uint64_t when_us, const char *words), void *arg);
+                          void (*violation)(void *arg, uint64_t when_us, const char *words),
+                          void *arg);
 void ledger_free(struct ledger *l);
 
 /*
@@ -57,8 +60,9 @@ void ledger_defer(struct ledger *l, unsigned who);
 uint64_t ledger_send(struct ledger *l, unsigned from, unsigned to);
 /* Somebody else has sent messages up to this number. */
 void ledger_sent_upto(struct ledger *l, unsigned from, unsigned to, uint64_t number);
-/* The server refused it and said so: it is not expected to come. */
-void ledger_refused(struct ledger *l, unsigned from, unsigned to, uint64_t number, uint64_t when_us);
+/* The server refused it and said so, with this reason: it is not expected to come. */
+void ledger_refused(struct ledger *l, unsigned from, unsigned to, uint64_t number, const char *why,
+                    uint64_t when_us);
 
 /* at got a direct message. */
 void ledger_got(struct ledger *l, unsigned at, const struct ledger_message *m, uint64_t when_us);

@@ -33,7 +33,8 @@ static void fill(struct numbers *s, uint32_t at, uint64_t number)
         s->hole[at].first++;
     } else {
         s->hole[at].last = number - 1;
-        if (number < old.last) add_hole(s, at + 1, (struct hole){number + 1, old.last, old.noticed_us});
+        if (number < old.last)
+            add_hole(s, at + 1, (struct hole){number + 1, old.last, old.noticed_us});
     }
 }
 

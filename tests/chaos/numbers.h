@@ -1,5 +1,6 @@
 /*
- * numbers.h - numbers 1, 2, 3, … as they come in: which are missing, late, repeated. Used by ledger.c.
+ * numbers.h - numbers 1, 2, 3, … as they come in: which are missing, late, repeated. Used by
+ * ledger.c.
  */
 #ifndef NUMBERS_H
 #define NUMBERS_H

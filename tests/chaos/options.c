@@ -11,19 +11,21 @@
 
 static const char help[] =
     "usage: chaos [OPTION]...          kills what it can, and checks that nothing was lost\n"
-    "       chaos repair [OPTION]...   kills workers one by one, and measures until everybody hears again\n"
+    "       chaos repair [OPTION]...   kills workers one by one, and measures until everybody "
+    "hears again\n"
     "\n"
     "  --duration S            how long things are killed (60)\n"
     "  --seed N                of the schedule and the traffic (from the clock)\n"
     "  --clients N             busy clients in this process (200)\n"
-    "  --homes N               clients with a store on disk, in processes that are killed (8; repair: 0)\n"
+    "  --homes N               clients with a store on disk, in processes that are killed (8; "
+    "repair: 0)\n"
     "  --idle N                clients that only listen (0)\n"
-    "  --window N              unsettled messages of a busy client (4; repair: 1)\n"
-    "  --lobby-every N         one message in N is to the lobby (64)\n"
+    "  --window N              unsettled messages of a busy client (4; repair: 2)\n"
+    "  --lobby-every N         one message in N is to the lobby (64; repair: 0, none)\n"
     "  --every MS              mean time between two deeds (250)\n"
     "  --kill-worker on|off    --kill-broker on|off    --kill-client on|off    --stop on|off\n"
     "  --kill-master on|off|auto, --master\n"
-    "                          auto: when the server's status says that it can be taken over\n"
+    "                          auto (default): when the server has a takeover socket\n"
     "  --allow-reconnects      lost connections of living clients do not fail the run\n"
     "  --workers N             of the server (0: one per core)\n"
     "  --kills N               repair: how often (20)\n"
@@ -31,9 +33,26 @@ static const char help[] =
     "  --program-dir DIR       where the server's programs are (beside this one's folder)\n";
 
 enum {
-    OPT_DURATION = 256, OPT_SEED, OPT_CLIENTS, OPT_HOMES, OPT_IDLE, OPT_WINDOW, OPT_LOBBY, OPT_EVERY,
-    OPT_WORKER, OPT_BROKER, OPT_KILL_MASTER, OPT_CLIENT, OPT_STOP, OPT_MASTER, OPT_RECONNECTS,
-    OPT_WORKERS, OPT_KILLS, OPT_PROGRAMS, OPT_KEEP, OPT_HELP,
+    OPT_DURATION = 256,
+    OPT_SEED,
+    OPT_CLIENTS,
+    OPT_HOMES,
+    OPT_IDLE,
+    OPT_WINDOW,
+    OPT_LOBBY,
+    OPT_EVERY,
+    OPT_WORKER,
+    OPT_BROKER,
+    OPT_KILL_MASTER,
+    OPT_CLIENT,
+    OPT_STOP,
+    OPT_MASTER,
+    OPT_RECONNECTS,
+    OPT_WORKERS,
+    OPT_KILLS,
+    OPT_PROGRAMS,
+    OPT_KEEP,
+    OPT_HELP,
 };
 
 static const struct option longs[] = {
@@ -112,7 +131,7 @@ static bool take(int c, struct options *o)
     case OPT_HOMES: return number(optarg, 0, HOMES_MAX, &o->homes);
     case OPT_IDLE: return number(optarg, 0, 100000, &o->idle);
     case OPT_WINDOW: return number(optarg, 1, 512, &o->window);
-    case OPT_LOBBY: return number(optarg, 1, 1000000, &o->lobby_every);
+    case OPT_LOBBY: return number(optarg, 0, 1000000, &o->lobby_every);
     case OPT_EVERY: return number(optarg, 20, 600000, &o->every_ms);
     case OPT_WORKER: return choice(optarg, false, &o->worker);
     case OPT_BROKER: return choice(optarg, false, &o->broker);
@@ -131,7 +150,9 @@ static bool take(int c, struct options *o)
 
 static int usage(void)
 {
-    fprintf(stderr, "chaos: unknown option, or a value that does not fit it\nhint: chaos --help lists them\n");
+    fprintf(
+        stderr,
+        "chaos: unknown option, or a value that does not fit it\nhint: chaos --help lists them\n");
     return 3;
 }
 
@@ -140,14 +161,26 @@ int options_read(int argc, char **argv, struct options *o)
     struct timespec t;
     int c;
     clock_gettime(CLOCK_REALTIME, &t);
-    *o = (struct options){.seconds = 60, .every_ms = 250, .window = 4, .lobby_every = 64, .clients = 200,
-                          .homes = 8, .kills = 20, .seed = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000,
-                          .worker = SWITCH_ON, .broker = SWITCH_ON, .master = SWITCH_AUTO, .client = SWITCH_ON,
-                          .stop = SWITCH_ON, .programs = beside(), .workers = "0"};
+    *o = (struct options){.seconds = 60,
+                          .every_ms = 250,
+                          .window = 4,
+                          .lobby_every = 64,
+                          .clients = 200,
+                          .homes = 8,
+                          .kills = 20,
+                          .seed = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000,
+                          .worker = SWITCH_ON,
+                          .broker = SWITCH_ON,
+                          .master = SWITCH_AUTO,
+                          .client = SWITCH_ON,
+                          .stop = SWITCH_ON,
+                          .programs = beside(),
+                          .workers = "0"};
     if (argc > 1 && strcmp(argv[1], "repair") == 0) {
         o->repair = true;
         o->homes = 0;
-        o->window = 1;
+        o->window = 2;
+        o->lobby_every = 0;
         optind = 2;
     }
     opterr = 0;

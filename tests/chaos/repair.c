@@ -1,6 +1,7 @@
 /*
- * repair.c - kills workers one after the other and measures until every busy client has got a message
- * that was sent after the kill. The same is measured some times without a kill, as that takes time, too.
+ * repair.c - kills workers one after the other and measures until every busy client has got a
+ * message that was sent after the kill. The same is measured some times without a kill, as that
+ * takes time, too.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ static uint64_t until_all_hear(uint64_t since)
     return actors_waiting(&last) ? UINT64_MAX : last - since;
 }
 
-/* The worker of the next slot in turn that is in service; 0 none. */
+/* The next worker in turn that holds connections; 0 none. */
 static pid_t next_worker(struct shared *s, unsigned turn)
 {
     static struct process p[PROCESSES_MAX];
@@ -32,7 +33,7 @@ static pid_t next_worker(struct shared *s, unsigned turn)
     unsigned workers = 0;
     int n = server_processes(s, p);
     for (int i = 0; i < n; i++)
-        if (p[i].role == ROLE_WORKER && p[i].ok) pid[workers++] = p[i].pid;
+        if (p[i].role == ROLE_WORKER && p[i].ok && p[i].sessions) pid[workers++] = p[i].pid;
     return workers ? pid[turn % workers] : 0;
 }
 
@@ -56,8 +57,9 @@ static void probe_without_kill(void)
         run_until(now_us() + APART_US / 10);
     }
     double median = median_ms(took, PROBES);
-    printf("repair: without a kill everybody hears within %.1f ms (median), %.1f ms (worst of %d)\n", median,
-           (double)took[PROBES - 1] / 1e3, PROBES);
+    printf(
+        "repair: without a kill everybody hears within %.1f ms (median), %.1f ms (worst of %d)\n",
+        median, (double)took[PROBES - 1] / 1e3, PROBES);
 }
 
 /* One kill; UINT64_MAX when it was not repaired. */
@@ -72,8 +74,8 @@ static uint64_t kill_once(struct shared *s, unsigned turn)
     killer_note(s, DEED_WORKER, pid);
     uint64_t took = until_all_hear(at);
     if (took == UINT64_MAX)
-        printf("repair: kill %2u of worker %d: not everybody heard within %d s\n", turn + 1, (int)pid,
-               PATIENCE_US / 1000000);
+        printf("repair: kill %2u of worker %d: not everybody heard within %d s\n", turn + 1,
+               (int)pid, PATIENCE_US / 1000000);
     else
         printf("repair: kill %2u of worker %d: everybody heard after %.1f ms\n", turn + 1, (int)pid,
                (double)took / 1e3);
@@ -93,8 +95,8 @@ unsigned repair_run(struct shared *s, const struct options *o)
         run_until(now_us() + APART_US);
     }
     double median = good ? median_ms(took, good) : 0;
-    printf("repair: idle=%u busy=%u kills=%u repaired=%u median_ms=%.1f worst_ms=%.1f\n", o->idle, o->clients, tried,
-           good, median, good ? (double)took[good - 1] / 1e3 : 0);
+    printf("repair: idle=%u busy=%u kills=%u repaired=%u median_ms=%.1f worst_ms=%.1f\n", o->idle,
+           o->clients, tried, good, median, good ? (double)took[good - 1] / 1e3 : 0);
     free(took);
     return tried - good;
 }

@@ -23,12 +23,13 @@
 enum { ASK_MS = 300 };
 
 /* Limits wide open: refusals are no part of this; a stopped process is found within the stops. */
-static const char config[] = "[server]\nname = chaos\nlisten = %s\nstate_dir = state\nworkers = %s\n"
-                             "[lobby]\nkeep = 10000000\n"
-                             "[limits]\nclients = 100000\nconnects_per_address = 1000000\nconnects_per_network = 1000000\n"
-                             "queue_messages = 1000000\nqueue_per_sender = 1000000\nqueue_bytes = 4GiB\n"
-                             "[process]\nheartbeat = 500ms\nheartbeat_limit = 2s\n"
-                             "[log]\nformat = logfmt\n";
+static const char config[] =
+    "[server]\nname = chaos\nlisten = %s\nstate_dir = state\nworkers = %s\n"
+    "[lobby]\nkeep = 10000000\n"
+    "[limits]\nclients = 100000\nconnects_per_address = 1000000\nconnects_per_network = 1000000\n"
+    "queue_messages = 1000000\nqueue_per_sender = 1000000\nqueue_bytes = 4GiB\n"
+    "[process]\nheartbeat = 500ms\nheartbeat_limit = 2s\n"
+    "[log]\nformat = logfmt\n";
 
 static void write_config(const struct shared *s, const struct options *o, const char *listen)
 {
@@ -53,7 +54,8 @@ int server_prepare(struct shared *s, const struct options *o)
     snprintf(s->ctl, sizeof s->ctl, "%s/state/ctl.sock", folder);
     snprintf(s->log, sizeof s->log, "%s/server.log", folder);
     snprintf(s->store, sizeof s->store, "%s/homes", folder);
-    if (chmod(folder, 0755) || mkdir(s->store, 0700)) return -1; /* workers may run as somebody else */
+    if (chmod(folder, 0755) || mkdir(s->store, 0700))
+        return -1; /* workers may run as somebody else */
     write_config(s, o, "127.0.0.1:0");
     return 0;
 }
@@ -78,7 +80,8 @@ static _Noreturn void be_master(const struct shared *s, const struct options *o)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    int in = open("/dev/null", O_RDONLY | O_CLOEXEC), out = open(s->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int in = open("/dev/null", O_RDONLY | O_CLOEXEC),
+        out = open(s->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     dup2(in, 0);
     dup2(out, 1);
     dup2(out, 2);
@@ -116,6 +119,14 @@ static bool ask(const struct shared *s, const char *question, struct buf *answer
     return n == 0;
 }
 
+/* The broker waits for a new master where this socket is. */
+static bool can_take_over(const struct shared *s)
+{
+    char path[PATH_LEN + 32];
+    snprintf(path, sizeof path, "%s/state/takeover.sock", s->folder);
+    return access(path, F_OK) == 0;
+}
+
 static void note_master(struct shared *s, const json_t *row)
 {
     const char *address = json_string_value(json_array_get(json_object_get(row, "listen"), 0));
@@ -123,7 +134,7 @@ static void note_master(struct shared *s, const json_t *row)
     if (!colon) return;
     snprintf(s->host, sizeof s->host, "%.*s", (int)(colon - address), address);
     snprintf(s->port, sizeof s->port, "%s", colon + 1);
-    s->takeover = json_is_true(json_object_get(row, "takeover"));
+    s->takeover = can_take_over(s);
 }
 
 static bool read_row(struct shared *s, const char *line, struct process *p)
@@ -137,6 +148,8 @@ static bool read_row(struct shared *s, const char *line, struct process *p)
                                                                     : ROLE_WORKER,
                               .slot = (unsigned)json_integer_value(json_object_get(row, "slot")),
                               .pid = (pid_t)json_integer_value(json_object_get(row, "pid")),
+                              .sessions =
+                                  (uint64_t)json_integer_value(json_object_get(row, "sessions")),
                               .ok = state && strcmp(state, "ok") == 0};
         if (p->role == ROLE_MASTER) note_master(s, row);
     }
@@ -201,5 +214,6 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 void server_remove(const struct shared *s)
 {
-    if (strstr(s->folder, "/chaos-")) nftw(s->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    if (strstr(s->folder, "/chaos-"))
+        nftw(s->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }

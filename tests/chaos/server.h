@@ -19,7 +19,8 @@ struct process {
     enum role role;
     unsigned slot;
     pid_t pid;
-    bool ok; /* in service */
+    bool ok;           /* in service */
+    uint64_t sessions; /* 0: a spare, or nobody came */
 };
 
 /* Makes folder, config and paths in s. 0, or -1 (said on stderr). */

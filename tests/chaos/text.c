@@ -10,12 +10,15 @@
 
 enum { HEAD_MAX = 128 };
 
-/* Mostly short; now and then long enough for several records' worth of buffers, or a frame in parts. */
+/* Mostly short; now and then long enough for several records' worth of buffers, or a frame in
+ * parts. */
 static size_t filling_of(const struct ledger_message *m, char *out, size_t room)
 {
     uint64_t luck = (uint64_t)m->from << 48 ^ (uint64_t)m->to << 32 ^ m->number;
     uint64_t kind = luck_next(&luck) % 4096;
-    size_t len = kind == 0 ? 20000 + luck_next(&luck) % 25000 : kind < 64 ? luck_next(&luck) % 3000 : luck_next(&luck) % 120;
+    size_t len = kind == 0   ? 20000 + luck_next(&luck) % 25000
+                 : kind < 64 ? luck_next(&luck) % 3000
+                             : luck_next(&luck) % 120;
     if (len > room) len = room;
     for (size_t i = 0; i < len; i += 8) {
         uint64_t eight = luck_next(&luck);
@@ -28,7 +31,8 @@ static size_t filling_of(const struct ledger_message *m, char *out, size_t room)
 struct slice text_of(const struct ledger_message *m)
 {
     static char text[TEXT_MAX];
-    int n = snprintf(text, HEAD_MAX, "%u %u %lu %lu %lu|", m->from, m->to, m->number, m->sent_us, m->seen);
+    int n = snprintf(text, HEAD_MAX, "%u %u %lu %lu %lu|", m->from, m->to, m->number, m->sent_us,
+                     m->seen);
     size_t len = (size_t)n + filling_of(m, text + n, sizeof text - HEAD_MAX);
     return (struct slice){(const uint8_t *)text, len};
 }
@@ -40,7 +44,9 @@ bool text_read(struct slice body, struct ledger_message *m)
     char head[HEAD_MAX] = "";
     if (!client_body(body, &form, &text)) return false;
     memcpy(head, text.data, text.len < sizeof head - 1 ? text.len : sizeof head - 1);
-    if (sscanf(head, "%u %u %lu %lu %lu|", &m->from, &m->to, &m->number, &m->sent_us, &m->seen) != 5) return false;
+    if (sscanf(head, "%u %u %lu %lu %lu|", &m->from, &m->to, &m->number, &m->sent_us, &m->seen) !=
+        5)
+        return false;
     struct slice want = text_of(m);
     return want.len == text.len && memcmp(want.data, text.data, text.len) == 0;
 }

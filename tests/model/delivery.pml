@@ -27,6 +27,9 @@
 #ifndef FAULTS
 #define FAULTS 2
 #endif
+#ifndef THIRD
+#define THIRD 1 /* 0: sender 1 says nothing */
+#endif
 #ifndef REFUSALS
 #define REFUSALS 1 /* messages that the broker may refuse */
 #endif
@@ -53,15 +56,15 @@
 #define STALE_ACKS    (BREAK != 16) /* an acknowledgement of another incarnation is ignored */
 
 #define WINDOW 2
-#define ROWS   9
-#define QUEUE  10
+#define ROWS   8
+#define QUEUE  9
 #define UP     7
 #define DOWN   8
 
 #define SENDER(g)   ((g) == 2)
 #define ID(g)       ((g) == 2 -> 1 : (g) + 1)
 #define MSG(s, id)  ((s) * 2 + (id) - 1)
-#define COUNT(s)    (2 - (s))
+#define COUNT(s)    ((s) == 0 -> 2 : THIRD)
 #define DEST(g)     ((TO >> (g)) & 1)
 
 /* --- what lasts --- */
@@ -125,7 +128,7 @@ byte e_msg[2 * WINDOW], e_state[2 * WINDOW], e_row[2 * WINDOW];
  * Requests to the store. One is committed with its completion, or when the broker dies (any number of
  * them): when in between makes no difference to anybody.
  */
-byte n_req;
+byte n_req, n_work; /* n_work: puts and loads among them; acks complete without a word */
 byte q_kind[QUEUE], q_a[QUEUE], q_b[QUEUE], q_c[QUEUE];
 #define PUT    1 /* a message, b mark, then row, c LINKED, LATE */
 #define LOAD   2 /* a recipient, b after which row, c how many, STALE */
@@ -195,7 +198,8 @@ inline ask(kind_, a_, b_, c_)
 {
     assert(n_req < QUEUE);
     q_kind[n_req] = kind_; q_a[n_req] = a_; q_b[n_req] = b_; q_c[n_req] = c_;
-    n_req++
+    n_req++;
+    n_work = n_work + (kind_ != ACK)
 }
 
 /* What the sender's durable mark becomes with this put: in x. */
@@ -431,6 +435,7 @@ inline commit()
         q_kind[i - 1] = q_kind[i]; q_a[i - 1] = q_a[i]; q_b[i - 1] = q_b[i]; q_c[i - 1] = q_c[i]
     }
     n_req--;
+    n_work = n_work - (kind_ != ACK);
     q_kind[n_req] = 0; q_a[n_req] = 0; q_b[n_req] = 0; q_c[n_req] = 0;
     if
     :: kind_ == PUT ->
@@ -619,6 +624,7 @@ inline broker_dies()
         q_kind[n_req] = 0; q_a[n_req] = 0; q_b[n_req] = 0; q_c[n_req] = 0
     :: else -> break
     od;
+    n_work = 0;
     inc = inc + INCARNATION;
     for (i : 0 .. 1) {
         ses_s[i] = RESYNCING; down_s[i] ! RESYNC;
@@ -682,19 +688,19 @@ inline hold(r)
 
 /* --- everything --- */
 
-#define ROOM_DOWN (len(down_s[0]) <= DOWN - 5 && len(down_s[1]) <= DOWN - 5 && \
-                   len(down_r[0]) <= DOWN - 4 && len(down_r[1]) <= DOWN - 4 && n_req <= QUEUE - 4)
+#define ROOM_FRAMES (len(down_s[0]) <= DOWN - 5 && len(down_s[1]) <= DOWN - 5 && \
+                   len(down_r[0]) <= DOWN - 4 && len(down_r[1]) <= DOWN - 4)
+#define ROOM_DOWN (ROOM_FRAMES && n_req <= QUEUE - 4)
 #define NEW_SEND(s) (ses_s[s] == READY && up_s[s] ? [eval(taken[s] + 1)])
 #define TWO (TO != 0) /* recipients that have something to do */
-#define ONLY_ACKS (n_req == 0 || (q_kind[0] == ACK && (n_req == 1 || (q_kind[1] == ACK && n_req == 2))))
 
-#define QUIET (ONLY_ACKS && ses_s[0] == READY && ses_s[1] == READY && ses_r[0] == READY && \
+#define QUIET (n_work == 0 && ses_s[0] == READY && ses_s[1] == READY && ses_r[0] == READY && \
                (!TWO || ses_r[1] == READY) && \
                empty(up_s[0]) && empty(up_s[1]) && empty(down_s[0]) && empty(down_s[1]) && \
                empty(up_r[0]) && empty(up_r[1]) && empty(down_r[0]) && empty(down_r[1]) && \
                !uncommitted[0] && !uncommitted[1] && !ANY_MEMORY(0) && !ANY_MEMORY(1))
 
-#define DONE(g) ((fate[g] == ACCEPTED && shown[g]) || fate[g] == REFUSED)
+#define DONE(g) (((g) == 2 && !THIRD) || (fate[g] == ACCEPTED && shown[g]) || fate[g] == REFUSED)
 
 active proctype system()
 {
@@ -721,7 +727,7 @@ active proctype system()
     :: d_step { ses_r[0] == GONE && ROOM_DOWN -> ses_r[0] = RESYNCING; down_r[0] ! RESYNC, 0; skip }
     :: d_step { TWO && ses_r[1] == GONE && ROOM_DOWN -> ses_r[1] = RESYNCING; down_r[1] ! RESYNC, 0; skip }
     /* the store */
-    :: d_step { !ONLY_ACKS && ROOM_DOWN -> complete(); settle_all(); skip }
+    :: d_step { n_work && ROOM_FRAMES -> complete(); settle_all(); skip }
     /* faults */
     :: atomic { faults && ROOM_DOWN -> faults--;
         do :: n_req > 0 -> d_step { commit(); skip } :: break od;

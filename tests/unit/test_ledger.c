@@ -51,12 +51,15 @@ static void send(struct ledger *l, unsigned from, unsigned to, unsigned n)
 
 static void got(struct ledger *l, unsigned from, unsigned to, uint64_t number)
 {
-    ledger_got(l, to, &(struct ledger_message){.from = from, .to = to, .number = number}, 1000 + number);
+    ledger_got(l, to, &(struct ledger_message){.from = from, .to = to, .number = number},
+               1000 + number);
 }
 
-static void said(struct ledger *l, unsigned at, uint64_t place, unsigned from, uint64_t number, uint64_t seen)
+static void said(struct ledger *l, unsigned at, uint64_t place, unsigned from, uint64_t number,
+                 uint64_t seen)
 {
-    const struct ledger_message m = {.from = from, .to = LEDGER_ROOM, .number = number, .seen = seen};
+    const struct ledger_message m = {
+        .from = from, .to = LEDGER_ROOM, .number = number, .seen = seen};
     ledger_got_room(l, at, place, &m, 2000 + place);
 }
 
@@ -181,7 +184,7 @@ static void refused_is_not_lost(void **state)
 {
     send(*state, 0, 1, 3);
     got(*state, 0, 1, 1);
-    ledger_refused(*state, 0, 1, 2, 5);
+    ledger_refused(*state, 0, 1, 2, "queue-full", 5);
     got(*state, 0, 1, 3);
     assert_true(ledger_quiet(*state));
     ledger_finish(*state);
