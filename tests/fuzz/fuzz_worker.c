@@ -29,18 +29,23 @@ struct client {
     struct buf in;
 };
 
+/* worker.c has main() and is not linked: the master would hear of it. */
+void worker_say_closed(struct worker *worker, uint32_t i, uint32_t generation)
+{
+    (void)worker;
+    (void)i;
+    (void)generation;
+}
+
 static struct worker w;
 static struct client client[PLACES];
 static uint8_t bytes[70000];
 
 /* In place of kernel.c: these are no TCP sockets. */
-uint64_t kernel_read(int fd)
+struct kernel_counts kernel_count(int fd)
 {
-    return (uint64_t)fd;
-}
-uint64_t kernel_written(int fd)
-{
-    return (uint64_t)fd;
+    (void)fd;
+    return (struct kernel_counts){0, 0};
 }
 
 static uint64_t sid_of(unsigned i)
