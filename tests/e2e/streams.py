@@ -13,6 +13,7 @@ import select
 import socket
 import sys
 import time
+from unittest import mock
 
 import csmsg
 import frames
@@ -25,7 +26,7 @@ import seals  # noqa: E402
 
 BUFFER = 131072  # of the slab
 SIZES = (0, 1, 60, 500, 3960, 4096, 20000, 32768, 64900, 65000, 65400)
-AT_ONCE = 12     # messages of one talker that are not accepted yet
+AT_ONCE = 24     # messages of one talker that are not accepted yet
 PATTERN = 'abcdefghijklmnopqrstuvwxyz0123456789' * 1900
 CUTS = ('head', 'length', 'body', 'tag', 'whole', 'many', 'buffer')
 
@@ -117,10 +118,8 @@ class Talker:
     # --- receiving ---
 
     def read_slowly(self, at_a_time):
-        """At most so many bytes at a time, and little room for what waits; None: all at once."""
+        """At most so many bytes at a time; None: all at once."""
         self.slow = at_a_time
-        self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
-                                    1 << 20 if at_a_time is None else 16384)
 
     def pull(self):
         """Reads what is there, or a little of it, and handles what is whole."""
@@ -172,6 +171,17 @@ class Talker:
         return not self.outbox and not self.raw and self.peer.heard == self.last_id
 
 
+def narrow_connection(address, timeout, source):
+    """A connection on whose way there is little room: small segments and a small window."""
+    del source
+    sock = socket.socket()
+    sock.settimeout(timeout)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1000)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    sock.connect(address)
+    return sock
+
+
 class Streams:
     """A server with one worker, two talkers and somebody who arms the points of death."""
 
@@ -182,8 +192,9 @@ class Streams:
             server__workers=1, limits__window_bytes='1MiB', log__level='info',
             environ={'CSMSG_SEALS': str(self.log_of_seals)}, **settings)
         self.env = env
-        self.alice, self.bob, self.kate = (
-            Talker(env, self.server, name, self.luck) for name in ('alice', 'bob', 'kate'))
+        self.alice, self.kate = (Talker(env, self.server, name, self.luck) for name in ('alice', 'kate'))
+        with mock.patch.object(socket, 'create_connection', narrow_connection):
+            self.bob = Talker(env, self.server, 'bob', self.luck)
         self.alice.peer, self.bob.peer, self.kate.peer = self.bob, self.alice, self.kate
         self.visitor = csmsg.Identity('visitor')
         self.talkers = (self.alice, self.bob, self.kate)
@@ -242,7 +253,7 @@ class Streams:
 
     def die_at(self, step, number, passes, trigger=None):
         """Arms, talks until the worker has died there, and sees that nothing is lost."""
-        self.bob.read_slowly(self.luck.choice((None, None, 0, 700, 5000)))
+        self.bob.read_slowly(self.luck.choice((None, 0, 700, 5000)))
         self.arm(step, number, passes)
         try:
             self.talk_until(lambda: self.logged(sub='fault', ev='step', step=step),

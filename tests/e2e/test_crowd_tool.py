@@ -21,7 +21,7 @@ def crowd(env, server, *words, pids=None):
 
 def test_idle_crowd(env):
     """Thousands logged in at once, on one worker; nobody is lost, and each has a session."""
-    clients = 10000 if full_run() else 2000
+    clients = 10000 if scale() == 1 else 500
     server = env.server(server__workers=1)
     result = crowd(env, server, 'idle', clients, 2)
     equal(result['lost'], 0, 'connections lost')
