@@ -22,7 +22,7 @@ TESTED = {'RX': 'test_receiving', 'TX': 'test_sending', 'COMMIT': 'test_commits_
 
 def steps(*groups):
     """{name: number} of the steps of these groups, or of all."""
-    names = re.findall(r'^\s*X\((\w+)\)', LIST.read_text(), re.M)
+    names = re.findall(r'\bX\((\w+)\)', LIST.read_text())
     return {name: number for number, name in enumerate(names)
             if not groups or name.split('_')[0] in groups}
 
@@ -55,17 +55,17 @@ def test_every_step_has_a_marker_and_a_test(env):
 
 def test_receiving(env):
     """RX_*: from an empty place for bytes to a record that is consumed."""
-    die_everywhere(env, ('RX',), (1, 6, 25))
+    die_everywhere(env, ('RX',), (1, 3, 8, 25))
 
 
 def test_sending(env):
     """TX_*: from plaintext to bytes that the kernel has."""
-    die_everywhere(env, ('TX',), (1, 6, 25))
+    die_everywhere(env, ('TX',), (1, 3, 8, 25, 40))
 
 
 def test_commits_and_buffers(env):
     """COMMIT_*, BUFFER_*, TURN_*: what both directions have."""
-    die_everywhere(env, ('COMMIT', 'BUFFER', 'TURN'), (1, 20, 60))
+    die_everywhere(env, ('COMMIT', 'BUFFER', 'TURN'), (1, 8, 25, 60, 90))
 
 
 def visitor(streams, name):

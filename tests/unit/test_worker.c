@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "fault.h"
 #include "../../worker/worker.h"
 
 enum { PLENTY = 1 << 30 };
@@ -345,11 +346,11 @@ static bool passed_on(uint8_t type, size_t n)
            memcmp(up.payload.data, noise, n) == 0;
 }
 
-/* A crash on purpose that only the flavour for tests has. */
+/* What only the flavour for tests knows: fault.h. */
 static bool is_fault(unsigned type)
 {
 #ifdef FAULTS
-    return type == 0x7f;
+    return type >= FAULT_ESCAPE && type <= FAULT_CRASH;
 #else
     return type > 0xff;
 #endif
