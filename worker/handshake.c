@@ -83,7 +83,6 @@ int handshake_begin(struct session *s)
     wire_put_server_preface(answer, WIRE_VERSION, 0);
     wire_prologue(prologue, hs->client_preface, answer);
     noise_init(&hs->noise, NOISE_NX, NOISE_RESPONDER, prologue, sizeof prologue);
-    noise_set_static_public(&hs->noise, w->cert.transport_key);
     if (noise_read(&hs->noise, in + WIRE_CLIENT_PREFACE + 2, WIRE_MESSAGE1, nothing, 0, &payload)) {
         session_drop(s, "bad-handshake");
         return -1;
@@ -100,6 +99,7 @@ void handshake_due(struct session *s, const uint8_t result[32], const uint8_t ch
     struct worker *w = s->worker;
     memcpy(s->handshake->es, result, 32);
     memcpy(s->handshake->challenge, challenge, 16);
+    s->handshake->cert = w->cert; /* another one may come before the answer is made */
     if (w->n_due == w->cap_due) {
         w->cap_due = w->cap_due ? 2 * w->cap_due : 64;
         w->due = xrealloc(w->due, w->cap_due * sizeof *w->due);
@@ -112,7 +112,7 @@ static int answer(struct session *s)
 {
     struct worker *w = s->worker;
     struct handshake *hs = s->handshake;
-    struct wire_proof proof = {.cert = w->cert,
+    struct wire_proof proof = {.cert = hs->cert,
                                .server_time_ms = clock_wall_ms(),
                                .max_text = (uint32_t)w->set.limits.text,
                                .window = (uint32_t)w->set.limits.window_messages};
@@ -123,6 +123,7 @@ static int answer(struct session *s)
     wire_put_proof(payload, &proof);
     wire_put_server_preface(out, WIRE_VERSION, 0);
     put_u16(out + WIRE_SERVER_PREFACE, WIRE_MESSAGE2);
+    noise_set_static_public(&hs->noise, hs->cert.transport_key);
     if (noise_set_es(&hs->noise, hs->es) ||
         noise_write(&hs->noise, payload, sizeof payload, out + WIRE_SERVER_PREFACE + 2,
                     WIRE_MESSAGE2, &n) ||

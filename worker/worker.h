@@ -44,6 +44,7 @@ struct handshake {
     uint8_t client_preface[WIRE_CLIENT_PREFACE];
     uint8_t h[32];
     uint8_t es[32], challenge[16];
+    struct wire_cert cert; /* of the key that es was made with */
 };
 
 struct session {

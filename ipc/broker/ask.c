@@ -92,7 +92,7 @@ static void rotate(struct answer *a)
         line(a, json_pack("{s:s, s:s+}", "error", "cannot write the new transport key: ", strerror(errno)));
         return;
     }
-    link_identity(b);
+    login_rotated(b);
     keys_fingerprint(b->keys.server_id, print);
     LOG(LOG_INFO, "key", "rotate", log_s("fingerprint", print));
     line(a, json_pack("{s:s, s:s}", "rotated", "transport", "fingerprint", print));

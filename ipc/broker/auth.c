@@ -54,7 +54,7 @@ static void work(struct auth_job *job)
         memcpy(job->point, result, sizeof result);
         sodium_memzero(job->secret, sizeof job->secret);
         sodium_memzero(result, sizeof result);
-    } else {
+    } else if (job->kind == AUTH_VERIFY) {
         job->good = crypto_sign_verify_detached(job->signature, job->message, job->message_len,
                                                 job->key) == 0;
     }
@@ -123,7 +123,7 @@ int auth_fd(const struct auth *a)
 bool auth_submit(struct auth *a, struct auth_job *job)
 {
     pthread_mutex_lock(&a->lock);
-    bool room = a->todo.n < a->max;
+    bool room = a->todo.n < a->max || job->kind == AUTH_MARK;
     if (room) {
         append(&a->todo, job);
         pthread_cond_signal(&a->more);

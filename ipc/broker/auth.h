@@ -13,7 +13,8 @@
 
 struct auth;
 
-enum auth_kind { AUTH_DH, AUTH_VERIFY };
+/* MARK does nothing, in its turn: what was asked before it is done before it. It is never refused. */
+enum auth_kind { AUTH_DH, AUTH_VERIFY, AUTH_MARK };
 
 /* Owned by the caller until auth_submit(), by the thread until it comes back in auth_reap(). */
 struct auth_job {

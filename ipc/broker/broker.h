@@ -280,6 +280,8 @@ bool login_dh(struct link *l, struct slice p);
 bool login_claim(struct link *l, struct slice p);
 bool login_announce(struct link *l, struct slice p);
 void login_start(struct broker *b);
+/* The transport key has changed: the workers get its certificate. */
+void login_rotated(struct broker *b);
 
 /* session.c */
 struct session *session_open(struct link *l, uint64_t sid, struct device *d, uint32_t caps,

@@ -239,9 +239,25 @@ static void verified(struct link *l, struct auth_job *job)
     }
 }
 
+/*
+ * A new transport key: results under the old one must reach the workers before the new certificate,
+ * those under the new one after it. The login thread works in order, so a mark in its queue tells when.
+ */
+void login_rotated(struct broker *b)
+{
+    struct auth_job *mark = xcalloc(1, sizeof *mark);
+    mark->kind = AUTH_MARK;
+    auth_submit(b->auth, mark);
+}
+
 static void job_done(void *arg, struct auth_job *job)
 {
     struct broker *b = arg;
+    if (job->kind == AUTH_MARK) {
+        link_identity(b);
+        free(job);
+        return;
+    }
     struct link *l = b->links;
     while (l && (l->slot != job->slot || l->generation != job->generation))
         l = l->next;
