@@ -115,5 +115,6 @@ void adopt_end(struct worker *w)
     buf_put_u32(&m, a->asked - a->adopted);
     say(w, CTL_GOES_ON, &m);
     buf_free(&m);
+    if (w->stopping) worker_stop(w);
     STEP(ADOPT_DONE);
 }

@@ -133,6 +133,7 @@ static void on_heartbeat(struct worker *w, struct slice p, int fd)
 void worker_stop(struct worker *w)
 {
     w->stopping = true;
+    if (w->adoption.active) return; /* adopt_end() comes back to it: nothing can be said before */
     for (uint32_t i = 0; i < w->slab.records; i++)
         if (w->session[i])
             session_refuse(w->session[i], WIRE_STOPPING, 2000, "the server is stopping", "stopping");
