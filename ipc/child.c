@@ -12,6 +12,7 @@ void child_start(const char *role)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     log_init(role, LOG_LOGFMT, LOG_INFO, false);
     if (sodium_init() < 0) fatal("libsodium cannot be initialised");

@@ -8,8 +8,9 @@
 #include "settings.h"
 
 /*
- * Signals, a first log, libsodium, and no descriptor but 0, 1, 2 and CTL_FD. SIGINT is ignored:
- * Ctrl-C in the server window reaches every process, and the master decides what it means.
+ * Signals, a first log, libsodium, and no descriptor but 0, 1, 2 and CTL_FD. SIGINT and
+ * SIGTERM are ignored: Ctrl-C in the server window, or a signal to the whole process group, reaches
+ * every process, and the master decides what it means.
  */
 void child_start(const char *role);
 

@@ -392,3 +392,13 @@ def test_a_second_server_is_refused(env):
                           timeout=20, check=False)
     equal(done.returncode, 1, 'exit status of the second server')
     check(b'another server runs' in done.stderr, 'its words: %r' % done.stderr)
+
+
+def test_signal_to_the_whole_group(env):
+    """SIGTERM to every process at once, as a shell or a supervisor may send it, is an end in order, too."""
+    server = env.server()
+    alice = env.login('alice', server)
+    os.killpg(server.pid, signal.SIGTERM)
+    equal(alice.expect('ERROR', 20 * scale()).code_name, 'stopping', 'what Alice was told')
+    equal(server.wait(20), 0, 'exit status')
+    equal(server.log.matches(0, {'ev': 'died'}), [], 'processes that died')
