@@ -46,6 +46,7 @@ IPC_OBJ    := $(call objs,ipc/*.c)
 BROKER_OBJ := $(call objs,ipc/broker/*.c)
 WORKER_OBJ := $(call objs,worker/*.c)
 MASTER_OBJ := $(call objs,master/*.c)
+KEEPER_OBJ := $(call objs,master/keeper/*.c)
 CTL_OBJ    := $(call objs,master/ctl/*.c)
 CLIENT_OBJ := $(call objs,client/*.c)
 FACE_OBJ   := $(call objs,client/face/*.c)
@@ -59,14 +60,16 @@ LIB_IPC    := $(BUILD)/libipc.a
 LIB_BROKER := $(BUILD)/libbroker.a
 LIB_WORKER := $(BUILD)/libworker.a
 LIB_MASTER := $(BUILD)/libmaster.a
+LIB_KEEPER := $(BUILD)/libkeeper.a
 LIB_CLIENT := $(BUILD)/libclient.a
 LIB_FACE   := $(BUILD)/libface.a
 BROKER_MAIN := $(BUILD)/obj/ipc/broker/broker.o
 WORKER_MAIN := $(BUILD)/obj/worker/worker.o
 MASTER_MAIN := $(BUILD)/obj/master/master.o
+KEEPER_MAIN := $(BUILD)/obj/master/keeper/keeper.o
 FACE_MAIN   := $(BUILD)/obj/client/face/main.o
 
-PROGRAMS := $(BUILD)/$(NAME)d $(BUILD)/$(NAME)-worker $(BUILD)/$(NAME)-broker \
+PROGRAMS := $(BUILD)/$(NAME)d $(BUILD)/$(NAME)-worker $(BUILD)/$(NAME)-broker $(BUILD)/$(NAME)-keeper \
             $(BUILD)/$(NAME) $(BUILD)/$(NAME)ctl
 
 .PHONY: all programs
@@ -77,6 +80,7 @@ $(LIB_IPC):    $(IPC_OBJ)
 $(LIB_BROKER): $(filter-out $(BROKER_MAIN),$(BROKER_OBJ))
 $(LIB_WORKER): $(filter-out $(WORKER_MAIN),$(WORKER_OBJ))
 $(LIB_MASTER): $(filter-out $(MASTER_MAIN),$(MASTER_OBJ))
+$(LIB_KEEPER): $(filter-out $(KEEPER_MAIN),$(KEEPER_OBJ))
 $(LIB_CLIENT): $(CLIENT_OBJ)
 $(LIB_FACE):   $(filter-out $(FACE_MAIN),$(FACE_OBJ))
 $(BUILD)/lib%.a:
@@ -88,6 +92,8 @@ $(BUILD)/$(NAME)d: $(MASTER_MAIN) $(LIB_MASTER) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -ljansson -lsodium
 $(BUILD)/$(NAME)-worker: $(WORKER_MAIN) $(LIB_WORKER) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -lsodium -lseccomp
+$(BUILD)/$(NAME)-keeper: $(KEEPER_MAIN) $(LIB_KEEPER) $(LIB_IPC)
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -lsodium -lseccomp
 $(BUILD)/$(NAME)-broker: $(BROKER_MAIN) $(LIB_BROKER) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -linih -ljansson -lsodium -lseccomp -lpthread
 $(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_IPC)
@@ -95,7 +101,7 @@ $(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_IPC)
 $(BUILD)/$(NAME)ctl: $(CTL_OBJ) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lsodium
 
-ALL_LIBS := $(LIB_FACE) $(LIB_CLIENT) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_IPC)
+ALL_LIBS := $(LIB_FACE) $(LIB_CLIENT) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_KEEPER) $(LIB_IPC)
 SYS_LIBS := -lreadline -lcmocka -lsqlite3 -linih -ljansson -lutf8proc -lsodium -lseccomp -lpthread
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(ALL_LIBS)
 	@mkdir -p $(@D)
@@ -169,7 +175,8 @@ DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/sto
 install: programs
 	$(INSTALL) -d $(BINDIR) $(LIBEXECDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR)
 	$(INSTALL) -m 755 $(BUILD)/$(NAME) $(BUILD)/$(NAME)d $(BUILD)/$(NAME)ctl $(BINDIR)
-	$(INSTALL) -m 755 $(BUILD)/$(NAME)-worker $(BUILD)/$(NAME)-broker $(LIBEXECDIR)
+	$(INSTALL) -m 755 $(BUILD)/$(NAME)-worker $(BUILD)/$(NAME)-broker $(BUILD)/$(NAME)-keeper \
+	    $(LIBEXECDIR)
 	ln -sf $(NAME) $(BINDIR)/csmsg
 	ln -sf $(NAME)d $(BINDIR)/csmsgd
 	ln -sf $(NAME)ctl $(BINDIR)/csmsgctl
@@ -184,7 +191,7 @@ install: programs
 # Takes away what install put there, and nothing else.
 uninstall:
 	rm -f $(addprefix $(BINDIR)/,$(NAME) $(NAME)d $(NAME)ctl csmsg csmsgd csmsgctl)
-	rm -f $(addprefix $(LIBEXECDIR)/,$(NAME)-worker $(NAME)-broker)
+	rm -f $(addprefix $(LIBEXECDIR)/,$(NAME)-worker $(NAME)-broker $(NAME)-keeper)
 	rm -f $(addprefix $(MANDIR)/man1/,$(NAME).1 $(NAME)ctl.1 csmsg.1 csmsgctl.1)
 	rm -f $(MANDIR)/man5/$(NAME).conf.5 $(MANDIR)/man8/$(NAME)d.8 $(MANDIR)/man8/csmsgd.8
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))

@@ -2,7 +2,7 @@
  * bus.h - what our own processes say to each other. One release speaks it, so it has no versions;
  * it is decoded with the same care as the wire all the same, since a worker may be taken over.
  *
- * Two kinds of channel: control (chan.h, master with each child) and stream (stream.h, broker with
+ * Two kinds of channel: control (chan.h, master with each child, keeper with worker and broker) and stream (stream.h, broker with
  * each worker). docs/processes.md tells the conversations.
  */
 #ifndef BUS_H
@@ -30,12 +30,10 @@ enum ctl_type {
     CTL_ADOPTED, /* that was the last of them */
     CTL_BROKER,  /* link u32; descriptor: a new stream to the broker */
     CTL_CONNECT, /* index u32, generation u32, peer str8; descriptor: an accepted connection */
-    CTL_INTRO,   /* to worker; to broker with slot u32, generation u32: descriptor: one end of a channel
-                    between the two, over which a new master will be introduced */
+    /* master to worker and broker */
+    CTL_INTRO,  /* descriptor: one end of a channel on which the keeper will introduce a new master.
+                   To the keeper, with process u32: the other end */
     /* master to broker */
-    CTL_LISTEN,   /* name str8; descriptor: a duplicate of a listening socket, kept while masters change */
-    CTL_TAKEOVER, /* descriptor: the socket on which a new master will call */
-    CTL_INTRODUCE, /* slot u32; descriptor: a new master's channel for that worker */
     CTL_WORKER, /* slot u32, generation u32; descriptor: the stream to that worker */
     CTL_ASK,    /* token u64, command rest: the operator asks */
     /* child to master */
@@ -48,18 +46,34 @@ enum ctl_type {
     CTL_UNKNOWN, /* worker: I do not know this slab's layout; give me a new one */
     CTL_BAD,    /* broker: slot u32, generation u32: this worker talks nonsense, replace it */
     CTL_ANSWER, /* broker: token u64, last u8, text rest */
-    /* takeover: what a new master is told; who speaks, the kernel says (SCM_CREDENTIALS) */
-    CTL_HELLO,  /* broker: sandbox str16, fingerprint str8; CTL_LISTEN for each socket follows, then */
-    CTL_HERE,   /* slot u32, generation u32: a worker with a stream to this broker; for each, then */
-    CTL_ALL,    /* that is all */
-    CTL_MASTER, /* broker to worker, on their own channel: descriptor: your new master's channel */
-    CTL_HOLD,   /* worker: slot u32, generation u32, link u32, high u32, sandbox str16; descriptor: the slab */
+    /* master to keeper, which keeps it all for the next master; process: a slot, or CTL_BROKER_SLOT */
+    CTL_LISTEN,    /* name str8; descriptor: a listening socket */
+    CTL_PROCESS,   /* process u32, generation u32; descriptor: its pidfd. CTL_INTRO follows */
+    CTL_KEEP_SLAB, /* slot u32; descriptor: its slab. Connections kept for the slot so far are forgotten */
+    CTL_KEEP,      /* slot u32, index u32, generation u32; descriptor: a connection */
+    CTL_LET_GO,    /* slot u32, index u32, generation u32: that connection has ended */
+    CTL_TAKEOVER,  /* descriptor: the socket on which a new master will call; answered by CTL_KEPT */
+    CTL_KEPT,      /* keeper: everything up to there */
+    /* keeper to new master: first CTL_LISTEN and CTL_PROCESS for each, then */
+    CTL_ALL,       /* that is all, but what is asked for: */
+    /* new master to keeper */
+    CTL_INTRODUCE, /* process u32; descriptor: the new master's channel for that process */
+    CTL_WANT,      /* slot u32: its worker is dead; answered by CTL_KEEP_SLAB, CTL_KEEP for each, CTL_GIVEN */
+    CTL_GIVEN,     /* slot u32 */
+    /* what was kept for a new master meets it */
+    CTL_MASTER, /* keeper to process, on their own channel: descriptor: your new master's channel */
+    CTL_HELLO,  /* broker: sandbox str16, fingerprint str8 */
+    CTL_HOLD,   /* worker: slot u32, generation u32, link u32 (0: it has no stream now), sandbox str16;
+                   descriptor: the slab */
     CTL_HELD,   /* worker: index u32, generation u32; descriptor: a connection */
     CTL_SERVED, /* worker: those were all */
 };
 
 /* The descriptor number at which a child finds its control channel. */
 enum { CTL_FD = 3 };
+
+/* Where a packet names a process by its slot: the broker. */
+#define CTL_BROKER_SLOT UINT32_MAX
 
 /* --- stream: frames between worker and broker --- */
 

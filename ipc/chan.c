@@ -20,7 +20,7 @@ struct chan_out {
 union control {
     struct cmsghdr align;
     /* Room for a few more descriptors than we want, to close them. */
-    char space[CMSG_SPACE(4 * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
+    char space[CMSG_SPACE(4 * sizeof(int))];
 };
 
 void chan_pair(int fd[2])
@@ -121,21 +121,6 @@ int chan_try(struct chan *c, uint8_t type, const struct buf *fields, int fd, cha
     return r;
 }
 
-void chan_credentials(int fd)
-{
-    int one = 1;
-    if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one))
-        fatal("cannot ask for credentials: %s", strerror(errno));
-}
-
-static pid_t sender_of(struct msghdr *m)
-{
-    struct ucred who = {0};
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) memcpy(&who, CMSG_DATA(c), sizeof who);
-    return who.pid;
-}
-
 /* The one descriptor of a packet; closes everything when there are more or some were cut off. */
 static int take_fd(struct msghdr *m)
 {
@@ -177,7 +162,6 @@ static bool receive(struct chan *c)
         c->ended(c);
         return false;
     }
-    c->sender = sender_of(&m);
     c->packet(c, bytes[0], (struct slice){bytes + 1, (size_t)n - 1}, fd);
     return !c->closed;
 }

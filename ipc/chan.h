@@ -41,12 +41,8 @@ struct chan {
     void *owner;     /* free for the user */
     struct chan_out *first, **last;
     unsigned queued;
-    pid_t sender; /* of the last packet, as the kernel says; 0 without chan_credentials() */
     bool closed;
 };
-
-/* From now on c->sender tells who sent a packet that comes out of this end. */
-void chan_credentials(int fd);
 
 /* A connected pair, close-on-exec, non-blocking; fatal when it cannot be had. */
 void chan_pair(int fd[2]);

@@ -10,8 +10,7 @@ int local_listen(const char *path);
 /* Connects to path; blocking. -1: errno. */
 int local_connect(const char *path);
 
-/* The same two for packets (SOCK_SEQPACKET), as chan.h speaks them; the connection is non-blocking and
-   tells who sent a packet (SO_PASSCRED). */
+/* The same two for packets (SOCK_SEQPACKET), as chan.h speaks them; the connection is non-blocking. */
 int local_listen_packets(const char *path);
 int local_connect_packets(const char *path);
 

@@ -98,14 +98,14 @@ static int removed_folder(void)
     return -1;
 }
 
-/* A worker started as root leaves the file tree. Others cannot; there Landlock does it alone. */
+/* A worker or keeper started as root leaves the file tree. Others cannot; there Landlock does it alone. */
 static int leave_root(const struct sandbox_spec *spec, struct sandbox_report *report)
 {
-    if (spec->role != SANDBOX_WORKER || geteuid() != 0) return 0;
+    if (spec->role == SANDBOX_BROKER || geteuid() != 0) return 0;
     int fd = removed_folder();
     if (fd < 0)
         return fail(report,
-                    "cannot make an empty folder for the worker in /run, /tmp or /var/tmp: "
+                    "cannot make an empty folder to lock a process into in /run, /tmp or /var/tmp: "
                     "%s; make one of them writable",
                     strerror(errno));
     int rc = fchdir(fd);
@@ -115,7 +115,7 @@ static int leave_root(const struct sandbox_spec *spec, struct sandbox_report *re
     if (rc < 0 && why == EPERM) /* root without the capability, as in some containers */
         return 0;
     if (rc < 0 || chdir("/") < 0)
-        return fail(report, "cannot chroot the worker: %s", strerror(rc < 0 ? why : errno));
+        return fail(report, "cannot chroot: %s", strerror(rc < 0 ? why : errno));
     say(report, "chroot");
     return 0;
 }
@@ -192,7 +192,7 @@ static int confine_files(const struct sandbox_spec *spec, int data, struct sandb
     return 0;
 }
 
-/* Opens the folder while we may still go there; -1 for a worker, which has none. */
+/* Opens the folder while we may still go there; -1 for the others, which have none. */
 static int open_data(const struct sandbox_spec *spec, int *data, struct sandbox_report *report)
 {
     *data = -1;
@@ -250,7 +250,7 @@ static bool logs_to_file(void)
 static int set_limits(const struct sandbox_spec *spec, struct sandbox_report *report)
 {
     bool strict = !is_relaxed(spec);
-    bool fsize = strict && spec->role == SANDBOX_WORKER;
+    bool fsize = strict && spec->role != SANDBOX_BROKER;
     bool spare_log = fsize && logs_to_file();
     int rc = limit(RLIMIT_CORE, 0);
     if (rc == 0 && spec->max_fds > 0) rc = limit(RLIMIT_NOFILE, spec->max_fds);

@@ -1,5 +1,5 @@
 /*
- * sandbox.h - gives up, for good, what a worker or a broker does not need.
+ * sandbox.h - gives up, for good, what a worker, a broker or a keeper does not need.
  *
  * Enter before the first hostile byte. Whoever leaves the system call list of its role is killed by
  * SIGSYS; whoever opens what it may not open is told EACCES. Prepare first, it fails or kills
@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum sandbox_role { SANDBOX_WORKER, SANDBOX_BROKER };
+enum sandbox_role { SANDBOX_WORKER, SANDBOX_BROKER, SANDBOX_KEEPER };
 
 struct sandbox_spec {
     enum sandbox_role role;
@@ -23,7 +23,7 @@ struct sandbox_spec {
     uid_t uid;            /* to become when started as root; (uid_t)-1 stays */
     gid_t gid;            /* goes with uid */
     unsigned max_fds;     /* RLIMIT_NOFILE, at most the hard limit; 0 leaves it */
-    uint64_t max_file;    /* worker: bytes a file passed to it may grow to, 0: writes none;
+    uint64_t max_file;    /* not broker: bytes a file passed to it may grow to, 0: writes none;
                            * no limit when stdout or stderr is a file, or logging would end */
     bool relaxed;         /* for debuggers: own uid and a short deny list, nothing else */
 };

@@ -1,5 +1,5 @@
 /*
- * sandbox_rules.c - which system calls a worker and a broker may make.
+ * sandbox_rules.c - which system calls a worker, a broker and a keeper may make.
  *
  * To be read by somebody who distrusts it: every row lets a taken-over process do something. A row
  * more is a change of tests/unit/sandbox_verdicts.txt too. sandbox_filter.c turns rows into BPF.
@@ -46,8 +46,8 @@
         arg, SCMP_CMP_MASKED_EQ, flags, 0 \
     }
 
-/* Both roles: descriptors one already has, memory, time, the end. */
-static const struct sandbox_rule both[] = {
+/* All roles: descriptors one already has, memory, time, the end. */
+static const struct sandbox_rule all_roles[] = {
     ALLOW(epoll_wait),
     ALLOW(epoll_pwait),
     ALLOW(epoll_ctl),
@@ -141,13 +141,22 @@ static const struct sandbox_rule broker[] = {
     ALLOW_IF(fcntl, IS(1, F_OFD_GETLK)),
     ALLOW_IF(fcntl, IS(1, F_OFD_SETLK)),
     ALLOW_IF(fcntl, IS(1, F_OFD_SETLKW)),
-    ALLOW(accept4),         /* the takeover socket */
     ALLOW(clock_nanosleep), /* SQLite waiting for a lock */
     ALLOW(rseq),            /* a thread's first steps, when the filter comes in between */
     ALLOW(set_robust_list),
     ALLOW(sched_yield),
     ALLOW(sched_getaffinity), /* malloc: how many arenas */
     ALLOW(sysinfo),
+};
+
+/* Holds descriptors and passes them on. */
+static const struct sandbox_rule keeper[] = {
+    REFUSE(open),
+    REFUSE(openat),
+    REFUSE(newfstatat),
+    ALLOW_IF(fcntl, IS(1, F_DUPFD_CLOEXEC)),
+    REFUSE_IF(fcntl, ISNT(1, F_DUPFD_CLOEXEC)),
+    ALLOW(accept4), /* the takeover socket */
 };
 
 /* Sanitizers and debuggers need files, ptrace and children; nobody needs these. */
@@ -169,8 +178,9 @@ static const struct sandbox_rule relaxed_deny[] = {
     }
 
 static const struct sandbox_policy policies[] = {
-    [SANDBOX_WORKER] = {SANDBOX_KILL, {LIST(both), LIST(worker)}},
-    [SANDBOX_BROKER] = {SANDBOX_KILL, {LIST(both), LIST(broker)}},
+    [SANDBOX_WORKER] = {SANDBOX_KILL, {LIST(all_roles), LIST(worker)}},
+    [SANDBOX_BROKER] = {SANDBOX_KILL, {LIST(all_roles), LIST(broker)}},
+    [SANDBOX_KEEPER] = {SANDBOX_KILL, {LIST(all_roles), LIST(keeper)}},
 };
 static const struct sandbox_policy relaxed_policy = {SANDBOX_ALLOW, {LIST(relaxed_deny)}};
 

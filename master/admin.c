@@ -116,6 +116,14 @@ static json_t *broker_row(const struct master *m)
     return row(m, "broker", m->broker, 0, m->broker_generation, m->broker ? m->broker->sessions : 0, m->broker_deaths);
 }
 
+static json_t *keeper_row(const struct master *m)
+{
+    json_t *o = row(m, "keeper", m->keeper, 0, 0, m->connections, 0);
+    if (m->keeper && m->keeper->state == CHILD_READY && !m->keeping.confirmed)
+        json_object_set_new(o, "state", json_string("starting"));
+    return o;
+}
+
 static void workers(struct question *q)
 {
     const struct master *m = q->master;
@@ -146,6 +154,7 @@ static void status(struct question *q)
 {
     const struct master *m = q->master;
     line(q, master_row(m));
+    line(q, keeper_row(m));
     workers(q);
     if (m->broker && m->broker->state == CHILD_READY) {
         q->numbers = true;

@@ -18,7 +18,8 @@ enum { CALM_MS = 5000, BACKOFF_LEAST_MS = 100, BACKOFF_MOST_MS = 10000, START_LI
 
 static const char *role_name(const struct child *c)
 {
-    return c->role == CHILD_BROKER ? "broker" : "worker";
+    static const char *const names[] = {"worker", "broker", "keeper"};
+    return names[c->role];
 }
 
 /* --- what children say --- */
@@ -40,8 +41,12 @@ static void on_ready(struct child *c, struct slice p)
     if (c->role == CHILD_BROKER) {
         copy_text(c->fingerprint, sizeof c->fingerprint, cur_str8(&cur));
     } else {
-        LOG(LOG_INFO, "worker", "spare", log_i("child", c->pid), log_u("took_ms", m->loop.now_ms - c->started_ms),
-            log_s("sandbox", c->sandbox));
+        LOG(LOG_INFO, role_name(c), c->role == CHILD_WORKER ? "spare" : "ready", log_i("child", c->pid),
+            log_u("took_ms", m->loop.now_ms - c->started_ms), log_s("sandbox", c->sandbox));
+    }
+    if (c->role == CHILD_KEEPER) {
+        keep_all(m);
+    } else if (c->role == CHILD_WORKER) {
         slot_fill(m);
         slot_restart_next(m);
     }
@@ -71,6 +76,14 @@ static void on_bad(struct child *c, struct slice p)
     child_kill(s->child);
 }
 
+static void on_kept(struct child *c, struct slice p)
+{
+    (void)p;
+    c->master->keeping.confirmed = true;
+    takeover_complete(c->master);
+    slot_announce_ready(c->master);
+}
+
 static void on_answer(struct child *c, struct slice p)
 {
     admin_answer(c->master, p);
@@ -78,17 +91,18 @@ static void on_answer(struct child *c, struct slice p)
 
 static const struct {
     uint8_t type;
-    bool broker; /* whose word it is */
+    enum child_role role; /* whose word it is */
     void (*handle)(struct child *c, struct slice p);
     void (*of_slot)(struct slot *s, struct slice p);
 } rows[] = {
-    {CTL_BAD, true, on_bad, NULL},
-    {CTL_ANSWER, true, on_answer, NULL},
-    {CTL_CLOSED, false, NULL, slot_closed},
-    {CTL_TAKEN, false, NULL, slot_taken},
-    {CTL_LOST, false, NULL, slot_lost},
-    {CTL_GOES_ON, false, NULL, slot_goes_on},
-    {CTL_UNKNOWN, false, NULL, slot_unknown},
+    {CTL_BAD, CHILD_BROKER, on_bad, NULL},
+    {CTL_ANSWER, CHILD_BROKER, on_answer, NULL},
+    {CTL_KEPT, CHILD_KEEPER, on_kept, NULL},
+    {CTL_CLOSED, CHILD_WORKER, NULL, slot_closed},
+    {CTL_TAKEN, CHILD_WORKER, NULL, slot_taken},
+    {CTL_LOST, CHILD_WORKER, NULL, slot_lost},
+    {CTL_GOES_ON, CHILD_WORKER, NULL, slot_goes_on},
+    {CTL_UNKNOWN, CHILD_WORKER, NULL, slot_unknown},
 };
 
 static bool handle(struct child *c, uint8_t type, struct slice fields)
@@ -98,7 +112,7 @@ static bool handle(struct child *c, uint8_t type, struct slice fields)
         return true;
     }
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].type != type || rows[i].broker != (c->role == CHILD_BROKER)) continue;
+        if (rows[i].type != type || rows[i].role != c->role) continue;
         if (rows[i].handle)
             rows[i].handle(c, fields);
         else if (c->slot)
@@ -125,7 +139,6 @@ static void ended(struct chan *chan)
     struct child *c = chan->owner;
     chan_close(chan);
     c->has_chan = false;
-    if (c->master->taking_over && !c->pid) fatal("the old server's broker went away during the takeover; start again");
     if (!c->master->stopping) child_kill(c);
 }
 
@@ -231,8 +244,9 @@ void child_fill(struct master *m)
     if (!m->broker && !m->broker_throttle.waiting) {
         m->broker = child_spawn(m, CHILD_BROKER);
         m->broker_generation++;
-        takeover_entrust(m);
+        keep_broker(m);
     }
+    if (!m->keeper && !m->keeper_throttle.waiting) m->keeper = child_spawn(m, CHILD_KEEPER);
     if (m->worker_throttle.waiting) return;
     for (unsigned n = wanted_workers(m); n > 0; n--) {
         struct child *c = child_spawn(m, CHILD_WORKER);
@@ -248,6 +262,13 @@ static void broker_may_start(struct loop_timer *t)
     child_fill(m);
 }
 
+static void keeper_may_start(struct loop_timer *t)
+{
+    struct master *m = container_of(t, struct master, keeper_throttle.timer);
+    m->keeper_throttle.waiting = false;
+    child_fill(m);
+}
+
 static void worker_may_start(struct loop_timer *t)
 {
     struct master *m = container_of(t, struct master, worker_throttle.timer);
@@ -259,6 +280,7 @@ void child_init(struct master *m)
 {
     m->broker_throttle.timer.fire = broker_may_start;
     m->worker_throttle.timer.fire = worker_may_start;
+    m->keeper_throttle.timer.fire = keeper_may_start;
     child_fill(m);
 }
 
@@ -282,6 +304,7 @@ static void slow_down(struct master *m, struct throttle *t, uint64_t lived_ms, b
 static struct child *find(struct master *m, pid_t pid)
 {
     if (m->broker && m->broker->pid == pid) return m->broker;
+    if (m->keeper && m->keeper->pid == pid) return m->keeper;
     for (unsigned i = 0; i < m->n_slots; i++)
         if (m->slot[i].child && m->slot[i].child->pid == pid) return m->slot[i].child;
     for (struct child *c = m->spares; c; c = c->next)
@@ -308,18 +331,24 @@ static void say_died(const struct child *c, int status, bool in_order)
         log_u("sessions", sessions), log_u("lived_ms", m->loop.now_ms - c->started_ms));
 }
 
-/* Whoever dies before it was ever ready will do so again. */
-static void give_up_start(struct master *m, const struct child *c)
+bool child_fault(const struct child *dead, int status)
+{
+    return dead->hung || (WIFSIGNALED(status) ? WTERMSIG(status) != SIGKILL : WEXITSTATUS(status) != 0);
+}
+
+/* Whoever dies by itself before it was ever ready will do so again. */
+static void give_up_start(struct master *m, const struct child *c, int status)
 {
     static unsigned stillborn;
-    if (m->said_ready || c->state != CHILD_STARTING || ++stillborn < 3) return;
+    if (m->said_ready || c->state != CHILD_STARTING || !child_fault(c, status) || ++stillborn < 3) return;
     LOG(LOG_ERROR, "server", "cannot-start", log_s("role", role_name(c)));
     m->stopping = m->failed = true;
 }
 
-bool child_fault(const struct child *dead, int status)
+static struct throttle *throttle_of(const struct child *c)
 {
-    return dead->hung || (WIFSIGNALED(status) ? WTERMSIG(status) != SIGKILL : WEXITSTATUS(status) != 0);
+    struct master *m = c->master;
+    return c->role == CHILD_BROKER ? &m->broker_throttle : c->role == CHILD_KEEPER ? &m->keeper_throttle : &m->worker_throttle;
 }
 
 static void died(struct child *c, int status)
@@ -339,16 +368,18 @@ static void died(struct child *c, int status)
         m->broker_deaths++;
         for (unsigned i = 0; i < m->n_slots; i++)
             m->slot[i].linked = false; /* new connections wait in the backlog for the next broker */
+    } else if (c == m->keeper) {
+        m->keeper = NULL;
+        m->keeping = (struct keeping){0};
     } else if (c->slot) {
         slot_orphaned(c->slot, c, status);
     } else {
         unlist_spare(m, c);
     }
     if (!m->stopping) {
-        give_up_start(m, c);
+        give_up_start(m, c, status);
         /* A spare takes the dead one's place at once; it is the next spare that may have to wait. */
-        slow_down(m, c->role == CHILD_BROKER ? &m->broker_throttle : &m->worker_throttle, lived,
-                  child_fault(c, status));
+        slow_down(m, throttle_of(c), lived, child_fault(c, status));
         slot_fill(m);
         child_fill(m);
         listen_update(m);
@@ -384,6 +415,7 @@ void child_reap(struct master *m)
 static void each(struct master *m, void (*act)(struct child *c, const struct buf *p), const struct buf *p)
 {
     if (m->broker) act(m->broker, p);
+    if (m->keeper) act(m->keeper, p);
     for (unsigned i = 0; i < m->n_slots; i++)
         if (m->slot[i].child) act(m->slot[i].child, p);
     for (struct child *c = m->spares; c; c = c->next)
@@ -394,8 +426,9 @@ static void beat(struct child *c, const struct buf *token)
 {
     struct master *m = c->master;
     if (c->state == CHILD_STOPPING) return;
-    /* A broker with a large store checks it first, which may take a while. */
-    uint64_t limit = c->state == CHILD_READY ? m->set.process.heartbeat_limit : START_LIMIT_MS;
+    /* A broker with a large store checks it first, which may take a while; whom we took over is through that. */
+    bool started = c->state == CHILD_READY || c->pidfd.fd >= 0;
+    uint64_t limit = started ? m->set.process.heartbeat_limit : START_LIMIT_MS;
     if (m->loop.now_ms - c->alive_ms > limit) {
         LOG(LOG_ERROR, role_name(c), "hung", c->slot ? log_u("w", c->slot->number) : log_s("w", "-"),
             log_i("child", c->pid), log_u("silent_ms", m->loop.now_ms - c->alive_ms));
@@ -450,6 +483,7 @@ bool child_stop(struct master *m)
 {
     loop_timer_stop(&m->loop, &m->broker_throttle.timer);
     loop_timer_stop(&m->loop, &m->worker_throttle.timer);
+    loop_timer_stop(&m->loop, &m->keeper_throttle.timer);
     for (unsigned i = 0; i < m->n_slots; i++)
         if (m->slot[i].child) stop_one(m->slot[i].child, NULL);
     for (struct child *c = m->spares; c; c = c->next)
@@ -457,7 +491,8 @@ bool child_stop(struct master *m)
     if (workers_left(m)) return false;
     /* The broker last: what the workers brought it must reach the disk. */
     if (m->broker) stop_one(m->broker, NULL);
-    return !m->broker;
+    if (m->keeper && !m->broker) stop_one(m->keeper, NULL);
+    return !m->broker && !m->keeper;
 }
 
 static void kill_one(struct child *c, const struct buf *p)

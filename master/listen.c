@@ -69,7 +69,9 @@ static void hand_over(struct master *m, struct slot *w, int fd, const char *peer
     buf_put_u32(&p, index);
     buf_put_u32(&p, generation);
     buf_put_str8(&p, peer, strlen(peer));
-    if (chan_send(&w->child->chan, CTL_CONNECT, &p, fd) && places_end(&w->places, index, generation))
+    if (chan_send(&w->child->chan, CTL_CONNECT, &p, fd) == 0)
+        keep_place(w, index);
+    else if (places_end(&w->places, index, generation))
         m->connections--;
     buf_free(&p);
 }

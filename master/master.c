@@ -8,7 +8,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -32,7 +31,8 @@ static void start_log(struct settings *set)
     log_init("master", format, (enum log_level)set->log.level, log_auto_colour());
 }
 
-/* One server a state folder. The lock goes with the descriptor, whatever ends the process. */
+/* One server a state folder. This kind of lock is the process's alone: a child that has been forked, but is not
+   yet another program when the master dies, must not hold it. */
 static void lock_state(struct master *m)
 {
     char path[SETTINGS_PATH_LEN + 16];
@@ -42,7 +42,7 @@ static void lock_state(struct master *m)
     snprintf(path, sizeof path, "%s/lock", dir);
     m->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (m->lock_fd < 0) fatal("cannot write in the state folder %s: %s", dir, strerror(errno));
-    if (flock(m->lock_fd, LOCK_EX | LOCK_NB))
+    if (fcntl(m->lock_fd, F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}))
         fatal("another server runs on %s; stop it first, or give this one a server.state_dir of its own", dir);
 }
 

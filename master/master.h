@@ -11,6 +11,7 @@
  *   child.c     processes: started, heard, watched, collected
  *   slot.c      workers' places: filled from the spare, joined to the broker, adopted
  *   place.c     the duplicates: which connection is whose (pure)
+ *   keep.c      what the next master will need, told to the keeper
  *   takeover.c  from one master to the next
  *   upgrade.c   to a new binary with the same connections
  *   admin.c     the operator's socket
@@ -28,7 +29,7 @@
 #include "place.h"
 #include "settings.h"
 
-enum child_role { CHILD_WORKER, CHILD_BROKER };
+enum child_role { CHILD_WORKER, CHILD_BROKER, CHILD_KEEPER };
 enum child_state { CHILD_STARTING, CHILD_READY, CHILD_STOPPING };
 
 /* A process. A worker without a slot is a spare. */
@@ -61,6 +62,7 @@ struct slot {
     bool adopting;   /* connections are being handed to a successor: nothing else may be */
     uint32_t at;     /* … up to this index */
     bool fault;      /* the last one died of its own doing */
+    bool awaited;    /* taken over: slab and connections have not all come yet */
     bool draining;   /* gets no new connections */
     bool restart;    /* to be restarted when a spare is ready */
     uint64_t died_ms;
@@ -75,6 +77,14 @@ struct throttle {
 };
 
 enum { MASTER_WORKERS_MAX = 64, MASTER_RESERVE_FDS = 128 };
+
+/* How much of what there is the keeper has been told. */
+struct keeping {
+    uint32_t slot, index; /* the sweep goes on here */
+    bool again;           /* and then begins anew */
+    bool complete;        /* a next master may ask it */
+    bool confirmed;       /* and it has said so */
+};
 
 struct listener {
     struct loop_io io;
@@ -102,15 +112,20 @@ struct master {
     struct child *spares; /* workers that start or stand ready */
     struct slot slot[MASTER_WORKERS_MAX];
     unsigned n_slots;
-    struct throttle broker_throttle, worker_throttle;
+    struct child *keeper; /* NULL: dead, as above */
+    struct keeping keeping;
+    struct throttle broker_throttle, worker_throttle, keeper_throttle;
     uint32_t broker_deaths, broker_generation;
     struct loop_io admin;
     struct question *questions;
     uint64_t last_token, beat;
     int lock_fd;
     uint64_t started_ms;
-    int takeover_fd; /* where our successor will call; the broker's ear */
-    bool taking_over;
+    int takeover_fd;     /* where our successor will call; the keeper's ear */
+    bool takeover_named; /* … under the name by which it is found */
+    struct chan old;     /* taken over: the keeper of the master before us */
+    bool taking_over;    /* it is telling what there is */
+    bool whole;          /* nothing is awaited any more */
     char **argv;              /* as this program was started */
     char upgrade_path[4096];  /* not empty: become this program at the end of the turn */
     bool upgrading;           /* this program is new: its children are to be, too */
@@ -163,20 +178,35 @@ void child_watch_pidfd(struct child *c, int fd);
 void child_describe(struct child *c, struct slice sandbox, struct slice fingerprint);
 
 /* takeover.c */
-/* Makes the socket; takeover_forget() removes its name. */
-void takeover_prepare(struct master *m);
-void takeover_forget(struct master *m);
-/* Gives the broker what a next master will ask it for. */
-void takeover_entrust(struct master *m);
-/* True when an earlier master's broker is there: all that it knows will come. */
+/* True when an earlier master's keeper is there: all that it knows will come. */
 bool takeover_try(struct master *m);
+/* Makes the socket on which a next master will call; it is not found before takeover_complete(). */
+void takeover_prepare(struct master *m);
+/* Our own keeper knows everything: from now on it is the one to ask. */
+void takeover_complete(struct master *m);
+void takeover_forget(struct master *m);
 bool takeover_packet(struct child *c, uint8_t type, struct slice fields, int fd);
+/* The slot's worker is dead and did not hand over everything: asks the keeper for it. */
+void takeover_want(struct slot *s);
+
+/* keep.c: nothing happens as long as no keeper is ready, or something is awaited */
+/* From now on neither is so: tells it everything. */
+void keep_all(struct master *m);
+/* A slot has another worker, another slab; the broker is another one. */
+void keep_worker(struct slot *s);
+void keep_slab(const struct slot *s);
+void keep_broker(struct master *m);
+/* A connection has come, or has ended. */
+void keep_place(const struct slot *s, uint32_t index);
+void keep_not(const struct slot *s, uint32_t index, uint32_t generation);
 
 /* slot.c */
 void slot_init(struct master *m);
 void slot_init_one(struct master *m, unsigned number);
 /* Gives empty slots a spare that is ready. */
 void slot_fill(struct master *m);
+/* Says so, once, when everything works. */
+void slot_announce_ready(struct master *m);
 /* Streams between the broker and each worker that has none to it. */
 void slot_join_all(struct master *m);
 /* Its worker is dead; status as of waitpid(). */

@@ -33,12 +33,12 @@ bool places_take(struct places *p, int fd, uint32_t *index, uint32_t *generation
 bool places_put(struct places *p, int fd, uint32_t index, uint32_t generation)
 {
     if (index >= p->size || p->place[index].fd >= 0) return false;
-    /* Its number lies somewhere in the stack of unused ones; the top takes its place there. */
-    uint32_t i = 0, n = p->size - p->used;
-    while (i < n && p->unused[i] != index)
-        i++;
-    if (i == n) return false;
-    memmove(p->unused + i, p->unused + i + 1, (n - i - 1) * sizeof *p->unused);
+    /* Its number lies somewhere in the stack of unused ones, most likely near the top. */
+    uint32_t n = p->size - p->used, i = n;
+    while (i > 0 && p->unused[i - 1] != index)
+        i--;
+    if (i == 0) return false;
+    memmove(p->unused + i - 1, p->unused + i, (n - i) * sizeof *p->unused);
     p->used++;
     p->place[index] = (struct place){.fd = fd, .taken = true, .generation = generation};
     if (index >= p->high) p->high = index + 1;

@@ -30,9 +30,9 @@ void slot_init(struct master *m)
 
 /* --- joining workers to the broker --- */
 
-static void announce_ready(struct master *m)
+void slot_announce_ready(struct master *m)
 {
-    if (m->said_ready) return;
+    if (m->said_ready || !m->keeping.confirmed) return;
     for (unsigned i = 0; i < m->n_slots; i++)
         if (!m->slot[i].linked) return;
     m->said_ready = true;
@@ -50,23 +50,18 @@ static void announce_ready(struct master *m)
 static void join(struct slot *s)
 {
     struct child *broker = s->master->broker;
-    int fd[2], intro[2];
+    int fd[2];
     struct buf p = {0}, link = {0};
     stream_pair(fd);
-    chan_pair(intro);
     buf_put_u32(&p, s->number);
     buf_put_u32(&p, s->generation);
     buf_put_u32(&link, ++s->link);
     chan_send(&broker->chan, CTL_WORKER, &p, fd[0]);
-    chan_send(&broker->chan, CTL_INTRO, &p, intro[0]);
-    chan_send(&s->child->chan, CTL_INTRO, NULL, intro[1]);
     chan_send(&s->child->chan, CTL_BROKER, &link, fd[1]);
     buf_free(&p);
     buf_free(&link);
-    for (int i = 0; i < 2; i++) {
-        close(fd[i]);
-        close(intro[i]);
-    }
+    close(fd[0]);
+    close(fd[1]);
     s->linked = true;
 }
 
@@ -77,7 +72,7 @@ void slot_join_all(struct master *m)
         struct slot *s = &m->slot[i];
         if (s->child && !s->linked && !s->adopting && s->child->state == CHILD_READY) join(s);
     }
-    announce_ready(m);
+    slot_announce_ready(m);
     listen_update(m);
 }
 
@@ -99,6 +94,7 @@ static void start_fresh(struct slot *s)
     name_slot(&p, s);
     chan_send(&s->child->chan, CTL_SLAB, &p, s->slab);
     buf_free(&p);
+    keep_slab(s);
     LOG(LOG_INFO, "worker", "ready", log_u("w", s->number), log_i("child", s->child->pid),
         log_u("generation", s->generation));
 }
@@ -164,9 +160,10 @@ void slot_fill(struct master *m)
 {
     for (unsigned i = 0; i < m->n_slots && !m->stopping; i++) {
         struct slot *s = &m->slot[i];
-        if (s->child || !(s->child = take_spare(m))) continue;
+        if (s->child || s->awaited || !(s->child = take_spare(m))) continue;
         s->child->slot = s;
         s->generation++;
+        keep_worker(s);
         s->linked = false;
         if (s->slab < 0)
             start_fresh(s);
@@ -187,6 +184,7 @@ void slot_orphaned(struct slot *s, const struct child *dead, int status)
     s->deaths++;
     /* Stopping in order: every client has been told; nobody is left to adopt. */
     if (s->master->stopping) s->master->connections -= places_end_all(&s->places);
+    if (s->awaited) takeover_want(s);
 }
 
 static bool spare_ready(const struct master *m)
@@ -239,6 +237,7 @@ void slot_closed(struct slot *s, struct slice p)
     struct cur c = cur_of(p.data, p.len);
     uint32_t index = cur_u32(&c), generation = cur_u32(&c);
     if (!cur_end(&c) || !places_end(&s->places, index, generation)) return;
+    keep_not(s, index, generation);
     s->master->connections--;
     listen_update(s->master);
 }

@@ -149,7 +149,7 @@ static void on_stop(struct worker *w, struct slice p, int fd)
 static void on_intro(struct worker *w, struct slice p, int fd)
 {
     (void)p;
-    orphan_intro(w, fd);
+    orphan_intro(&w->orphan, fd);
 }
 
 static const struct {
@@ -174,17 +174,12 @@ static void packet(struct chan *c, uint8_t type, struct slice fields, int fd)
 
 static void master_gone(struct chan *c)
 {
-    orphan_begin(c->owner);
+    orphan_left(c->owner);
 }
 
 void worker_serve_master(struct worker *w, int fd)
 {
     chan_open(&w->master, &w->loop, fd, packet, master_gone, w);
-}
-
-static void grace_over(struct loop_timer *t)
-{
-    worker_stop(container_of(t, struct worker, grace));
 }
 
 static void end_of_turn(void *arg)
@@ -227,7 +222,7 @@ int main(void)
     w.loop.arg = &w;
     w.tick.fire = tick;
     w.again.fire = again;
-    w.grace.fire = grace_over;
+    orphan_prepare(&w);
     worker_serve_master(&w, CTL_FD);
     loop_run(&w.loop);
     return 0;

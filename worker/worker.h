@@ -23,6 +23,7 @@
 #include "chan.h"
 #include "loop.h"
 #include "noise.h"
+#include "orphan.h"
 #include "settings.h"
 #include "slab.h"
 #include "stream.h"
@@ -84,7 +85,7 @@ struct adoption {
 struct worker {
     struct loop loop;
     struct chan master;
-    struct chan intro; /* the broker introduces a new master here */
+    struct orphan orphan; /* when the master is gone */
     struct stream broker;
     uint32_t link; /* the master's number of that stream */
     struct settings set;
@@ -102,7 +103,7 @@ struct worker {
     struct session_list unfinished; /* handshakes and logins, closing ones */
     struct session **due;           /* sessions whose DH result has come */
     unsigned n_due, cap_due;
-    struct loop_timer tick, again, grace;
+    struct loop_timer tick, again;
     uint64_t in, out; /* messages from and to clients */
     bool stopping;
     uint64_t refused_second; /* log lines about refused strangers: a few a second */
@@ -189,10 +190,9 @@ void worker_stop(struct worker *w);
 
 /* --- orphan.c --- */
 
-/* CTL_INTRO. */
-void orphan_intro(struct worker *w, int fd);
+void orphan_prepare(struct worker *w);
 /* The master's channel has ended. */
-void orphan_begin(struct worker *w);
+void orphan_left(struct worker *w);
 
 /* --- dispatch.c --- */
 

@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -41,6 +42,22 @@ static void store_ready(struct loop_io *io, uint32_t events)
     (void)events;
     struct broker *b = container_of(io, struct broker, store_io);
     store_reap(b->store);
+}
+
+/*
+ * One broker a store. The last one may still be bringing what it has to the disk, abandoned by a
+ * master that died together with its keeper: wait for its end. The lock goes with the process.
+ */
+static void lock_store(struct broker *b)
+{
+    char path[SETTINGS_PATH_LEN + 16];
+    snprintf(path, sizeof path, "%s/broker.lock", b->set.server.state_dir);
+    b->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (b->lock_fd < 0) fatal("cannot write %s: %s", path, strerror(errno));
+    if (flock(b->lock_fd, LOCK_EX | LOCK_NB) == 0) return;
+    LOG(LOG_WARN, "broker", "waits", log_s("why", "another broker still uses this store"));
+    while (flock(b->lock_fd, LOCK_EX))
+        if (errno != EINTR) fatal("cannot lock %s: %s", path, strerror(errno));
 }
 
 static void open_store(struct broker *b)
@@ -80,6 +97,7 @@ static void on_setup(struct broker *b, struct slice p, int fd)
     uint8_t random[1];
     sqlite3_randomness(sizeof random, random); /* opens the random device now or never */
     if (sandbox_before_threads(&spec, &b->sandbox)) fatal("sandbox: %s", b->sandbox.text);
+    lock_store(b);
     keys_load(&b->keys, b->set.server.state_dir);
     open_store(b);
     people_load(b);
@@ -138,10 +156,10 @@ static void on_stop(struct broker *b, struct slice p, int fd)
     b->stopping = true;
 }
 
-static void on_takeover(struct broker *b, struct slice p, int fd)
+static void on_intro(struct broker *b, struct slice p, int fd)
 {
     (void)p;
-    takeover_socket(b, fd);
+    orphan_intro(&b->orphan, fd);
 }
 
 static const struct {
@@ -150,8 +168,7 @@ static const struct {
 } rows[] = {
     {CTL_SETUP, on_setup},         {CTL_SETTINGS, on_settings}, {CTL_WORKER, on_worker},
     {CTL_HEARTBEAT, on_heartbeat}, {CTL_ASK, on_ask},           {CTL_STOP, on_stop},
-    {CTL_LISTEN, takeover_listen}, {CTL_TAKEOVER, on_takeover}, {CTL_INTRO, takeover_intro},
-    {CTL_INTRODUCE, takeover_introduce},
+    {CTL_INTRO, on_intro},
 };
 
 static void packet(struct chan *c, uint8_t type, struct slice fields, int fd)
@@ -166,7 +183,7 @@ static void packet(struct chan *c, uint8_t type, struct slice fields, int fd)
 
 static void master_gone(struct chan *c)
 {
-    takeover_begin(c->owner);
+    orphan_left(c->owner);
 }
 
 void broker_serve_master(struct broker *b, int fd)
@@ -251,6 +268,7 @@ int main(void)
     loop_init(&b.loop);
     b.loop.end_of_turn = end_of_turn;
     b.loop.arg = &b;
+    orphan_prepare(&b);
     broker_serve_master(&b, CTL_FD);
     loop_run(&b.loop);
     auth_stop(b.auth);

@@ -16,7 +16,7 @@
  *   room.c      the lobby: one order for everybody
  *   presence.c  joins, leaves, away, lists
  *   ask.c       the operator's questions
- *   takeover.c  the time between two masters
+ *   orphan.c    the time between two masters
  *   store*.c    what lasts
  */
 #ifndef BROKER_H
@@ -27,6 +27,7 @@
 #include "chan.h"
 #include "loop.h"
 #include "name.h"
+#include "orphan.h"
 #include "sandbox.h"
 #include "settings.h"
 #include "store.h"
@@ -155,7 +156,6 @@ struct seat {
 
 struct link {
     struct stream stream;
-    struct chan intro; /* takeover.c: where a new master is introduced to this worker */
     struct broker *broker;
     struct link *next;
     uint32_t slot, generation;
@@ -201,14 +201,6 @@ struct roster_entry {
     uint8_t role;
 };
 
-enum { BROKER_LISTEN_MAX = SETTINGS_LISTEN_MAX };
-
-/* A listening socket of the master's, kept for the next one. */
-struct kept_listener {
-    int fd;
-    char name[64];
-};
-
 struct broker {
     struct loop loop;
     struct chan master;
@@ -233,13 +225,10 @@ struct broker {
     struct put *retry; /* inbox.c: what found the disk full */
     uint64_t routed, stored, rejected; /* messages, since start */
     uint32_t said_second, said, unsaid; /* log lines about messages in this second */
-    struct loop_io takeover;
-    struct loop_timer grace;
-    struct kept_listener listen[BROKER_LISTEN_MAX];
-    unsigned n_listen;
+    struct orphan orphan; /* when the master is gone */
     struct sandbox_report sandbox;
     bool paused, disk_low, stopping;
-    int dir_fd;
+    int dir_fd, lock_fd;
 };
 
 enum {
@@ -376,14 +365,10 @@ void presence_ask(struct session *s, const struct wire_presence_ask *m);
 /* ask.c */
 void ask_answer(struct broker *b, uint64_t token, struct slice command);
 
-/* takeover.c */
-/* CTL_LISTEN, CTL_TAKEOVER, CTL_INTRO, CTL_INTRODUCE. */
-void takeover_listen(struct broker *b, struct slice fields, int fd);
-void takeover_socket(struct broker *b, int fd);
-void takeover_intro(struct broker *b, struct slice fields, int fd);
-void takeover_introduce(struct broker *b, struct slice fields, int fd);
+/* orphan.c */
+void orphan_prepare(struct broker *b);
 /* The master's channel has ended. */
-void takeover_begin(struct broker *b);
+void orphan_left(struct broker *b);
 
 /* broker.c: listens to a master's channel. */
 void broker_serve_master(struct broker *b, int fd);

@@ -191,7 +191,6 @@ static void forget(struct link *l)
         else
             seat_clear(&l->seat[i]);
     stream_close(&l->stream);
-    if (l->intro.loop) chan_close(&l->intro);
     free(l->seat);
     free(l->live);
     free(l);

@@ -234,6 +234,7 @@ static bool judge(uint64_t seconds, unsigned unrepaired)
                 "chaos: %lu not of ours, %lu refused, %lu ended by themselves, %u bad lines in the "
                 "log%s\n",
                 c.alien, c.refused, unasked, crashes, failed ? ", clients failed" : "");
+    printf("also: killed keeper %lu, stopped %lu\n", done(DEED_KEEPER), done(DEED_STOP));
     printf("chaos: seconds=%lu kills_worker=%lu kills_broker=%lu kills_master=%lu kills_client=%lu "
            "sent=%lu "
            "delivered=%lu lost=%lu dup=%lu disorder=%lu reconnects_live=%lu worst_gap_ms=%lu\n",

@@ -48,7 +48,7 @@ enum phase {
     PHASE_FAILED,
 };
 
-enum deed { DEED_WORKER, DEED_BROKER, DEED_MASTER, DEED_CLIENT, DEED_STOP, DEED_GO_ON, DEEDS };
+enum deed { DEED_WORKER, DEED_BROKER, DEED_MASTER, DEED_CLIENT, DEED_KEEPER, DEED_STOP, DEED_GO_ON, DEEDS };
 
 /* One thing the killer did. */
 struct note {

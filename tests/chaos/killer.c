@@ -27,6 +27,7 @@ enum {
     STOPS_MAX = 16,
     TOLD_MAX = 10,
     LAST_SHOWN = 3,
+    KEEPER_REST_US = 1000000,
 };
 
 struct stopped {
@@ -42,6 +43,7 @@ static struct {
     uint64_t home_due_us[HOMES_MAX]; /* when to start it again */
     bool home_killed[HOMES_MAX];
     bool master_killed;
+    uint64_t keeper_us; /* when the keeper was killed; 0: not yet */
     struct stopped stopped[STOPS_MAX];
     unsigned n_stopped;
     struct process process[PROCESSES_MAX]; /* as last seen */
@@ -67,7 +69,7 @@ void killer_note(struct shared *s, enum deed deed, pid_t pid)
 void killer_last(const struct shared *s, uint64_t when_us, char *out, size_t size)
 {
     static const char *const words[DEEDS] = {"killed worker", "killed broker", "killed master",
-                                             "killed client", "stopped",       "continued"};
+                                             "killed client", "killed keeper", "stopped", "continued"};
     uint32_t n = atomic_load(&s->notes), least = n > NOTES_MAX ? n - NOTES_MAX : 0;
     size_t len = (size_t)snprintf(out, size, "nothing");
     while (n > least && s->note[(n - 1) % NOTES_MAX].at_us > when_us)
@@ -110,8 +112,25 @@ static void kill_one(enum deed deed, pid_t pid)
     if (pid && server_signal(k.s, pid, SIGKILL)) killer_note(k.s, deed, pid);
 }
 
+/*
+ * The keeper is what outlives the master: when both die within the time that a next keeper takes to be
+ * told everything, connections end (docs/processes.md, section 8). So it is killed when it is in service, and
+ * the master then has a second to tell another one.
+ */
+static void kill_keeper(void)
+{
+    int fresh = server_processes(k.s, k.process);
+    for (int i = 0; i < fresh; i++) {
+        if (k.process[i].role != ROLE_KEEPER || !k.process[i].ok) continue;
+        kill_one(DEED_KEEPER, k.process[i].pid);
+        k.keeper_us = now_us();
+    }
+    k.n_processes = fresh > 0 ? fresh : k.n_processes;
+}
+
 static void kill_master(void)
 {
+    if (k.keeper_us && now_us() - k.keeper_us < KEEPER_REST_US) return;
     if (k.master == 0 || !server_signal(k.s, k.master, SIGKILL)) return;
     k.master_killed = true;
     killer_note(k.s, DEED_MASTER, k.master);
@@ -150,11 +169,13 @@ static bool wanted(enum chaos_switch w)
     return w == SWITCH_ON || (w == SWITCH_AUTO && k.s->takeover);
 }
 
-/* Out of 100: 45 a worker, 15 the broker, 8 the master, 20 a client, 12 a stop. */
+/* Out of 100: 42 a worker, 3 the keeper, 15 the broker, 8 the master, 20 a client, 12 a stop. */
 static void do_deed(unsigned which, unsigned target, unsigned ms)
 {
-    if (which < 45) {
+    if (which < 42) {
         if (wanted(k.o->worker)) kill_one(DEED_WORKER, one_of(ROLE_WORKER, target));
+    } else if (which < 45) {
+        if (wanted(k.o->master)) kill_keeper();
     } else if (which < 60) {
         if (wanted(k.o->broker)) kill_one(DEED_BROKER, one_of(ROLE_BROKER, target));
     } else if (which < 68) {

@@ -145,6 +145,7 @@ static bool read_row(struct shared *s, const char *line, struct process *p)
     if (role) {
         *p = (struct process){.role = strcmp(role, "master") == 0   ? ROLE_MASTER
                                       : strcmp(role, "broker") == 0 ? ROLE_BROKER
+                                      : strcmp(role, "keeper") == 0 ? ROLE_KEEPER
                                                                     : ROLE_WORKER,
                               .slot = (unsigned)json_integer_value(json_object_get(row, "slot")),
                               .pid = (pid_t)json_integer_value(json_object_get(row, "pid")),

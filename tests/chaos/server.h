@@ -12,7 +12,7 @@
 
 #include "chaos.h"
 
-enum role { ROLE_MASTER, ROLE_WORKER, ROLE_BROKER };
+enum role { ROLE_MASTER, ROLE_WORKER, ROLE_BROKER, ROLE_KEEPER, ROLES };
 enum { PROCESSES_MAX = 160 };
 
 struct process {

@@ -44,9 +44,9 @@ void usage_take(struct shared *s, struct usage *u)
 
 void usage_print(const struct usage *u, const char *when)
 {
-    static const char *const names[] = {"master", "worker", "broker"};
+    static const char *const names[] = {"master", "worker", "broker", "keeper"};
     printf("usage: %s, at %lu s:", when, u->at_s);
-    for (int r = 0; r < 3; r++)
+    for (int r = 0; r < ROLES; r++)
         printf("%s %u %s %lu kB %u descriptors", r ? "," : "", u->role[r].processes, names[r],
                u->role[r].kb, u->role[r].descriptors);
     printf("\n");

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "chaos.h"
+#include "server.h"
 
 struct usage {
     uint64_t at_s;
@@ -12,7 +12,7 @@ struct usage {
         unsigned processes;
         uint64_t kb; /* proportional set size */
         unsigned descriptors;
-    } role[3]; /* enum role */
+    } role[ROLES];
 };
 
 /* Asks and adds up. Nothing is there when nobody answers. */

@@ -4,7 +4,7 @@ import signal
 import subprocess
 
 import csmsg
-from harness import check, equal, full_run, scale, until
+from harness import Program, check, equal, full_run, parse_logfmt, scale, until
 
 RECEIVE_LOBBY = 3
 
@@ -267,11 +267,92 @@ def test_master_killed(env):
     server.stop()
 
 
+def kill_with_master(server, roles):
+    """SIGKILL of the master and of every process of these roles, as close together as can be."""
+    pids = [pid for role in roles for pid in server.pids(role)]
+    server.process.kill()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    server.process.wait()
+
+
+def test_master_dies_with_others(env):
+    """Whoever dies together with the master: the keeper has what they had, and connections live on."""
+    server = env.server(server__workers=2)
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    number = 0
+    for roles in (['worker'], ['broker'], ['worker', 'spare'], ['worker', 'spare', 'broker']) * 2:
+        number += 1
+        keeper = server.pids('keeper')
+        kill_with_master(server, roles)
+        server = env.keep(server.restart())
+        for client in (alice, bob):
+            serve_resync(client, next_id=number)
+        alice.send('bob', 'm%d' % number, number)
+        equal(bob.take_message().text_body, 'm%d' % number, 'after the death of master and %s' % roles)
+        alice.expect('ACCEPTED', id=number)
+        check(server.pids('keeper') != keeper, 'the new master has no keeper of its own')
+
+
+def test_master_dies_in_mid_takeover(env):
+    """A new master that dies while it takes over, again and again: the next one takes over all the same."""
+    server = env.server(server__workers=2)
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    stopped = server.pids('worker')[0]
+    server.process.kill()
+    server.process.wait()
+    os.kill(stopped, signal.SIGSTOP)  # hands nothing over as long as it is stopped
+    for _ in range(3):
+        late = Program(server.argv, server.folder, parse=parse_logfmt)
+        env.programs.append(late)
+        late.err.wait(20, sub='server', ev='takeover')
+        late.process.kill()
+        late.process.wait()
+    server = env.keep(server.restart(process__heartbeat='200ms', process__heartbeat_limit='1s'))
+    equal(server.wait_log(timeout=20, sub='worker', ev='hung')['child'], str(stopped), 'who did not answer')
+    server.wait_log(timeout=20, sub='session', ev='adopt')
+    for client in (alice, bob):
+        client.drain(0.3)
+        client.resume(next_id=1)
+    alice.send('bob', 'still here', 1)
+    equal(bob.take_message().text_body, 'still here', 'after three masters')
+
+
+def test_keeper_killed(env):
+    """SIGKILL of the keeper: nobody notices, the next one is told everything."""
+    server = env.server()
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    for number in range(1, 4):
+        old = server.pids('keeper')[0]
+        os.kill(old, signal.SIGKILL)
+        until(lambda: [row for row in server.processes('keeper') if row['state'] == 'ok' and row['pid'] != old],
+              'another keeper knows everything')
+        kill_with_master(server, ['worker'])
+        server = env.keep(server.restart())
+        for client in (alice, bob):
+            serve_resync(client, next_id=number)
+        alice.send('bob', 'm%d' % number, number)
+        equal(bob.take_message().text_body, 'm%d' % number, 'after keeper, master and worker')
+
+
+def test_master_and_keeper_killed(env):
+    """Nobody is left who could introduce a new master: an orderly end at once, and a fresh start."""
+    server = env.server()
+    alice, bob = env.login('alice', server), csmsg.Identity('bob')
+    env.login(bob, server).bye()
+    alice.send('bob', 'kept', 1)
+    alice.expect('ACCEPTED', id=1)
+    kill_with_master(server, ['keeper'])
+    equal(alice.expect('ERROR', 20 * scale()).code_name, 'stopping', 'what Alice was told')
+    server = env.keep(server.restart())
+    equal(env.login(bob, server).take_message().text_body, 'kept', 'what Bob found')
+
+
 def test_nobody_takes_over(env):
     """No new master within the grace time: clients are told, and every process ends in order."""
     server = env.server(process__takeover_grace='1s')
     alice = env.login('alice', server)
-    pids = server.pids('worker') + server.pids('broker') + server.pids('spare')
+    pids = [pid for pid in server.pids() if pid != server.pid]
     server.process.kill()
     server.process.wait()
     error = alice.expect('ERROR', 20 * scale())

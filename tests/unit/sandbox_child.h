@@ -58,7 +58,7 @@ static struct sandbox_spec spec_of(enum sandbox_role role)
                                  .max_fds = 64};
 }
 
-static void enter(enum sandbox_role role)
+static inline void enter(enum sandbox_role role)
 {
     struct sandbox_spec spec = spec_of(role);
     struct sandbox_report report;

@@ -166,6 +166,33 @@ static void test_broker_ways_out(void **state)
     all_ways_shut(SANDBOX_BROKER);
 }
 
+static void test_keeper_ways_out(void **state)
+{
+    (void)state;
+    all_ways_shut(SANDBOX_KEEPER);
+}
+
+/* Accepting on the takeover socket, made before. */
+static void take_over(enum sandbox_role role)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof at.sun_family; /* the kernel finds a name */
+    int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int master = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    NEED(bind(listener, (struct sockaddr *)&at, len) == 0 && listen(listener, 1) == 0);
+    len = sizeof at;
+    NEED(getsockname(listener, (struct sockaddr *)&at, &len) == 0);
+    NEED(connect(master, (struct sockaddr *)&at, len) == 0);
+    enter(role);
+    NEED(accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK) >= 0);
+}
+
+static void test_takeover_socket(void **state)
+{
+    (void)state;
+    must_succeed(take_over, SANDBOX_KEEPER);
+}
+
 /* ---- what a worker does all day ---- */
 
 static int by_value(const void *a, const void *b)
@@ -319,7 +346,7 @@ static void abort_inside(enum sandbox_role role)
 static void test_abort_is_seen_as_such(void **state)
 {
     (void)state;
-    for (enum sandbox_role role = SANDBOX_WORKER; role <= SANDBOX_BROKER; role++) {
+    for (enum sandbox_role role = SANDBOX_WORKER; role <= SANDBOX_KEEPER; role++) {
         int status = in_child(abort_inside, role);
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     }
@@ -383,6 +410,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_worker_ways_out), cmocka_unit_test(test_broker_ways_out),
+        cmocka_unit_test(test_keeper_ways_out), cmocka_unit_test(test_takeover_socket),
         cmocka_unit_test(test_worker_day),      cmocka_unit_test(test_log_into_file),
         cmocka_unit_test(test_file_limit),      cmocka_unit_test(test_abort_is_seen_as_such),
         cmocka_unit_test(test_reports),         cmocka_unit_test(test_close_fds),

@@ -12,7 +12,6 @@
 #include <sqlite3.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
-#include <sys/un.h>
 
 #include "sandbox_child.h"
 
@@ -234,26 +233,6 @@ static void test_no_data_folder(void **state)
     must_succeed(enter_without_folder, SANDBOX_BROKER);
 }
 
-/* Accepting on the takeover socket, made before. */
-static void take_over(enum sandbox_role role)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    snprintf(at.sun_path, sizeof at.sun_path, "%s/takeover", child_data);
-    int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    int master = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    NEED(bind(listener, (struct sockaddr *)&at, sizeof at) == 0 && listen(listener, 1) == 0);
-    NEED(connect(master, (struct sockaddr *)&at, sizeof at) == 0);
-    enter(role);
-    NEED(accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK) >= 0);
-    NEED(unlink(at.sun_path) == 0);
-}
-
-static void test_takeover_socket(void **state)
-{
-    (void)state;
-    must_succeed(take_over, SANDBOX_BROKER);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,7 +240,6 @@ int main(void)
         cmocka_unit_test(test_thread_is_filtered),
         cmocka_unit_test(test_threads_before_the_fence),
         cmocka_unit_test(test_no_data_folder),
-        cmocka_unit_test(test_takeover_socket),
     };
     return child_run_all(tests, sizeof tests / sizeof tests[0]);
 }

@@ -32,13 +32,13 @@
 #define CALLS   601
 #define X32_BIT 0x40000000
 
-static const char *const role_name[] = {"worker", "broker"};
+static const char *const role_name[] = {"worker", "broker", "keeper"};
 
 struct filter {
     struct sock_filter code[2048];
     size_t len;
 };
-static struct filter filters[2];
+static struct filter filters[3];
 
 static void filter_get(struct filter *f, enum sandbox_role role)
 {
@@ -122,7 +122,7 @@ static const char *verdict_any_args(enum sandbox_role role, int nr)
 }
 
 struct expected {
-    char name[40], verdict[2][12];
+    char name[40], verdict[3][12];
 };
 static struct expected expect[CALLS];
 
@@ -132,13 +132,14 @@ static void expected_read(void)
     if (f == NULL)
         fail_msg("cannot read %s: %s; run from the top of the tree", LIST, strerror(errno));
     for (int i = 0; i < CALLS; i++)
-        expect[i] = (struct expected){"-", {"kill", "kill"}};
+        expect[i] = (struct expected){"-", {"kill", "kill", "kill"}};
     char line[160];
     while (fgets(line, sizeof line, f) != NULL) {
         int nr;
         struct expected e;
         if (line[0] == '#' || line[0] == '\n') continue;
-        if (sscanf(line, "%d %39s %11s %11s", &nr, e.name, e.verdict[0], e.verdict[1]) != 4 ||
+        if (sscanf(line, "%d %39s %11s %11s %11s", &nr, e.name, e.verdict[0], e.verdict[1],
+                   e.verdict[2]) != 5 ||
             nr < 0 || nr >= CALLS)
             fail_msg("bad line in %s: %s", LIST, line);
         expect[nr] = e;
@@ -153,14 +154,16 @@ static void test_every_number_as_listed(void **state)
     expected_read();
     for (int nr = 0; nr < CALLS; nr++) {
         const struct expected *e = &expect[nr];
-        const char *worker = verdict_any_args(SANDBOX_WORKER, nr);
-        const char *broker = verdict_any_args(SANDBOX_BROKER, nr);
         char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, nr);
-        bool same_name = strcmp(e->name, "-") == 0 || (name && strcmp(e->name, name) == 0);
-        if (!same_name || strcmp(worker, e->verdict[0]) != 0 ||
-            strcmp(broker, e->verdict[1]) != 0) {
-            print_message("%d %s %s %s, the list says %s %s %s\n", nr, name ? name : "?", worker,
-                          broker, e->name, e->verdict[0], e->verdict[1]);
+        if (strcmp(e->name, "-") != 0 && (!name || strcmp(e->name, name) != 0)) {
+            print_message("%d is %s, the list says %s\n", nr, name ? name : "?", e->name);
+            wrong++;
+        }
+        for (enum sandbox_role role = SANDBOX_WORKER; role <= SANDBOX_KEEPER; role++) {
+            const char *got = verdict_any_args(role, nr);
+            if (strcmp(got, e->verdict[role]) == 0) continue;
+            print_message("%d %s: %s for a %s, the list says %s\n", nr, name ? name : "?", got,
+                          role_name[role], e->verdict[role]);
             wrong++;
         }
         free(name);
@@ -172,7 +175,7 @@ static void test_other_doors_are_shut(void **state)
 {
     (void)state;
     const uint32_t foreign[] = {AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64, AUDIT_ARCH_ARM, 0};
-    for (enum sandbox_role role = SANDBOX_WORKER; role <= SANDBOX_BROKER; role++)
+    for (enum sandbox_role role = SANDBOX_WORKER; role <= SANDBOX_KEEPER; role++)
         for (int nr = 0; nr < CALLS; nr++) {
             assert_string_equal(verdict_on(role, (struct seccomp_data){.nr = X32_BIT | nr}),
                                 "kill");
@@ -184,11 +187,11 @@ static void test_other_doors_are_shut(void **state)
         }
 }
 
-#define ROW(call, w, b, ...)               \
+#define ROW(call, w, b, k, ...)            \
     {                                      \
 #call, SYS_##call, {__VA_ARGS__ }, \
         {                                  \
-            w, b                           \
+            w, b, k                        \
         }                                  \
     }
 
@@ -201,38 +204,38 @@ static void test_arguments_decide(void **state)
         const char *name;
         int nr;
         uint64_t args[6];
-        const char *verdict[2];
+        const char *verdict[3];
     } rows[] = {
-        ROW(mmap, "allow", "allow", 0, 4096, rw),
-        ROW(mmap, "kill", "kill", 0, 4096, rw | PROT_EXEC),
-        ROW(mmap, "kill", "kill", 0, 4096, PROT_EXEC),
-        ROW(mprotect, "allow", "allow", 0, 4096, PROT_NONE),
-        ROW(mprotect, "kill", "kill", 0, 4096, PROT_READ | PROT_EXEC),
-        ROW(ioctl, "allow", "allow", 3, FIONREAD),
-        ROW(ioctl, "allow", "allow", 3, TIOCOUTQ),
-        ROW(ioctl, "kill", "kill", 3, TIOCSTI),
-        ROW(ioctl, "kill", "kill", 3, FIOSETOWN),
-        ROW(ioctl, "kill", "kill", 3, high | FIOSETOWN),
-        ROW(tgkill, "allow", "allow", me, me, 6),
-        ROW(tgkill, "kill", "kill", parent, parent, 9),
-        ROW(tgkill, "kill", "kill", 1, 1, 9),
-        ROW(sendto, "allow", "allow", 3, 0, 1, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0),
-        ROW(sendto, "kill", "kill", 3, 0, 1, 0, 0x7f0000000000, 16),
-        ROW(sendto, "kill", "kill", 3, 0, 1, MSG_FASTOPEN, 0, 0),
-        ROW(sendmsg, "allow", "allow", 3, 0, MSG_NOSIGNAL),
-        ROW(sendmsg, "kill", "kill", 3, 0, MSG_FASTOPEN),
-        ROW(setsockopt, "allow", "kill", 3, IPPROTO_TCP, TCP_NODELAY),
-        ROW(setsockopt, "kill", "kill", 3, IPPROTO_TCP, TCP_REPAIR),
-        ROW(setsockopt, "kill", "kill", 3, SOL_SOCKET, SO_ATTACH_FILTER),
-        ROW(fcntl, "allow", "allow", 3, F_DUPFD_CLOEXEC),
-        ROW(fcntl, "eacces", "allow", 3, F_SETLK),
-        ROW(fcntl, "eacces", "kill", 3, F_SETOWN),
-        ROW(fcntl, "eacces", "kill", 3, F_SETSIG),
-        ROW(fcntl, "eacces", "kill", 3, F_DUPFD),
-        ROW(fcntl, "eacces", "kill", 3, F_NOTIFY),
+        ROW(mmap, "allow", "allow", "allow", 0, 4096, rw),
+        ROW(mmap, "kill", "kill", "kill", 0, 4096, rw | PROT_EXEC),
+        ROW(mmap, "kill", "kill", "kill", 0, 4096, PROT_EXEC),
+        ROW(mprotect, "allow", "allow", "allow", 0, 4096, PROT_NONE),
+        ROW(mprotect, "kill", "kill", "kill", 0, 4096, PROT_READ | PROT_EXEC),
+        ROW(ioctl, "allow", "allow", "allow", 3, FIONREAD),
+        ROW(ioctl, "allow", "allow", "allow", 3, TIOCOUTQ),
+        ROW(ioctl, "kill", "kill", "kill", 3, TIOCSTI),
+        ROW(ioctl, "kill", "kill", "kill", 3, FIOSETOWN),
+        ROW(ioctl, "kill", "kill", "kill", 3, high | FIOSETOWN),
+        ROW(tgkill, "allow", "allow", "allow", me, me, 6),
+        ROW(tgkill, "kill", "kill", "kill", parent, parent, 9),
+        ROW(tgkill, "kill", "kill", "kill", 1, 1, 9),
+        ROW(sendto, "allow", "allow", "allow", 3, 0, 1, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0),
+        ROW(sendto, "kill", "kill", "kill", 3, 0, 1, 0, 0x7f0000000000, 16),
+        ROW(sendto, "kill", "kill", "kill", 3, 0, 1, MSG_FASTOPEN, 0, 0),
+        ROW(sendmsg, "allow", "allow", "allow", 3, 0, MSG_NOSIGNAL),
+        ROW(sendmsg, "kill", "kill", "kill", 3, 0, MSG_FASTOPEN),
+        ROW(setsockopt, "allow", "kill", "kill", 3, IPPROTO_TCP, TCP_NODELAY),
+        ROW(setsockopt, "kill", "kill", "kill", 3, IPPROTO_TCP, TCP_REPAIR),
+        ROW(setsockopt, "kill", "kill", "kill", 3, SOL_SOCKET, SO_ATTACH_FILTER),
+        ROW(fcntl, "allow", "allow", "allow", 3, F_DUPFD_CLOEXEC),
+        ROW(fcntl, "eacces", "allow", "eacces", 3, F_SETLK),
+        ROW(fcntl, "eacces", "kill", "eacces", 3, F_SETOWN),
+        ROW(fcntl, "eacces", "kill", "eacces", 3, F_SETSIG),
+        ROW(fcntl, "eacces", "kill", "eacces", 3, F_DUPFD),
+        ROW(fcntl, "eacces", "kill", "eacces", 3, F_NOTIFY),
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        for (enum sandbox_role role = SANDBOX_WORKER; role <= SANDBOX_BROKER; role++) {
+        for (enum sandbox_role role = SANDBOX_WORKER; role <= SANDBOX_KEEPER; role++) {
             struct seccomp_data data = {.nr = rows[i].nr};
             memcpy(data.args, rows[i].args, sizeof data.args);
             const char *got = verdict_on(role, data);
@@ -247,7 +250,9 @@ static int setup(void **state)
     (void)state;
     filter_get(&filters[SANDBOX_WORKER], SANDBOX_WORKER);
     filter_get(&filters[SANDBOX_BROKER], SANDBOX_BROKER);
-    print_message("instructions: worker %zu, broker %zu\n", filters[0].len, filters[1].len);
+    filter_get(&filters[SANDBOX_KEEPER], SANDBOX_KEEPER);
+    print_message("instructions: worker %zu, broker %zu, keeper %zu\n", filters[0].len, filters[1].len,
+                  filters[2].len);
     return 0;
 }
 
