@@ -38,15 +38,14 @@ static void on_ready(struct child *c, struct slice p)
     copy_text(c->sandbox, sizeof c->sandbox, cur_str16(&cur));
     c->state = CHILD_READY;
     c->alive_ms = m->loop.now_ms;
+    uint64_t took_ms = m->loop.now_ms - c->started_ms;
     if (c->role == CHILD_BROKER) {
         copy_text(c->fingerprint, sizeof c->fingerprint, cur_str8(&cur));
-    } else {
-        LOG(LOG_INFO, role_name(c), c->role == CHILD_WORKER ? "spare" : "ready", log_i("child", c->pid),
-            log_u("took_ms", m->loop.now_ms - c->started_ms), log_s("sandbox", c->sandbox));
-    }
-    if (c->role == CHILD_KEEPER) {
+    } else if (c->role == CHILD_KEEPER) {
+        LOG(LOG_INFO, "keeper", "ready", log_i("child", c->pid), log_u("took_ms", took_ms), log_s("sandbox", c->sandbox));
         keep_all(m);
-    } else if (c->role == CHILD_WORKER) {
+    } else {
+        LOG(LOG_INFO, "worker", "spare", log_i("child", c->pid), log_u("took_ms", took_ms), log_s("sandbox", c->sandbox));
         slot_fill(m);
         slot_restart_next(m);
     }
