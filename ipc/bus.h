@@ -39,7 +39,6 @@ enum ctl_type {
     /* child to master */
     CTL_READY,  /* set up, sandboxed: text of what is in force str16 */
     CTL_ALIVE,  /* token u64, sessions u32, in u64, out u64 (messages) */
-    CTL_TAKEN,  /* index u32, generation u32: the worker has the connection */
     CTL_CLOSED, /* index u32, generation u32: close your duplicate */
     CTL_LOST,   /* worker: link u32: this stream has ended, I want another */
     CTL_GOES_ON, /* worker: asked u32, adopted u32, dropped u32: the adoption is done */

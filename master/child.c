@@ -98,7 +98,6 @@ static const struct {
     {CTL_ANSWER, CHILD_BROKER, on_answer, NULL},
     {CTL_KEPT, CHILD_KEEPER, on_kept, NULL},
     {CTL_CLOSED, CHILD_WORKER, NULL, slot_closed},
-    {CTL_TAKEN, CHILD_WORKER, NULL, slot_taken},
     {CTL_LOST, CHILD_WORKER, NULL, slot_lost},
     {CTL_GOES_ON, CHILD_WORKER, NULL, slot_goes_on},
     {CTL_UNKNOWN, CHILD_WORKER, NULL, slot_unknown},

@@ -211,12 +211,11 @@ void slot_announce_ready(struct master *m);
 void slot_join_all(struct master *m);
 /* Its worker is dead; status as of waitpid(). */
 void slot_orphaned(struct slot *s, const struct child *dead, int status);
-/* CTL_GOES_ON, CTL_UNKNOWN, CTL_CLOSED, CTL_LOST, CTL_TAKEN of a slot's worker. */
+/* CTL_GOES_ON, CTL_UNKNOWN, CTL_CLOSED, CTL_LOST of a slot's worker. */
 void slot_goes_on(struct slot *s, struct slice fields);
 void slot_unknown(struct slot *s, struct slice fields);
 void slot_closed(struct slot *s, struct slice fields);
 void slot_lost(struct slot *s, struct slice fields);
-void slot_taken(struct slot *s, struct slice fields);
 /* The slot with the fewest connections that can take one more; NULL when there is none. */
 struct slot *slot_least(struct master *m);
 /* Restarts the next slot that is marked so, if a spare is ready to go on with its sessions. */

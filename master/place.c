@@ -24,7 +24,6 @@ bool places_take(struct places *p, int fd, uint32_t *index, uint32_t *generation
     *index = p->unused[p->size - ++p->used];
     struct place *at = &p->place[*index];
     at->fd = fd;
-    at->taken = false;
     if (*index >= p->high) p->high = *index + 1;
     *generation = ++at->generation;
     return true;
@@ -40,7 +39,7 @@ bool places_put(struct places *p, int fd, uint32_t index, uint32_t generation)
     if (i == 0) return false;
     memmove(p->unused + i - 1, p->unused + i, (n - i) * sizeof *p->unused);
     p->used++;
-    p->place[index] = (struct place){.fd = fd, .taken = true, .generation = generation};
+    p->place[index] = (struct place){.fd = fd, .generation = generation};
     if (index >= p->high) p->high = index + 1;
     return true;
 }

@@ -9,7 +9,6 @@
 
 struct place {
     int fd;     /* -1: free */
-    bool taken; /* the worker has said that it has it */
     uint32_t generation;
 };
 

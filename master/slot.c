@@ -242,14 +242,6 @@ void slot_closed(struct slot *s, struct slice p)
     listen_update(s->master);
 }
 
-void slot_taken(struct slot *s, struct slice p)
-{
-    struct cur c = cur_of(p.data, p.len);
-    uint32_t index = cur_u32(&c), generation = cur_u32(&c);
-    if (!cur_end(&c) || index >= s->places.size || s->places.place[index].generation != generation) return;
-    s->places.place[index].taken = true;
-}
-
 /* Its stream broke although both live: the next heartbeat makes another. */
 void slot_lost(struct slot *s, struct slice p)
 {

@@ -111,11 +111,6 @@ static void on_connect(struct worker *w, struct slice p, int fd)
         return;
     }
     session_take(w, index, generation, fd, text);
-    struct buf m = {0};
-    buf_put_u32(&m, index);
-    buf_put_u32(&m, generation);
-    chan_send(&w->master, CTL_TAKEN, &m, -1);
-    buf_free(&m);
 }
 
 static void on_heartbeat(struct worker *w, struct slice p, int fd)

@@ -1,6 +1,7 @@
 # rules.mk - the chaos test: kills everything under load (see chaos.h). Included by the Makefile.
 #
 #   make chaos [DURATION=60] [SEED=n] [CHAOS_ARGS='--clients 400']   any FLAVOUR
+#   make chaos-lossy [LOSS=2] and as above      the same over a link that loses LOSS percent of its packets; as root
 #   make repair [CHAOS_ARGS='--idle 10000 --clients 200']            how long a worker's death is felt
 CHAOS_OBJ := $(call objs,tests/chaos/*.c)
 CHAOS_BIN := $(BUILD)/chaos/chaos
@@ -12,8 +13,12 @@ $(CHAOS_BIN): $(CHAOS_OBJ) $(LIB_CLIENT) $(LIB_IPC)
 	@mkdir -p $(@D)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -ljansson -lsodium
 
-.PHONY: chaos repair
+LOSS := 2
+
+.PHONY: chaos chaos-lossy repair
 chaos: programs $(CHAOS_BIN)
 	$(CHAOS_BIN) --duration $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
+chaos-lossy: programs $(CHAOS_BIN)
+	tests/chaos/lossy $(LOSS) $(CHAOS_BIN) --duration $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
 repair: programs $(CHAOS_BIN)
 	$(CHAOS_BIN) repair $(CHAOS_ARGS)
