@@ -148,6 +148,12 @@ void child_kill(const struct child *c)
         kill(c->pid, SIGKILL);
 }
 
+void child_replace(struct child *c)
+{
+    c->replaced = true;
+    child_kill(c);
+}
+
 /* --- starting --- */
 
 static _Noreturn void become(const struct child *c, int fd)
@@ -355,7 +361,7 @@ static void died(struct child *c, int status)
     uint64_t lived = m->loop.now_ms - c->started_ms;
     if (c->has_chan) chan_drain(&c->chan); /* its last words still count */
     bool well = c->pidfd.fd >= 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    say_died(c, status, c->state == CHILD_STOPPING && well);
+    say_died(c, status, c->replaced || (c->state == CHILD_STOPPING && well));
     if (c->has_chan) chan_close(&c->chan);
     if (c->pidfd.fd >= 0) {
         loop_del(&m->loop, &c->pidfd);

@@ -44,6 +44,7 @@ struct child {
     struct chan chan;
     bool has_chan;
     bool hung;                     /* killed by us for its silence */
+    bool replaced;                 /* killed by us since the operator wants another one */
     uint64_t started_ms, alive_ms; /* start; last sign of life */
     uint64_t sessions, in, out;    /* by its last heartbeat */
     char sandbox[200];
@@ -171,6 +172,8 @@ void child_send_settings(struct master *m);
 bool child_stop(struct master *m);
 void child_kill_all(struct master *m);
 void child_kill(const struct child *c);
+/* The same at the operator's wish: its death is no error. */
+void child_replace(struct child *c);
 
 /* A process that an earlier master started, behind this channel. */
 struct child *child_adopted(struct master *m, enum child_role role, int fd);

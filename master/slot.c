@@ -205,7 +205,7 @@ void slot_restart_next(struct master *m)
         if (!s->restart) continue;
         s->restart = false;
         LOG(LOG_INFO, "worker", "restart", log_u("w", s->number), log_i("child", s->child->pid));
-        child_kill(s->child);
+        child_replace(s->child);
         return;
     }
 }

@@ -98,5 +98,5 @@ void upgrade_broker(struct master *m)
         if (m->slot[i].restart || !m->slot[i].child || m->slot[i].adopting) return;
     m->upgrading = false;
     LOG(LOG_INFO, "broker", "restart", log_i("child", m->broker->pid));
-    child_kill(m->broker);
+    child_replace(m->broker);
 }
