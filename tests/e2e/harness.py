@@ -260,9 +260,9 @@ class Server(Program):
         pids = set(self.pids())
         check(self.pid in pids, 'status does not list the master %d: %s' % (self.pid, pids))
         ends = [os.pidfd_open(pid) for pid in pids]  # readable once it has ended, reaped or not
-        for pid in pids:
-            if pid != self.pid:
-                os.kill(pid, signal.SIGKILL)
+        self.process.kill()  # first, or it would replace the others
+        for pid in pids - {self.pid}:
+            os.kill(pid, signal.SIGKILL)
         self.kill()
         for end in ends:
             check(select.select([end], [], [], 10 * scale())[0], 'a killed process does not end')
