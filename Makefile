@@ -61,12 +61,14 @@ LIB_BROKER := $(BUILD)/libbroker.a
 LIB_WORKER := $(BUILD)/libworker.a
 LIB_MASTER := $(BUILD)/libmaster.a
 LIB_KEEPER := $(BUILD)/libkeeper.a
+LIB_CTL    := $(BUILD)/libctl.a
 LIB_CLIENT := $(BUILD)/libclient.a
 LIB_FACE   := $(BUILD)/libface.a
 BROKER_MAIN := $(BUILD)/obj/ipc/broker/broker.o
 WORKER_MAIN := $(BUILD)/obj/worker/worker.o
 MASTER_MAIN := $(BUILD)/obj/master/master.o
 KEEPER_MAIN := $(BUILD)/obj/master/keeper/keeper.o
+CTL_MAIN    := $(BUILD)/obj/master/ctl/ctl.o
 FACE_MAIN   := $(BUILD)/obj/client/face/main.o
 
 PROGRAMS := $(BUILD)/$(NAME)d $(BUILD)/$(NAME)-worker $(BUILD)/$(NAME)-broker $(BUILD)/$(NAME)-keeper \
@@ -81,6 +83,7 @@ $(LIB_BROKER): $(filter-out $(BROKER_MAIN),$(BROKER_OBJ))
 $(LIB_WORKER): $(filter-out $(WORKER_MAIN),$(WORKER_OBJ))
 $(LIB_MASTER): $(filter-out $(MASTER_MAIN),$(MASTER_OBJ))
 $(LIB_KEEPER): $(filter-out $(KEEPER_MAIN),$(KEEPER_OBJ))
+$(LIB_CTL):    $(filter-out $(CTL_MAIN),$(CTL_OBJ))
 $(LIB_CLIENT): $(CLIENT_OBJ)
 $(LIB_FACE):   $(filter-out $(FACE_MAIN),$(FACE_OBJ))
 $(BUILD)/lib%.a:
@@ -98,10 +101,10 @@ $(BUILD)/$(NAME)-broker: $(BROKER_MAIN) $(LIB_BROKER) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -linih -ljansson -lsodium -lseccomp -lpthread
 $(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -ljansson -lutf8proc -lsqlite3 -lsodium
-$(BUILD)/$(NAME)ctl: $(CTL_OBJ) $(LIB_IPC)
+$(BUILD)/$(NAME)ctl: $(CTL_MAIN) $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lsodium
 
-ALL_LIBS := $(LIB_FACE) $(LIB_CLIENT) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_KEEPER) $(LIB_IPC)
+ALL_LIBS := $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_KEEPER) $(LIB_IPC)
 SYS_LIBS := -lreadline -lcmocka -lsqlite3 -linih -ljansson -lutf8proc -lsodium -lseccomp -lpthread
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(ALL_LIBS)
 	@mkdir -p $(@D)

@@ -1,6 +1,6 @@
 /*
  * ctl.c - the operator's program: asks a running server over its control socket and shows the answer,
- * as a table for people or as it came (one JSON object a line) for scripts.
+ * as a table for people or as it came (one JSON object a line) for scripts. `demo crash` is demo.c.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -12,17 +12,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../client/face/exits.h"
 #include "buf.h"
-#include "local.h"
+#include "demo.h"
 #include "log.h"
+#include "reach.h"
 
-enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
-enum { OPT_SOCKET = 256, OPT_JSON, OPT_HELP, OPT_VERSION };
+enum { OPT_SOCKET = 256, OPT_JSON, OPT_HELP, OPT_VERSION, OPT_DEMO };
+enum { OPT_FOR = OPT_DEMO, OPT_CLIENTS, OPT_LOBBY, OPT_MASTER, OPT_QUIET }; /* of the demo alone */
 
 static const struct option longs[] = {
     {"socket", required_argument, NULL, OPT_SOCKET}, {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, OPT_HELP},           {"version", no_argument, NULL, OPT_VERSION},
-    {0},
+    {"for", required_argument, NULL, OPT_FOR},       {"clients", required_argument, NULL, OPT_CLIENTS},
+    {"lobby", no_argument, NULL, OPT_LOBBY},         {"master", no_argument, NULL, OPT_MASTER},
+    {"quiet", no_argument, NULL, OPT_QUIET},         {0},
 };
 
 static const char help[] =
@@ -37,12 +41,21 @@ static const char help[] =
     "  worker drain N        gives worker N no new connections, or does so again\n"
     "  upgrade [PATH]        becomes the server program at PATH (or the one installed anew in its\n"
     "                        place), with the same connections\n"
+    "  demo crash  kills workers and the broker at random while clients of its own talk to each\n"
+    "              other; one line says whether anything was lost, exit status 0 or 1\n"
     "\n"
     "  --socket PATH  the server's ctl.sock, in its state folder; without it $STATE_DIRECTORY,\n"
     "                 ./state and ./conf/state are tried\n"
     "  --json         one JSON object a line\n"
     "  --help         prints this\n"
-    "  --version      prints the version\n";
+    "  --version      prints the version\n"
+    "\n"
+    "of demo crash alone:\n"
+    "  --for TIME     how long: 45s, 5m, 1h or seconds; default 30s\n"
+    "  --clients N    how many clients, 2 to 200; default 8\n"
+    "  --lobby        they speak in the lobby, too, where real users hear them\n"
+    "  --master       kills the master, too; somebody has to start it again each time\n"
+    "  --quiet        no line for each kill, which a terminal gets\n";
 
 /* --- tables for people --- */
 
@@ -181,7 +194,7 @@ static int show_all(struct buf *answer, bool json)
         *next = 0;
         good = show_line(line, json) && good;
     }
-    return good ? 0 : 1;
+    return good ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int ask(int fd, const char *command, bool json)
@@ -200,30 +213,6 @@ static int ask(int fd, const char *command, bool json)
     return status;
 }
 
-static int try_folder(const char *folder, char *path, size_t size)
-{
-    snprintf(path, size, "%s/ctl.sock", folder);
-    return local_connect(path);
-}
-
-static int reach(const char *socket_path)
-{
-    char path[4096] = "";
-    const char *state = getenv("STATE_DIRECTORY");
-    int fd = -1;
-    if (socket_path) {
-        fd = local_connect(socket_path);
-    } else {
-        if (state) fd = try_folder(state, path, sizeof path);
-        if (fd < 0) fd = try_folder("state", path, sizeof path);
-        if (fd < 0) fd = try_folder("conf/state", path, sizeof path);
-    }
-    if (fd < 0)
-        fprintf(stderr, NAME "ctl: cannot reach a server at %s: %s\nhint: is it running? --socket names its ctl.sock, in server.state_dir\n",
-                socket_path ? socket_path : "state/ctl.sock or conf/state/ctl.sock", strerror(errno));
-    return fd;
-}
-
 static int usage(const char *what)
 {
     fprintf(stderr, NAME "ctl: %s\nhint: " NAME "ctl --help lists the commands\n", what);
@@ -232,7 +221,7 @@ static int usage(const char *what)
 
 static bool known(const char *command)
 {
-    static const char *const commands[] = {"status", "workers", "who", "queue", "key rotate"};
+    static const char *const commands[] = {"status", "workers", "who", "queue", "key rotate", "demo crash"};
     static const char *const with_word[] = {"worker restart ", "worker drain ", "upgrade"};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i], command) == 0) return true;
@@ -241,35 +230,75 @@ static bool known(const char *command)
     return false;
 }
 
+struct given {
+    struct demo_options demo; /* socket_path and json are every command's */
+    bool of_demo;             /* one that only the demo takes was given */
+    bool over;                /* --help or --version: said, nothing to do */
+};
+
+static int take_number(struct demo_options *d, const char *text)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    if (*end || n < CROWD_LEAST || n > CROWD_MOST) return usage("--clients takes a number from 2 to 200");
+    d->clients = (unsigned)n;
+    return EXIT_DONE;
+}
+
+static int take_time(struct demo_options *d, const char *text)
+{
+    d->seconds = demo_seconds(text);
+    return d->seconds ? EXIT_DONE : usage("--for takes a time such as 30s, 5m or 1h, at most 24h");
+}
+
+static int take_option(struct given *g, int c)
+{
+    g->of_demo = g->of_demo || c >= OPT_DEMO;
+    switch (c) {
+    case OPT_SOCKET: g->demo.socket_path = optarg; break;
+    case OPT_JSON: g->demo.json = true; break;
+    case OPT_HELP: fputs(help, stdout); g->over = true; break;
+    case OPT_VERSION: puts(NAME "ctl " VERSION); g->over = true; break;
+    case OPT_FOR: return take_time(&g->demo, optarg);
+    case OPT_CLIENTS: return take_number(&g->demo, optarg);
+    case OPT_LOBBY: g->demo.lobby = true; break;
+    case OPT_MASTER: g->demo.master = true; break;
+    case OPT_QUIET: g->demo.quiet = true; break;
+    default: return usage("unknown option, or an option without its value");
+    }
+    return EXIT_DONE;
+}
+
+static int carry_out(const struct given *g, const char *command)
+{
+    char what[160], path[REACH_PATH];
+    if (!*command) return usage("which command?");
+    if (!known(command)) {
+        snprintf(what, sizeof what, "unknown command \"%.100s\"", command);
+        return usage(what);
+    }
+    if (strcmp(command, "demo crash") == 0) return demo_crash(&g->demo);
+    if (g->of_demo) return usage("--for, --clients, --lobby, --master and --quiet go with demo crash alone");
+    int fd = reach(g->demo.socket_path, path);
+    if (fd < 0) return EXIT_UNREACHABLE;
+    int status = ask(fd, command, g->demo.json);
+    close(fd);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
-    const char *socket_path = NULL;
-    bool json = false;
+    struct given given = {.demo = {.seconds = DEMO_SECONDS, .clients = DEMO_CLIENTS}};
     char command[4096] = "";
     int c;
     opterr = 0;
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-        switch (c) {
-        case OPT_SOCKET: socket_path = optarg; break;
-        case OPT_JSON: json = true; break;
-        case OPT_HELP: fputs(help, stdout); return 0;
-        case OPT_VERSION: puts(NAME "ctl " VERSION); return 0;
-        default: return usage("unknown option, or an option without its value");
-        }
+        int status = take_option(&given, c);
+        if (status != EXIT_DONE || given.over) return status;
     }
     for (int i = optind; i < argc; i++) {
         size_t n = strlen(command);
         snprintf(command + n, sizeof command - n, "%s%s", n ? " " : "", argv[i]);
     }
-    if (!*command) return usage("which command?");
-    if (!known(command)) {
-        char what[160];
-        snprintf(what, sizeof what, "unknown command \"%.100s\"", command);
-        return usage(what);
-    }
-    int fd = reach(socket_path);
-    if (fd < 0) return EXIT_UNREACHABLE;
-    int status = ask(fd, command, json);
-    close(fd);
-    return status;
+    return carry_out(&given, command);
 }

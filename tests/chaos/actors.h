@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../client/ledger.h"
 #include "chaos.h"
-#include "ledger.h"
 
 struct actors_counts {
     uint64_t reconnects;   /* connections that living clients lost after login */

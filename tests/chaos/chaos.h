@@ -8,7 +8,7 @@
  *   home.c      clients with a store on disk, each a process that is killed and comes back
  *   killer.c    a process: owns server and homes, kills and restarts them; server.c one server
  *   usage.c, after.c  memory and descriptors; what is left when all is over
- *   ledger.c    what must hold; numbers.c one stream of it. Pure.
+ *   client/ledger.c  what must hold; client/numbers.c one stream of it. Pure.
  */
 #ifndef CHAOS_H
 #define CHAOS_H

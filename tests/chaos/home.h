@@ -7,8 +7,8 @@
 #ifndef HOME_H
 #define HOME_H
 
+#include "../../client/ledger.h"
 #include "chaos.h"
-#include "ledger.h"
 
 /* Starts the process of home number which as a child of the caller. Its pid. */
 pid_t home_start(struct shared *s, const struct options *o, unsigned which);

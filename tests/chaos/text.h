@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 #include "../../client/identity.h"
+#include "../../client/ledger.h"
 #include "buf.h"
-#include "ledger.h"
 
 enum { TEXT_MAX = 48 * 1024, NAME_LEN = 16 };
 

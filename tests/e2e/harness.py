@@ -15,6 +15,7 @@ import collections
 import json
 import os
 import pathlib
+import select
 import shlex
 import signal
 import subprocess
@@ -258,10 +259,14 @@ class Server(Program):
         """SIGKILL to every process of the server at once, and waits until they are gone."""
         pids = set(self.pids())
         check(self.pid in pids, 'status does not list the master %d: %s' % (self.pid, pids))
-        for pid in pids:
-            if pid != self.pid:
-                os.kill(pid, signal.SIGKILL)
+        ends = [os.pidfd_open(pid) for pid in pids]  # readable once it has ended, reaped or not
+        self.process.kill()  # first, or it would replace the others
+        for pid in pids - {self.pid}:
+            os.kill(pid, signal.SIGKILL)
         self.kill()
+        for end in ends:
+            check(select.select([end], [], [], 10 * scale())[0], 'a killed process does not end')
+            os.close(end)
 
     def restart(self, **settings):
         """A new server with the same state and address; this one must have ended."""

@@ -1,6 +1,6 @@
 /*
  * ledger.h - what must hold of messages, judged from numbers alone: no sockets, no clock, no
- * clients.
+ * clients. The judge of the chaos test and of `ctl demo crash`.
  *
  * People are 0 to n-1. Every message has a number that counts up from 1 per (sender, recipient),
  * and per (sender, room). Those who receive report what they got, in the order in which they got
@@ -76,6 +76,9 @@ void ledger_got_nonsense(struct ledger *l, unsigned at, const char *what, uint64
 uint64_t ledger_owed(const struct ledger *l, unsigned who);
 /* True when everybody present has everything that was sent with ledger_send(). */
 bool ledger_quiet(const struct ledger *l);
+
+/* Direct messages that a later one of the same talk has overtaken: with order kept, lost ones. */
+uint64_t ledger_missing(const struct ledger *l);
 
 /* Counts what is missing. Call it once, after all reports. */
 void ledger_finish(struct ledger *l);

@@ -231,6 +231,22 @@ bool ledger_quiet(const struct ledger *l)
     return true;
 }
 
+/* Numbers that the server refused leave a hole that nobody waits for. */
+static uint64_t excused(const struct numbers *refused)
+{
+    return refused ? refused->last - numbers_missing(refused) : 0;
+}
+
+uint64_t ledger_missing(const struct ledger *l)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < (size_t)l->people * (l->people + 1); i++) {
+        uint64_t holes = numbers_missing(&l->talk[i].came), fine = excused(&l->talk[i].refused);
+        sum += holes > fine ? holes - fine : 0;
+    }
+    return sum;
+}
+
 /* --- the end --- */
 
 /* A room message came to its place: judged by the place's order. */
@@ -254,11 +270,11 @@ static void judge_place(struct ledger *l, uint64_t place)
 static void count_lost(struct ledger *l, struct numbers *s, uint64_t upto,
                        const struct numbers *refused, const char *whose)
 {
-    uint64_t excused = refused ? refused->last - numbers_missing(refused) : 0;
+    uint64_t fine = excused(refused);
     if (s->last < upto) numbers_take(s, upto + 1, 0); /* the end is a hole, too */
     uint64_t missing = numbers_missing(s);
-    if (missing <= excused) return;
-    l->counts.lost += missing - excused;
+    if (missing <= fine) return;
+    l->counts.lost += missing - fine;
     for (uint32_t i = 0; i < s->n; i++)
         violation(l, s->hole[i].noticed_us, "lost: numbers %lu to %lu of %s never came",
                   s->hole[i].first, s->hole[i].last, whose);
