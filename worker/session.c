@@ -119,8 +119,7 @@ static void finish(struct session *s)
     if (s->holds) unhold(s);
     if (s->dirty) undirty(s);
     list_remove(&w->unfinished, s);
-    if (s->announced && uplink_up(w))
-        bus_put_gone(&w->broker, bus_sid(s->index, s->generation), s->polite);
+    if (s->announced) uplink_gone(s);
     handshake_forget(s);
     loop_del(&w->loop, &s->io);
     /* The master holds a duplicate, so close() alone would send no FIN. */
@@ -417,5 +416,6 @@ void session_tick(struct worker *w)
         s = next;
     }
     session_release(w);
-    if (w->unfinished.first || w->held) loop_timer_set(&w->loop, &w->tick, WORKER_TICK_MS);
+    bool more = uplink_tick(w);
+    if (w->unfinished.first || w->held || more) loop_timer_set(&w->loop, &w->tick, WORKER_TICK_MS);
 }

@@ -4,6 +4,7 @@
  * A broker that dies takes nothing with it: sessions stay, their clients are not read, and the next
  * broker is told of each open session with the ticket that the last one gave.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
@@ -116,6 +117,7 @@ static void ended(struct stream *s, const char *why)
     struct worker *w = s->owner;
     LOG(w->stopping ? LOG_DEBUG : LOG_WARN, "broker", "lost", log_u("w", w->slot), log_s("why", why));
     stream_close(s);
+    w->lost_ms = w->loop.now_ms;
     w->have_cert = false;
     w->n_due = 0;
     struct buf m = {0};
@@ -126,10 +128,80 @@ static void ended(struct stream *s, const char *why)
         if (w->session[i]) orphan(w->session[i]);
 }
 
+/* --- who left lately --- */
+
+/*
+ * A broker that dies takes along what it had heard of this but not told yet. So the next one hears that they
+ * were there, and then that they went; and everybody learns it who knew of them.
+ */
+struct gone {
+    struct gone *next;
+    uint64_t sid, when_ms;
+    uint8_t ticket[BUS_TICKET];
+    bool polite;
+    char peer[];
+};
+
+static void remember(const struct session *s)
+{
+    struct worker *w = s->worker;
+    const struct slab_record *r = &w->slab.record[s->index];
+    if (r->name_len == 0) return; /* it never was signed in */
+    size_t n = strlen(s->peer) + 1;
+    struct gone *g = xmalloc(sizeof *g + n);
+    *g = (struct gone){.sid = bus_sid(s->index, s->generation), .when_ms = w->loop.now_ms, .polite = s->polite};
+    memcpy(g->ticket, r->ticket, sizeof g->ticket);
+    memcpy(g->peer, s->peer, n);
+    *(w->gone ? &w->last_gone->next : &w->gone) = g;
+    w->last_gone = g;
+    if (!w->tick.armed) loop_timer_set(&w->loop, &w->tick, WORKER_TICK_MS);
+}
+
+static struct gone *take_gone(struct worker *w)
+{
+    struct gone *g = w->gone;
+    w->gone = g->next;
+    return g;
+}
+
+/* How long a broker may keep it to itself: who goes on purpose is told of at the next tick, others after the grace time. */
+static uint64_t secret_ms(const struct worker *w, const struct gone *g)
+{
+    return w->set.presence.tick + (g->polite ? 0 : w->set.presence.grace);
+}
+
+static void tell_gone(struct worker *w)
+{
+    while (w->gone) {
+        struct gone *g = take_gone(w);
+        if (g->when_ms + secret_ms(w, g) >= w->lost_ms) {
+            bus_put_announce(&w->broker, g->sid, g->ticket, g->peer);
+            bus_put_gone(&w->broker, g->sid, g->polite);
+        }
+        free(g);
+    }
+}
+
+void uplink_gone(const struct session *s)
+{
+    struct worker *w = s->worker;
+    if (uplink_up(w)) bus_put_gone(&w->broker, bus_sid(s->index, s->generation), s->polite);
+    remember(s);
+}
+
+bool uplink_tick(struct worker *w)
+{
+    uint64_t most = w->set.presence.tick + w->set.presence.grace;
+    while (w->gone && uplink_up(w) && w->gone->when_ms + most < w->loop.now_ms)
+        free(take_gone(w));
+    return w->gone != NULL;
+}
+
 void uplink_open(struct worker *w, int fd)
 {
     if (w->broker.open) stream_close(&w->broker);
     stream_open(&w->broker, &w->loop, fd, frame, ended, w);
+    tell_gone(w);
     for (uint32_t i = 0; i < w->slab.records; i++) {
         struct session *s = w->session[i];
         if (s && s->state == SESSION_OPEN)

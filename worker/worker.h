@@ -100,6 +100,8 @@ struct worker {
     struct wire_cert cert; /* what the server proves itself with, from the broker */
     bool have_cert;
     struct session *dirty, *held;
+    struct gone *gone, *last_gone; /* uplink.c: sessions that ended lately */
+    uint64_t lost_ms;              /* when the last broker was */
     struct session_list unfinished; /* handshakes and logins, closing ones */
     struct session **due;           /* sessions whose DH result has come */
     unsigned n_due, cap_due;
@@ -202,6 +204,10 @@ bool dispatch_record(struct session *s, size_t n);
 /* --- uplink.c --- */
 
 void uplink_open(struct worker *w, int fd);
+/* A session that the broker knows has ended: says so, now or to the next one. */
+void uplink_gone(const struct session *s);
+/* Forgets what a broker must have told by now; true as long as there is more. */
+bool uplink_tick(struct worker *w);
 bool uplink_up(const struct worker *w);
 
 /* --- kernel.c --- */

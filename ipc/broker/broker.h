@@ -46,7 +46,8 @@ struct account {
     uint8_t role;
     bool away;
     bool pending;        /* its registration is on the way to the disk */
-    bool announced;      /* the lobby has been told that it is here */
+    bool announced;      /* the lobby has been told that it is here, by us or by an earlier broker */
+    bool said_gone;      /* … by us that it is not */
     uint16_t receiving;  /* sessions that receive */
     uint16_t in_lobby;   /* sessions in the lobby */
     uint16_t sessions;
@@ -130,6 +131,7 @@ struct session {
     struct session *next; /* of the device */
     struct wire_joiner *joiner; /* a frame in parts is under way; else NULL */
     uint32_t caps;
+    bool returned;  /* opened by a ticket: an earlier broker, or worker, had it */
     bool resyncing; /* RESYNC said, RESUME awaited: what comes before it is old */
     /* the lobby */
     bool in_lobby, live, loading;
@@ -359,6 +361,8 @@ void room_history(struct session *s, const struct wire_history *h);
 /* presence.c */
 void presence_start(struct broker *b);
 void presence_joined(struct broker *b, struct account *a);
+/* It was in the lobby under an earlier broker: whoever heard of that is not told again. */
+void presence_returned(struct account *a);
 void presence_left(struct broker *b, struct account *a, bool polite);
 void presence_ask(struct session *s, const struct wire_presence_ask *m);
 

@@ -309,6 +309,7 @@ bool login_announce(struct link *l, struct slice p)
         return true;
     }
     struct session *s = session_open(l, m.sid, d, t.caps, t.serial, m.peer);
+    s->returned = true;
     session_resync(s);
     return true;
 }

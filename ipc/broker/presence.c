@@ -1,7 +1,8 @@
 /*
  * presence.c - who is here: changes gathered and told to the lobby at intervals, lists, one person.
  *
- * Nothing of it is kept. A connection that breaks and comes back within the grace time is no change.
+ * Nothing of it is kept. A connection that breaks and comes back within the grace time is no change; nor is
+ * one that an earlier broker had, whose members were told when it joined.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -88,14 +89,21 @@ void presence_joined(struct broker *b, struct account *a)
     if (a->leaving_ms) forgive(b, a);
     if (a->announced) return;
     a->announced = true;
+    a->said_gone = false;
     LOG(LOG_INFO, "room", "join", log_s("user", a->name), log_s("room", b->lobby.name), log_u("members", b->lobby.members));
     add(b, a, WIRE_CHANGE_JOINED, NULL);
+}
+
+void presence_returned(struct account *a)
+{
+    if (!a->said_gone) a->announced = true;
 }
 
 /* reason NULL: on purpose. */
 static void gone(struct broker *b, struct account *a, const char *reason)
 {
     a->announced = false;
+    a->said_gone = true;
     LOG(LOG_INFO, "room", "leave", log_s("user", a->name), log_s("room", b->lobby.name), log_s("reason", reason ? reason : "left"),
         log_u("members", b->lobby.members));
     add(b, a, WIRE_CHANGE_LEFT, reason);

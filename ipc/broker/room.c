@@ -254,6 +254,7 @@ void room_join(struct session *s, uint64_t seen)
     struct broker *b = s->link->broker;
     s->in_lobby = true;
     b->lobby.members++;
+    if (s->returned) presence_returned(s->device->account);
     if (s->device->account->in_lobby++ == 0) presence_joined(b, s->device->account);
     room_resume(s, seen);
 }

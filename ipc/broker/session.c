@@ -85,6 +85,8 @@ void session_close(struct session *s, bool polite)
     a->since_ms = clock_wall_ms();
     if (s->caps & WIRE_CAP_RECEIVE) {
         a->receiving--;
+        /* It ended before it could tell whether it is in the lobby; most are. */
+        if (s->returned && s->resyncing && (s->caps & WIRE_CAP_LOBBY)) presence_returned(a);
         if (a->receiving == 0) presence_left(b, a, polite);
     }
     session_unjoin(s);

@@ -1,4 +1,6 @@
 """The lobby, its order and its history, and who is there: section 7 of docs/protocol.md."""
+import os
+import signal
 import threading
 
 import frames
@@ -307,3 +309,25 @@ def test_about(env):
     equal((got.found, got.device_key), (0, bytes(32)), 'about a name that does not exist')
     equal(frames.TYPES['PRESENCE_S'], 0x31, 'type')
     equal(got.op, ABOUT, 'op')
+
+
+def test_a_new_broker_repeats_nothing(env):
+    """Its death is no news: nobody is said to join who was there, and who went meanwhile is said to go."""
+    server = env.server(server__workers=2, presence__grace='200ms')
+    alice, bob, carol = joined(env, server, 'alice', 'bob', 'carol')
+    changes(alice, JOINED, 'carol')  # with it, or before it, came Bob's
+    os.kill(server.pids('broker')[0], signal.SIGKILL)
+    carol.close()  # before or after the next one is there: who can tell
+    for client in (alice, bob):
+        client.expect('RESYNC', 20 * scale())
+        client.resume(next_id=1)
+    heard = []
+    while not any(c['change'] == LEFT for c in heard):
+        frame = alice.expect('PRESENCE_S', 20 * scale())
+        if frame.op == CHANGES:
+            heard += frame.changes
+    equal([(c['change'], c['name']) for c in heard], [(LEFT, 'carol')], 'what Alice was told')
+    dave = env.login('dave', server, caps=BOTH)
+    changes(alice, JOINED, 'dave')
+    dave.bye()
+    changes(alice, LEFT, 'dave')
