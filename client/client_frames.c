@@ -264,14 +264,14 @@ static int end_batch(struct client *c)
 /* The server, or something on the way, has forgotten what was under way. */
 static int take_resync(struct client *c, struct slice p)
 {
-    uint64_t incarnation;
+    uint64_t incarnation, token;
     struct wire_resume r;
-    if (!wire_get_resync(p, &incarnation)) return -1;
+    if (!wire_get_resync(p, &incarnation, &token)) return -1;
     if (end_batch(c) < 0 || c->state != CLIENT_OPEN) return TAKE_OVER;
     link_forget_parts(c->link);
     if (client_begin_stream(c, &r) < 0) return TAKE_OVER;
     if (!(c->o.caps & WIRE_CAP_LOBBY)) r.lobby_seen = WIRE_NOT_IN_LOBBY;
-    wire_put_resume(link_out(c->link), &r);
+    wire_put_resume(link_out(c->link), &r, token);
     if (c->away) client_set_away(c, true, c->away);
     return 0;
 }

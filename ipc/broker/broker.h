@@ -130,6 +130,7 @@ struct session {
     struct wire_joiner *joiner; /* a frame in parts is under way; else NULL */
     uint32_t caps;
     bool resyncing; /* RESYNC said, RESUME awaited: what comes before it is old */
+    uint64_t token; /* of the last RESYNC */
     /* the lobby */
     bool in_lobby, live, loading;
     uint32_t live_at; /* place in the link's list */
@@ -218,7 +219,7 @@ struct broker {
     struct auth *auth;
     struct loop_io auth_io;
     struct keys keys;
-    uint64_t incarnation, serial;
+    uint64_t incarnation, serial, resyncs;
     struct link *links;
     struct table names, skeletons, ids, shares;
     uint64_t last_account;

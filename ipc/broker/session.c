@@ -108,9 +108,10 @@ void session_resync(struct session *s)
 {
     size_t at;
     s->resyncing = true;
+    s->token = (s->link->broker->incarnation << 32) + ++s->link->broker->resyncs;
     if (s->device->in.receiver == s) inbox_hold(s->device);
     room_hold(s);
-    wire_put_resync(session_begin(s, &at), s->link->broker->incarnation);
+    wire_put_resync(session_begin(s, &at), s->link->broker->incarnation, s->token);
     session_end(s, at);
 }
 

@@ -56,8 +56,10 @@ static bool on_ack(struct session *s, struct slice p)
 static bool on_resume(struct session *s, struct slice p)
 {
     struct wire_resume m;
-    if (!wire_get_resume(p, &m)) return false;
-    session_resume(s, &m);
+    uint64_t token;
+    if (!wire_get_resume(p, &m, &token)) return false;
+    /* The answer to an earlier RESYNC tells a place that is old; that to the last one is on its way. */
+    if (s->resyncing && token == s->token) session_resume(s, &m);
     return true;
 }
 

@@ -301,9 +301,12 @@ def test_resume_forgets_a_part(env):
     """RESUME ends a beginning that was not closed; what follows is read afresh."""
     with Scene(env) as scene:
         client = scene.login()
+        client.send('ann', 'hm', number=2)  # leaves one out
+        client.expect('RESYNC')
         client.send_frames(Frame('PART', data=bytes(100)))
         client.resume()
-        client.ping()
+        client.send('ann', 'hm', number=1)
+        client.expect('ACCEPTED', id=1)
 
 
 def test_replayed_login(env):

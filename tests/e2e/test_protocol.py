@@ -1,5 +1,7 @@
 """Direct messages and their states, order, repeats and limits, by the reference client against the
 real server: sections 3, 4 and 6 of docs/protocol.md."""
+import os
+import signal
 import time
 
 import frames
@@ -248,6 +250,33 @@ def test_gap(env):
     alice.expect('ACCEPTED', id=2)
 
 
+def leave_one_out(client):
+    """Provokes a RESYNC, by an id far beyond any that was used."""
+    client.send_frames(Frame('SEND', id=1 << 40, kind=0, to='bob', heads=[], body=plain_body('gap')))
+    client.expect('RESYNC')
+
+
+def test_stale_resume(env):
+    """A RESUME counts only as the answer to the last RESYNC."""
+    server = env.server(server__workers=1)
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    leave_one_out(alice)
+    stale = alice.token
+    os.kill(server.pids('worker')[0], signal.SIGKILL)  # the next one asks again
+    fresh = alice.expect('RESYNC', 20 * scale()).token
+    check(fresh != stale, 'two RESYNCs with one token')
+    bob.expect('RESYNC', 20 * scale())
+    bob.resume()
+    alice.resume(token=stale, next_id=50)
+    alice.send('bob', 'to deaf ears', number=50)
+    alice.ping()
+    nothing_delivered(bob, 'deliveries after a RESUME that answers an earlier RESYNC')
+    alice.resume(token=fresh)
+    alice.send('bob', 'one', number=1)
+    equal(texts(bob, 1), ['one'], 'after the right answer')
+    alice.expect('ACCEPTED', id=1)
+
+
 def test_next_id_moves_the_mark(env):
     """A device that lost its counter begins at any higher number."""
     server = env.server()
@@ -256,6 +285,7 @@ def test_next_id_moves_the_mark(env):
     alice = env.login(me, server, next_id=1000)
     alice.send('bob', 'a', number=1000)
     alice.expect('ACCEPTED', id=0x3e8, timeout=30 * scale())
+    leave_one_out(alice)
     alice.resume(next_id=5000)
     alice.send('bob', 'b', number=5000)
     equal(texts(bob, 2), ['a', 'b'], 'what Bob received')
@@ -288,12 +318,13 @@ def test_login_repeats_what_was_not_acknowledged(env):
 
 
 def test_resume_repeats_what_was_not_acknowledged(env):
-    """RESUME means the same on an open session."""
+    """RESUME, asked for by RESYNC, means the same on an open session."""
     server = env.server()
     bob, alice = env.login('bob', server), env.login('alice', server)
     for number in range(4):
         alice.send('bob', 'm%d' % number)
     got = [bob.expect('DELIVER') for _ in range(4)]
+    leave_one_out(bob)
     bob.resume(got[0].incarnation, got[0].seq, 1, 0)
     equal(texts(bob, 3), ['m1', 'm2', 'm3'], 'after RESUME with the place of m0')
 

@@ -290,10 +290,12 @@ static void op_ack(unsigned i, struct cur *in)
 static void op_resume(unsigned i, struct cur *in)
 {
     uint8_t seat = cur_u8(in), how = cur_u8(in), next = cur_u8(in);
+    const struct session *s = slot[i] ? session_find(slot[i], sid_of(seat)) : NULL;
+    uint64_t token = s ? s->token - (how == 255) : 0; /* as a rule the one that is awaited */
     struct buf frame = {0};
     struct wire_resume m = {b.incarnation, how >> 2, how & 1 ? 0 : next,
                             how & 2 ? WIRE_NEWCOMER : how >> 4};
-    wire_put_resume(&frame, &m);
+    wire_put_resume(&frame, &m, token);
     up(i, seat, &frame);
 }
 
