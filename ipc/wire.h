@@ -209,6 +209,8 @@ struct wire_deliver {
     struct slice to, head, body;
 };
 
+enum { WIRE_ACK_SETTLED = 2 }; /* beside WIRE_TO_*: own messages, seq is the highest id settled */
+
 struct wire_ack {
     uint8_t kind;
     uint64_t incarnation, seq;

@@ -321,7 +321,7 @@ bool wire_get_ack(struct slice p, struct wire_ack *m)
     m->incarnation = cur_u64(&c);
     m->seq = cur_u64(&c);
     m->room = cur_str8(&c);
-    return cur_end(&c) && m->kind <= WIRE_TO_ROOM;
+    return cur_end(&c) && m->kind <= WIRE_ACK_SETTLED;
 }
 
 void wire_put_receipt(struct buf *b, const struct wire_receipt *m)

@@ -44,6 +44,10 @@ static bool on_ack(struct session *s, struct slice p)
 {
     struct wire_ack m;
     if (!wire_get_ack(p, &m)) return false;
+    if (m.kind == WIRE_ACK_SETTLED) {
+        if (m.seq < UINT64_MAX) route_confirm(s->link->broker, s->device, m.seq + 1);
+        return true;
+    }
     if (!(s->caps & WIRE_CAP_RECEIVE)) return true;
     FAULT(s->link->broker->set.server.state_dir, "deliver.ack");
     if (m.kind == WIRE_TO_ROOM)

@@ -197,6 +197,11 @@ seed("broker", broke(16, 0), 0, 0, 9, 3, piece(b"192.0.2.1:5"), broke(12, 0), 0,
      12, 3, piece(b"[::1]:7"), broke(12, 1), 1, 2, 0, broke(11, 0))
 seed("broker", BOTH, broke(9, 0), 0, 1, piece(SEND[:6]), broke(9, 0), 0, 0x20, piece(SEND[6:]), broke(13, 1), 77, piece(b"x"))
 seed("broker", enter(0, 0, 0, 3), enter(0, 1, 1, 3), enter(0, 2, 2, 3), send(0, 1, 1, 3), STORE, broke(10, 0), 0, 1, STORE)
+# A refusal, what waits behind it, and what lets it go on: ACK, a gap and RESUME, the end of the session.
+BEHIND = BOTH + send(0, 0, 1, 5) + send(0, 0, 2, 1) + send(0, 0, 3, 7) + send(0, 0, 4, 1)
+seed("broker", BEHIND, ack(0, 0, 2, 1), ack(0, 0, 2, 3), ack(1, 1, 0, 2))
+seed("broker", BEHIND, send(0, 0, 9, 1), broke(12, 0), 0, 255, 2, broke(12, 0), 0, 0, 2, ack(0, 0, 2, 3))
+seed("broker", BEHIND, broke(10, 0), 0, 1)
 # Found once: a peer that is no text, and an operator who asks who is there.
 found("broker", "peer-no-text", broke(16, 0), 0, 0, 9, 3, piece(b"\xff\xfe\0\x1b[2J"), broke(15, 0), 0)
 # Found once: a disk that is full between a load and what was put meanwhile.

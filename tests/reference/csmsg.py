@@ -408,6 +408,16 @@ class Client(Link):
         self.ack(frame)
         return frame
 
+    def settled(self, upto):
+        """ACK of kind 2: confirms a REJECTED, and with it all ids up to this one."""
+        self.send_frames(Frame('ACK', kind=2, incarnation=0, seq=upto, room=''))
+
+    def take_rejected(self, number, timeout=None):
+        """The REJECTED of this id, confirmed."""
+        frame = self.expect('REJECTED', timeout, id=number)
+        self.settled(number)
+        return frame
+
     def resume(self, incarnation=0, seq=0, next_id=1, lobby_seen=0, token=None):
         """RESUME; as a rule the answer to the last RESYNC."""
         self.send_frames(Frame('RESUME', incarnation=incarnation, seq=seq, next_id=next_id,

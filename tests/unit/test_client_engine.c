@@ -298,6 +298,15 @@ static void test_resync_resends(void **state)
     assert_int_equal(count(s, CLIENT_MESSAGE), 2);
 }
 
+static void expect_settled(struct scene *s, uint64_t upto)
+{
+    struct wire_ack m;
+    assert_true(wire_get_ack(fake_expect(&s->f, WIRE_ACK), &m));
+    assert_int_equal(m.kind, WIRE_ACK_SETTLED);
+    assert_int_equal(m.seq, upto);
+    assert_int_equal(m.room.len, 0);
+}
+
 /* Two in one batch: both answered, in order, each with its own token. */
 static void test_each_resync_is_answered(void **state)
 {
@@ -314,6 +323,60 @@ static void test_each_resync_is_answered(void **state)
         assert_true(wire_get_resume(fake_expect(&s->f, WIRE_RESUME), &r, &token));
         assert_int_equal(token, wanted);
     }
+}
+
+/* A refusal is confirmed with what the store says, a repeated one again; an acceptance is not. */
+static void test_refusals_are_confirmed(void **state)
+{
+    struct scene *s = *state;
+    struct buf b = {0};
+    dial(s);
+    welcome(s, 0);
+    for (int i = 0; i < 4; i++)
+        say(s, "text");
+    step(s);
+    for (uint64_t i = 1; i <= 4; i++)
+        expect_send(s, i, "text");
+    wire_put_accepted(&b, &(struct wire_accepted){.id = 1, .state = WIRE_STATE_DELIVERED});
+    send_step(s, &b);
+    assert_true(fake_quiet(&s->f));
+    wire_put_rejected(&b, &(struct wire_rejected){.id = 2, .code = WIRE_NO_SUCH_USER});
+    wire_put_accepted(&b, &(struct wire_accepted){.id = 3, .state = WIRE_STATE_DELIVERED});
+    send_step(s, &b);
+    expect_settled(s, 3);
+    wire_put_rejected(&b, &(struct wire_rejected){.id = 2, .code = WIRE_NO_SUCH_USER});
+    send_step(s, &b);
+    expect_settled(s, 3);
+    assert_int_equal(count(s, CLIENT_REJECTED), 1);
+    assert_true(fake_quiet(&s->f));
+}
+
+static int no_commit(struct vault *v)
+{
+    (void)v;
+    return -1;
+}
+
+/* What was not committed is not confirmed: the server says it again after the next login. */
+static void test_refusal_that_is_not_committed(void **state)
+{
+    struct scene *s = *state;
+    struct buf b = {0};
+    struct vault_ops failing = *s->v->ops;
+    dial(s);
+    welcome(s, 0);
+    say(s, "text");
+    step(s);
+    expect_send(s, 1, "text");
+    failing.commit = no_commit;
+    const struct vault_ops *good = s->v->ops;
+    s->v->ops = &failing;
+    wire_put_rejected(&b, &(struct wire_rejected){.id = 1, .code = WIRE_NO_SUCH_USER});
+    send_step(s, &b);
+    s->v->ops = good;
+    assert_int_equal(client_state(s->c), CLIENT_OFF);
+    assert_string_equal(event_back(s, 0)->text, "store");
+    assert_true(fake_quiet(&s->f));
 }
 
 static void test_repeats(void **state)
@@ -655,6 +718,8 @@ int main(void)
         ON_BOTH(test_settling),
         ON_BOTH(test_resync_resends),
         ON_BOTH(test_each_resync_is_answered),
+        ON_BOTH(test_refusals_are_confirmed),
+        ON_BOTH(test_refusal_that_is_not_committed),
         ON_BOTH(test_repeats),
         ON_BOTH(test_gap),
         ON_BOTH(test_lobby),

@@ -336,9 +336,11 @@ static void rejected(void **state)
 static void ack(void **state)
 {
     (void)state;
-    struct buf out = {0}, b = fields("188s", UINT64_C(2), N1, N2, text(""));
+    struct buf out = {0}, b = fields("188s", UINT64_C(3), N1, N2, text(""));
     struct wire_ack m = {WIRE_TO_ROOM, N1, N2, text("#lobby")};
+    struct wire_ack settled = {WIRE_ACK_SETTLED, 0, N2, text("")};
     CHECK(ack, WIRE_ACK, 0, m, "188s", UINT64_C(1), N1, N2, m.room);
+    CHECK(ack, WIRE_ACK, 0, settled, "188s", UINT64_C(2), UINT64_C(0), N2, settled.room);
     assert_false(decodes(again_ack, buf_head(&b), buf_len(&b), &out));
     buf_free(&b);
     buf_free(&out);
