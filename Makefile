@@ -113,6 +113,9 @@ $(BUILD)/tools/%: $(BUILD)/obj/tests/tools/%.o $(ALL_LIBS)
 	@mkdir -p $(@D)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
 
+# It shares the fuzzers' store and loop.
+$(BUILD)/obj/tests/unit/test_refuse.o: CPPFLAGS += -Iipc/broker -Itests/fuzz
+
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	@echo '  CC $@'; $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<

@@ -3,7 +3,7 @@
  *
  *   take    decode, apply to the store inside one transaction, keep for telling
  *   commit  the transaction
- *   ack     the places reached
+ *   ack     the places reached, and that refusals are known
  *   tell    the events, from the kept payloads (client_tell.c)
  *
  * A process killed before the commit gets everything again; killed after it, it finds in the
@@ -26,7 +26,7 @@ void client_drop_batch(struct client *c)
 {
     if (c->in_batch) vault_rollback(c->o.vault);
     c->settled_upto = c->told_upto;
-    c->in_batch = c->moved = c->ack_direct = c->ack_room = false;
+    c->in_batch = c->moved = c->ack_direct = c->ack_room = c->ack_settled = false;
     c->flight_bytes = 0;
     c->pinged_at = 0;
     buf_free(&c->told);
@@ -127,6 +127,7 @@ static int take_rejected(struct client *c, struct slice p)
     struct vault_settled gone;
     if (!wire_get_rejected(p, &m)) return -1;
     if (in_batch(c) < 0 || vault_reject(c->o.vault, m.id, m.code, &gone) < 0) return TAKE_STORE;
+    c->ack_settled = true; /* also a repeat: the server says it until it hears this */
     if (gone.n == 0) return 0;
     if (client_tell_settled(c, m.id - 1) < 0) return TAKE_STORE;
     settled(c, &gone);
@@ -236,9 +237,22 @@ static int commit(struct client *c)
     return 0;
 }
 
-static void ack(struct client *c)
+/* Confirms refusals: until then the server takes nothing that comes after them. */
+static int ack_settled(struct client *c)
 {
-    if (c->state != CLIENT_OPEN) return;
+    struct wire_resume r;
+    if (!c->ack_settled) return 0;
+    c->ack_settled = false;
+    if (vault_resume(c->o.vault, &r) < 0) return -1;
+    wire_put_ack(link_out(c->link),
+                 &(struct wire_ack){.kind = WIRE_ACK_SETTLED, .seq = r.next_id - 1});
+    return 0;
+}
+
+/* -1 when the store failed. */
+static int ack(struct client *c)
+{
+    if (c->state != CLIENT_OPEN) return 0;
     struct wire_ack m = {
         .kind = WIRE_TO_USER, .incarnation = c->place.incarnation, .seq = c->place.seq};
     if (c->ack_direct) wire_put_ack(link_out(c->link), &m);
@@ -246,16 +260,16 @@ static void ack(struct client *c)
         .kind = WIRE_TO_ROOM, .seq = c->place.lobby, .room = {(const uint8_t *)"#lobby", 6}};
     if (c->ack_room) wire_put_ack(link_out(c->link), &m);
     c->ack_direct = c->ack_room = false;
+    return ack_settled(c);
 }
 
-/* 0; -1 when the store failed: nothing was acknowledged and nothing is told. */
+/* 0; -1 when the store failed: nothing is told. */
 static int end_batch(struct client *c)
 {
-    if (commit(c) < 0) {
+    if (commit(c) < 0 || ack(c) < 0) {
         client_vault_failed(c);
         return -1;
     }
-    ack(c);
     c->told_upto = c->settled_upto;
     client_tell_kept(c);
     return 0;
@@ -264,14 +278,14 @@ static int end_batch(struct client *c)
 /* The server, or something on the way, has forgotten what was under way. */
 static int take_resync(struct client *c, struct slice p)
 {
-    uint64_t incarnation;
+    uint64_t incarnation, token;
     struct wire_resume r;
-    if (!wire_get_resync(p, &incarnation)) return -1;
+    if (!wire_get_resync(p, &incarnation, &token)) return -1;
     if (end_batch(c) < 0 || c->state != CLIENT_OPEN) return TAKE_OVER;
     link_forget_parts(c->link);
     if (client_begin_stream(c, &r) < 0) return TAKE_OVER;
     if (!(c->o.caps & WIRE_CAP_LOBBY)) r.lobby_seen = WIRE_NOT_IN_LOBBY;
-    wire_put_resume(link_out(c->link), &r);
+    wire_put_resume(link_out(c->link), &r, token);
     if (c->away) client_set_away(c, true, c->away);
     return 0;
 }

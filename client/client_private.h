@@ -47,7 +47,7 @@ struct client {
     unsigned check_ms;
 
     /* The batch: what one turn received. Committed, then acknowledged, then told. */
-    bool in_batch, moved, ack_direct, ack_room;
+    bool in_batch, moved, ack_direct, ack_room, ack_settled;
     bool loose; /* the next direct message may have any number */
     struct vault_place place;
     struct buf told; /* events that wait for the commit */

@@ -209,6 +209,8 @@ struct wire_deliver {
     struct slice to, head, body;
 };
 
+enum { WIRE_ACK_SETTLED = 2 }; /* beside WIRE_TO_*: own messages, seq is the highest id settled */
+
 struct wire_ack {
     uint8_t kind;
     uint64_t incarnation, seq;
@@ -286,8 +288,9 @@ struct wire_history {
 
 void wire_put_login(struct buf *b, const struct wire_login *m);
 void wire_put_welcome(struct buf *b, const struct wire_welcome *m);
-void wire_put_resume(struct buf *b, const struct wire_resume *m);
-void wire_put_resync(struct buf *b, uint64_t incarnation);
+/* token: of the RESYNC that it answers. */
+void wire_put_resume(struct buf *b, const struct wire_resume *m, uint64_t token);
+void wire_put_resync(struct buf *b, uint64_t incarnation, uint64_t token);
 /* Frames that carry a body may leave in parts. */
 void wire_put_send(struct buf *b, const struct wire_send *m);
 void wire_put_deliver(struct buf *b, const struct wire_deliver *m);
@@ -307,8 +310,8 @@ void wire_put_history(struct buf *b, const struct wire_history *m);
 
 bool wire_get_login(struct slice p, struct wire_login *m);
 bool wire_get_welcome(struct slice p, struct wire_welcome *m);
-bool wire_get_resume(struct slice p, struct wire_resume *m);
-bool wire_get_resync(struct slice p, uint64_t *incarnation);
+bool wire_get_resume(struct slice p, struct wire_resume *m, uint64_t *token);
+bool wire_get_resync(struct slice p, uint64_t *incarnation, uint64_t *token);
 bool wire_get_send(struct slice p, struct wire_send *m);
 bool wire_get_deliver(struct slice p, struct wire_deliver *m);
 bool wire_get_accepted(struct slice p, struct wire_accepted *m);

@@ -132,28 +132,36 @@ bool wire_get_welcome(struct slice p, struct wire_welcome *m)
     return cur_end(&c);
 }
 
-void wire_put_resume(struct buf *b, const struct wire_resume *m)
+void wire_put_resume(struct buf *b, const struct wire_resume *m, uint64_t token)
 {
     size_t at = begin(b, WIRE_RESUME);
     put_resume(b, m);
+    buf_put_u64(b, token);
     end(b, at);
 }
 
-bool wire_get_resume(struct slice p, struct wire_resume *m)
+bool wire_get_resume(struct slice p, struct wire_resume *m, uint64_t *token)
 {
     struct cur c = cur_slice(p);
     get_resume(&c, m);
+    *token = cur_u64(&c);
     return cur_end(&c);
 }
 
-void wire_put_resync(struct buf *b, uint64_t incarnation)
+void wire_put_resync(struct buf *b, uint64_t incarnation, uint64_t token)
 {
-    wire_put_ping(b, WIRE_RESYNC, incarnation);
+    size_t at = begin(b, WIRE_RESYNC);
+    buf_put_u64(b, incarnation);
+    buf_put_u64(b, token);
+    end(b, at);
 }
 
-bool wire_get_resync(struct slice p, uint64_t *incarnation)
+bool wire_get_resync(struct slice p, uint64_t *incarnation, uint64_t *token)
 {
-    return wire_get_ping(p, incarnation);
+    struct cur c = cur_slice(p);
+    *incarnation = cur_u64(&c);
+    *token = cur_u64(&c);
+    return cur_end(&c);
 }
 
 void wire_put_ping(struct buf *b, uint8_t type, uint64_t token)
@@ -313,7 +321,7 @@ bool wire_get_ack(struct slice p, struct wire_ack *m)
     m->incarnation = cur_u64(&c);
     m->seq = cur_u64(&c);
     m->room = cur_str8(&c);
-    return cur_end(&c) && m->kind <= WIRE_TO_ROOM;
+    return cur_end(&c) && m->kind <= WIRE_ACK_SETTLED;
 }
 
 void wire_put_receipt(struct buf *b, const struct wire_receipt *m)

@@ -10,7 +10,8 @@
  *   keys.c      the server's identity, transport key and ticket key
  *   people.c    accounts and their devices, the roster
  *   session.c   life of a session at the broker
- *   route.c     what a client sends: taken, judged, settled in order
+ *   route.c     what a client sends: judged, taken, settled in order
+ *   refuse.c    refusals that a client has not confirmed, and what waits behind them
  *   inbox.c     what a device receives: window, store, acknowledgement
  *   share.c     how much of an inbox waits from one sender
  *   room.c      the lobby: one order for everybody
@@ -101,9 +102,22 @@ struct inbox {
     struct device *next_active;      /* inboxes that hold something, for the tick */
 };
 
+/* A SEND that waits until a refusal before it is confirmed. */
+struct held {
+    struct held *next;
+    bool receives;      /* its session does */
+    struct wire_send m; /* to and body are in bytes; heads have no meaning here */
+    uint8_t bytes[];
+};
+
+/* What a device sends: see route.c and refuse.c. */
 struct outbox {
-    struct message *refused, *last_refused; /* in order; the sender may not know yet: see route.c */
-    uint32_t n_refused;
+    struct message *refused, *last_refused; /* told, and not confirmed; in order */
+    uint64_t refused_from, refused_to; /* told or not: unconfirmed ones are between; 0: there are none */
+    uint32_t n_refused;                /* as many */
+    struct held *held, *last_held;     /* ids that follow taken, in order, without a gap */
+    uint32_t n_held;
+    size_t held_bytes;
     uint64_t taken;      /* highest id taken */
     uint64_t room_id;    /* highest id that reached a room durably */
     struct message *first, *last; /* unsettled, in order */
@@ -133,6 +147,7 @@ struct session {
     uint32_t caps;
     bool returned;  /* opened by a ticket: an earlier broker, or worker, had it */
     bool resyncing; /* RESYNC said, RESUME awaited: what comes before it is old */
+    uint64_t token; /* of the last RESYNC */
     /* the lobby */
     bool in_lobby, live, loading;
     uint32_t live_at; /* place in the link's list */
@@ -212,7 +227,7 @@ struct broker {
     struct auth *auth;
     struct loop_io auth_io;
     struct keys keys;
-    uint64_t incarnation, serial;
+    uint64_t incarnation, serial, resyncs;
     struct link *links;
     struct table names, skeletons, ids, shares;
     uint64_t last_account;
@@ -316,7 +331,9 @@ void route_receipt(struct broker *b, const struct account *from, uint64_t from_d
                    const struct account *to, uint8_t state);
 void route_rejected(struct broker *b, struct message *m, uint16_t code, const char *text,
                     const char *hint, const struct name_near *near);
-/* The sender has seen everything below next_id settled; refusals from there on are said again. */
+/* Everything below next_id is settled in the client's store; what waited for that goes on. */
+void route_confirm(struct broker *b, struct device *d, uint64_t next_id);
+/* LOGIN or RESUME: the same, the mark of ids taken rises to it, and refusals from there on are said again. */
 void route_resume(struct session *s, uint64_t next_id);
 /* Tells senders what became of their messages: end of a turn. */
 void route_settle(struct broker *b);
@@ -326,6 +343,22 @@ void message_hold(struct message *m);
 void message_drop(struct message *m);
 void broker_said(struct broker *b, const char *ev, const struct message *m, const char *to,
                  const char *state);
+
+/* refuse.c */
+/* This one was refused: from now on something is unconfirmed. */
+void refuse_note(struct outbox *out, uint64_t id);
+/* May another one be refused, though an earlier refusal is not confirmed? */
+bool refuse_more(const struct outbox *out);
+/* It has been told: it is said again until it is confirmed. Takes the caller's reference. */
+void refuse_keep(struct outbox *out, struct message *m);
+void refuse_confirm(struct outbox *out, uint64_t next_id);
+/* Says those again that this session may have missed. */
+void refuse_tell_again(struct session *s, uint64_t next_id);
+/* Keeps a SEND until later; false when there is no room. */
+bool refuse_hold(struct outbox *out, const struct wire_send *m, bool receives);
+/* Forgets the first that waits, or all. */
+void refuse_drop(struct outbox *out);
+void refuse_drop_all(struct outbox *out);
 
 /* inbox.c */
 void inbox_push(struct broker *b, struct device *d, struct message *m);
@@ -348,7 +381,7 @@ void share_drop(struct broker *b, const struct device *to, const struct account 
 
 /* room.c */
 void room_load(struct broker *b);
-void room_send(struct session *s, struct message *m);
+void room_send(struct broker *b, struct message *m);
 void room_join(struct session *s, uint64_t seen);
 void room_part(struct session *s);
 void room_ack(struct session *s, uint64_t number);

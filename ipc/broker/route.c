@@ -1,6 +1,7 @@
 /*
- * route.c - what a client sends: taken in the order of its ids, judged, handed to inboxes or the
- * room, and settled in order.
+ * route.c - what a client sends: judged in the order of its ids, taken, handed to inboxes or the
+ * room, and settled in order. Behind a refusal that the client has not confirmed nothing is taken:
+ * refuse.c keeps it.
  *
  * A message is settled when every device of the recipient has acknowledged it, or has it on disk,
  * or it was refused. ACCEPTED is cumulative, so a run of messages with one fate costs one frame.
@@ -10,9 +11,8 @@
 #include <string.h>
 
 #include "broker.h"
+#include "fault.h"
 #include "log.h"
-
-enum { REFUSED_MAX = 1024 }; /* kept for one device: more than any window */
 
 /* --- messages --- */
 
@@ -126,20 +126,21 @@ void route_rejected(struct broker *b, struct message *m, uint16_t code, const ch
     m->rejection = xcalloc(1, sizeof *m->rejection);
     wire_put_rejected(m->rejection, &r);
     b->rejected++;
+    refuse_note(&m->sender->out, m->id);
     broker_said(b, "reject", m, subject, wire_code_name(code));
     decide(b, m, MSG_REJECTED);
 }
 
 /*
  * Only what is settled or on the way to the disk may be called taken durably: after a crash the
- * sender repeats everything else, and must not be told that it is known. A refusal that may have been
- * lost counts as neither.
+ * sender repeats everything else, and must not be told that it is known. A refusal that may get lost
+ * counts as neither (the disk was full too late to hold back what follows).
  */
 uint64_t route_mark(const struct message *m)
 {
     const struct outbox *out = &m->sender->out;
     uint64_t mark = out->in_memory == 0 ? m->id : out->first->id - 1;
-    return out->refused && out->refused->id <= mark ? out->refused->id - 1 : mark;
+    return out->refused_from && out->refused_from <= mark ? out->refused_from - 1 : mark;
 }
 
 static void put_accepted(struct buf *to, const struct broker *b, const struct message *m)
@@ -175,44 +176,15 @@ static void tell(struct device *d, const struct buf *frames)
     }
 }
 
-/*
- * A REJECTED can be lost with a worker or a connection. Its message comes again then, and must not be
- * called accepted: so refusals are kept until a RESUME or LOGIN shows that the sender knows.
- */
-static void keep_refused(struct outbox *out, struct message *m)
+/* A test build may die here: what was said before a refusal arrives, the refusal does not. */
+static void fault_before_refusal(struct broker *b)
 {
-    if (out->n_refused == REFUSED_MAX) {
-        struct message *oldest = out->refused;
-        out->refused = oldest->next_out;
-        out->n_refused--;
-        message_drop(oldest);
-    }
-    if (m->refs == 1) m = xrealloc(m, sizeof *m); /* its text is of no use any more */
-    m->next_out = NULL;
-    *(out->refused ? &out->last_refused->next_out : &out->refused) = m;
-    out->last_refused = m;
-    out->n_refused++;
-}
-
-void route_resume(struct session *s, uint64_t next_id)
-{
-    struct outbox *out = &s->device->out;
-    while (out->refused && out->refused->id < next_id) {
-        struct message *m = out->refused;
-        out->refused = m->next_out;
-        out->n_refused--;
-        message_drop(m);
-    }
-    uint64_t told = next_id - 1;
-    for (const struct message *m = out->refused; m; m = m->next_out) {
-        size_t at;
-        struct buf *to = session_begin(s, &at);
-        struct wire_accepted a = {.id = m->id - 1, .state = WIRE_STATE_ACCEPTED};
-        if (a.id > told) wire_put_accepted(to, &a); /* they were settled in order */
-        buf_put(to, buf_head(m->rejection), buf_len(m->rejection));
-        session_end(s, at);
-        told = m->id;
-    }
+#ifdef FAULTS
+    for (struct link *l = b->links; l; l = l->next)
+        stream_flush(&l->stream);
+#endif
+    FAULT(b->set.server.state_dir, "refusal.told");
+    (void)b;
 }
 
 static void settle(struct broker *b, struct device *d)
@@ -221,16 +193,18 @@ static void settle(struct broker *b, struct device *d)
     struct outbox *out = &d->out;
     while (out->first && out->first->state != MSG_PENDING) {
         struct message *m = out->first;
-        if (m->state == MSG_REJECTED)
+        if (m->state == MSG_REJECTED) {
+            fault_before_refusal(b);
             buf_put(&frames, buf_head(m->rejection), buf_len(m->rejection));
-        else if (!same_fate(m, m->next_out))
+        } else if (!same_fate(m, m->next_out)) {
             put_accepted(&frames, b, m);
+        }
         out->first = m->next_out;
         if (!out->first) out->last = NULL;
         m->next_out = NULL;
         m->sender = NULL;
         if (m->state == MSG_REJECTED)
-            keep_refused(out, m);
+            refuse_keep(out, m);
         else
             message_drop(m);
     }
@@ -254,12 +228,93 @@ void route_settle(struct broker *b)
     }
 }
 
+/* --- judging --- */
+
+/* Why a message is not taken. */
+struct refusal {
+    uint16_t code;
+    const char *text, *hint;
+    struct account *to; /* the recipient, when there is one and it is no room */
+    bool about_name;    /* there is none: near is filled in */
+    struct name_near near;
+    char words[256];
+};
+
+static bool refusal(struct refusal *r, uint16_t code, const char *text, const char *hint)
+{
+    r->code = code;
+    r->text = text;
+    r->hint = hint;
+    return true;
+}
+
+static bool queue_is_full(const struct broker *b, const struct account *from, const struct account *to,
+                          size_t bytes, struct refusal *r)
+{
+    static const char hint[] = "try again when they have been here";
+    for (const struct device *d = to->device; d; d = d->next) {
+        if (d->in.waiting >= b->set.limits.queue_per_sender &&
+            share_of(b, d, from) >= b->set.limits.queue_per_sender) {
+            snprintf(r->words, sizeof r->words, "%llu messages of yours wait for \"%s\" already; that is the limit",
+                     (unsigned long long)b->set.limits.queue_per_sender, to->name);
+            return refusal(r, WIRE_QUEUE_FULL, r->words, hint);
+        }
+        if (d->in.waiting < b->set.limits.queue_messages &&
+            d->in.waiting_bytes + bytes <= b->set.limits.queue_bytes)
+            continue;
+        snprintf(r->words, sizeof r->words, "%llu messages (%llu KiB) wait for \"%s\" already; the limit is %llu messages, %llu KiB",
+                 (unsigned long long)d->in.waiting, (unsigned long long)(d->in.waiting_bytes >> 10), to->name,
+                 (unsigned long long)b->set.limits.queue_messages,
+                 (unsigned long long)(b->set.limits.queue_bytes >> 10));
+        return refusal(r, WIRE_QUEUE_FULL, r->words, hint);
+    }
+    return false;
+}
+
+static bool refuses_direct(struct broker *b, const struct device *d, const struct wire_send *m, struct refusal *r)
+{
+    struct account *to = people_find(b, m->to);
+    if (!to || to->pending) {
+        people_near(b, m->to, &r->near);
+        r->about_name = true;
+        return refusal(r, WIRE_NO_SUCH_USER, "no such user", r->near.n ? "" : "/who lists who is here");
+    }
+    r->to = to;
+    return queue_is_full(b, d->account, to, m->body.len, r);
+}
+
+static bool refuses_room(const struct broker *b, const struct device *d, const struct wire_send *m, bool receives,
+                         struct refusal *r)
+{
+    if (m->to.len != strlen(b->lobby.name) || memcmp(m->to.data, b->lobby.name, m->to.len) != 0) {
+        name_near_start(&r->near, (const char *)m->to.data, m->to.len);
+        name_near_offer(&r->near, b->lobby.name, strlen(b->lobby.name));
+        r->about_name = true;
+        return refusal(r, WIRE_NO_SUCH_ROOM, "no such room", "there is #lobby");
+    }
+    /* A script that only sends need not be a member; who listens here must have joined. */
+    if (receives && d->account->in_lobby == 0)
+        return refusal(r, WIRE_NOT_MEMBER, "you are not in #lobby", "/join #lobby");
+    return false;
+}
+
+/* True when the message cannot be taken, and why; changes nothing. */
+static bool refuses(struct broker *b, const struct device *d, const struct wire_send *m, bool receives,
+                    struct refusal *r)
+{
+    if (m->body.len == 0) return refusal(r, WIRE_BAD_BODY, "the message is empty", "");
+    if (m->body.len > b->set.limits.text + 16) {
+        snprintf(r->words, sizeof r->words, "the message has %zu bytes; the limit is %llu", m->body.len,
+                 (unsigned long long)b->set.limits.text);
+        return refusal(r, WIRE_TOO_LARGE, r->words, "send it in pieces");
+    }
+    return m->kind == WIRE_TO_USER ? refuses_direct(b, d, m, r) : refuses_room(b, d, m, receives, r);
+}
+
 /* --- taking --- */
 
-static struct message *take(struct session *s, const struct wire_send *m)
+static struct message *take(struct broker *b, struct device *d, const struct wire_send *m)
 {
-    struct broker *b = s->link->broker;
-    struct device *d = s->device;
     struct message *msg = xmalloc(sizeof *msg + m->body.len);
     *msg = (struct message){.refs = 1,
                             .id = m->id,
@@ -279,92 +334,79 @@ static struct message *take(struct session *s, const struct wire_send *m)
     return msg;
 }
 
-/* NULL when the recipient can take it; else the text of the refusal. */
-static const char *queue_trouble(const struct broker *b, const struct account *from, const struct account *to,
-                                 size_t bytes, char *text, size_t size)
+static void direct(struct broker *b, struct message *msg, struct account *to)
 {
-    for (const struct device *d = to->device; d; d = d->next) {
-        if (d->in.waiting >= b->set.limits.queue_per_sender &&
-            share_of(b, d, from) >= b->set.limits.queue_per_sender) {
-            snprintf(text, size, "%llu messages of yours wait for \"%s\" already; that is the limit",
-                     (unsigned long long)b->set.limits.queue_per_sender, to->name);
-            return text;
-        }
-        if (d->in.waiting < b->set.limits.queue_messages &&
-            d->in.waiting_bytes + bytes <= b->set.limits.queue_bytes)
-            continue;
-        snprintf(text, size, "%llu messages (%llu KiB) wait for \"%s\" already; the limit is %llu messages, %llu KiB",
-                 (unsigned long long)d->in.waiting, (unsigned long long)(d->in.waiting_bytes >> 10), to->name,
-                 (unsigned long long)b->set.limits.queue_messages,
-                 (unsigned long long)(b->set.limits.queue_bytes >> 10));
-        return text;
-    }
-    return NULL;
-}
-
-static void direct(struct broker *b, struct message *msg, struct slice to)
-{
-    char text[256];
-    struct account *a = people_find(b, to);
-    if (!a || a->pending) {
-        struct name_near near;
-        people_near(b, to, &near);
-        route_rejected(b, msg, WIRE_NO_SUCH_USER, "no such user", near.n ? "" : "/who lists who is here", &near);
-        return;
-    }
-    msg->to = a;
-    if (queue_trouble(b, msg->from, a, msg->body_len, text, sizeof text)) {
-        route_rejected(b, msg, WIRE_QUEUE_FULL, text, "try again when they have been here", NULL);
-        return;
-    }
-    for (struct device *d = a->device; d; d = d->next)
+    for (struct device *d = to->device; d; d = d->next)
         msg->undelivered++;
     msg->unsafe = msg->memory = msg->undelivered;
     msg->sender->out.in_memory++;
     message_hold(msg);
-    for (struct device *d = a->device; d; d = d->next)
+    for (struct device *d = to->device; d; d = d->next)
         inbox_push(b, d, msg);
     message_drop(msg);
 }
 
-static void judge(struct session *s, struct message *msg, const struct wire_send *m)
+/*
+ * Takes the message that follows the last one taken, or refuses it. False: neither is possible before
+ * the client has confirmed a refusal. Had a later message been delivered when that refusal gets lost,
+ * its message could be taken after all, and would come out of order.
+ */
+static bool judge(struct broker *b, struct device *d, const struct wire_send *m, bool receives)
 {
-    struct broker *b = s->link->broker;
-    char text[128];
-    if (m->body.len == 0) {
-        route_rejected(b, msg, WIRE_BAD_BODY, "the message is empty", "", NULL);
-    } else if (m->body.len > b->set.limits.text + 16) {
-        snprintf(text, sizeof text, "the message has %zu bytes; the limit is %llu", m->body.len,
-                 (unsigned long long)b->set.limits.text);
-        route_rejected(b, msg, WIRE_TOO_LARGE, text, "send it in pieces", NULL);
-    } else if (m->kind == WIRE_TO_USER) {
-        direct(b, msg, m->to);
-    } else if (m->to.len != strlen(b->lobby.name) || memcmp(m->to.data, b->lobby.name, m->to.len) != 0) {
-        struct name_near near;
-        name_near_start(&near, (const char *)m->to.data, m->to.len);
-        name_near_offer(&near, b->lobby.name, strlen(b->lobby.name));
-        route_rejected(b, msg, WIRE_NO_SUCH_ROOM, "no such room", "there is #lobby", &near);
-    } else {
-        room_send(s, msg);
+    struct refusal r; /* large, and not needed as a rule */
+    r.to = NULL;
+    r.about_name = false;
+    bool refused = refuses(b, d, m, receives, &r);
+    if (d->out.refused_to && !(refused && refuse_more(&d->out))) return false;
+    struct message *msg = take(b, d, m);
+    msg->to = r.to;
+    if (refused)
+        route_rejected(b, msg, r.code, r.text, r.hint, r.about_name ? &r.near : NULL);
+    else if (r.to)
+        direct(b, msg, r.to);
+    else
+        room_send(b, msg);
+    return true;
+}
+
+void route_confirm(struct broker *b, struct device *d, uint64_t next_id)
+{
+    struct outbox *out = &d->out;
+    refuse_confirm(out, next_id);
+    while (out->held && judge(b, d, &out->held->m, out->held->receives))
+        refuse_drop(out);
+}
+
+void route_resume(struct session *s, uint64_t next_id)
+{
+    struct outbox *out = &s->device->out;
+    /* The client keeps everything from next_id on; what is below was settled. */
+    if (next_id - 1 > out->taken) {
+        refuse_drop_all(out);
+        out->taken = next_id - 1;
     }
+    refuse_tell_again(s, next_id);
+    route_confirm(s->link->broker, s->device, next_id);
 }
 
 void route_send(struct session *s, const struct wire_send *m)
 {
-    struct broker *b = s->link->broker;
     struct outbox *out = &s->device->out;
-    if (m->id <= out->taken) {
+    uint64_t known = out->taken + out->n_held;
+    bool receives = s->caps & WIRE_CAP_RECEIVE;
+    if (m->id <= known) {
         /* A repeat: settled ones are confirmed once more, the others are on their way. */
-        if (!out->first || m->id < out->first->id) {
+        if (m->id <= out->taken && (!out->first || m->id < out->first->id)) {
             out->repeat = true;
-            mark_dirty(b, s->device);
+            mark_dirty(s->link->broker, s->device);
         }
         return;
     }
-    if (m->id > out->taken + 1) {
+    if (m->id > known + 1) {
         /* Something before it was lost with a worker or another session: ask for all of it again. */
         session_resync(s);
         return;
     }
-    judge(s, take(s, m), m);
+    if (!out->held && judge(s->link->broker, s->device, m, receives)) return;
+    if (!refuse_hold(out, m, receives)) session_resync(s);
 }

@@ -79,6 +79,7 @@ void session_close(struct session *s, bool polite)
     room_part(s);
     if (s->device->in.receiver == s) inbox_detach(b, s->device);
     unlink_session(s);
+    if (!s->device->session) refuse_drop_all(&s->device->out); /* it comes again, as after any end */
     seat_clear(&s->link->seat[bus_index(s->sid)]);
     b->sessions--;
     a->sessions--;
@@ -110,20 +111,18 @@ void session_resync(struct session *s)
 {
     size_t at;
     s->resyncing = true;
+    s->token = (s->link->broker->incarnation << 32) + ++s->link->broker->resyncs;
     if (s->device->in.receiver == s) inbox_hold(s->device);
     room_hold(s);
-    wire_put_resync(session_begin(s, &at), s->link->broker->incarnation);
+    wire_put_resync(session_begin(s, &at), s->link->broker->incarnation, s->token);
     session_end(s, at);
 }
 
 void session_resume(struct session *s, const struct wire_resume *r)
 {
     struct broker *b = s->link->broker;
-    struct outbox *out = &s->device->out;
     session_unjoin(s);
     s->resyncing = false;
-    /* The client keeps everything from next_id on; what is below was settled. */
-    if (r->next_id > 0 && r->next_id - 1 > out->taken) out->taken = r->next_id - 1;
     if (r->next_id > 0) route_resume(s, r->next_id);
     if (!(s->caps & WIRE_CAP_RECEIVE)) return;
     inbox_resend(b, s->device, r);

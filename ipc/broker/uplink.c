@@ -44,6 +44,10 @@ static bool on_ack(struct session *s, struct slice p)
 {
     struct wire_ack m;
     if (!wire_get_ack(p, &m)) return false;
+    if (m.kind == WIRE_ACK_SETTLED) {
+        if (m.seq < UINT64_MAX) route_confirm(s->link->broker, s->device, m.seq + 1);
+        return true;
+    }
     if (!(s->caps & WIRE_CAP_RECEIVE)) return true;
     FAULT(s->link->broker->set.server.state_dir, "deliver.ack");
     if (m.kind == WIRE_TO_ROOM)
@@ -56,8 +60,10 @@ static bool on_ack(struct session *s, struct slice p)
 static bool on_resume(struct session *s, struct slice p)
 {
     struct wire_resume m;
-    if (!wire_get_resume(p, &m)) return false;
-    session_resume(s, &m);
+    uint64_t token;
+    if (!wire_get_resume(p, &m, &token)) return false;
+    /* The answer to an earlier RESYNC tells a place that is old; that to the last one is on its way. */
+    if (s->resyncing && token == s->token) session_resume(s, &m);
     return true;
 }
 

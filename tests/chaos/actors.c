@@ -20,6 +20,8 @@ enum {
     IDLE_TIMERS = 25, /* of the idle: every so many of these times */
     COMERS = 10,      /* one in so many comes and goes */
     BATCH = 1024,
+    NOBODY = LEDGER_ROOM - 1, /* as a recipient */
+    TO_NOBODY = 300,          /* one message in so many */
 };
 
 /* A message that is not settled. They settle in order. */
@@ -89,6 +91,17 @@ static void put(struct actor *a, unsigned to)
     a->pending[(a->first + a->n++) % all.o->window] = (struct pending){to, m.number};
 }
 
+/* No part of the ledger: nobody will get it. */
+static void put_to_nobody(struct actor *a)
+{
+    const struct slice text = {(const uint8_t *)"?", 1};
+    uint64_t id;
+    if (client_send(a->client, WIRE_TO_USER, "nobody", WIRE_FORM_SAYS, text, &id))
+        fatal("%s cannot send", a->name);
+    a->pending[(a->first + a->n++) % all.o->window] = (struct pending){NOBODY, 1};
+    all.counts.to_nobody++;
+}
+
 static bool in_room(unsigned number)
 {
     return number % 2 == 0;
@@ -121,7 +134,10 @@ static void speak(struct actor *a)
     if (phase != PHASE_RUN && phase != PHASE_CALM) return;
     if (a->idle || !a->open || a->leaving) return;
     while (a->n < all.o->window)
-        put(a, choose(a));
+        if (!all.o->repair && luck_of(&a->luck, TO_NOBODY) == 0)
+            put_to_nobody(a);
+        else
+            put(a, choose(a));
 }
 
 /* The oldest that was not settled; number 0 when there is none, which would be the client's fault.
@@ -187,10 +203,21 @@ static void failed(struct actor *a, const struct client_event *e)
     client_connect(a->client);
 }
 
+static void accepted(struct actor *a)
+{
+    if (settled(a).to != NOBODY) return;
+    fprintf(stderr, "chaos: %s was told that a message to nobody is accepted\n", a->name);
+    all.counts.failures++;
+}
+
 static void refused(struct actor *a, const struct wire_rejected *r)
 {
     char why[160];
     struct pending p = settled(a);
+    if (p.to == NOBODY && r->code == WIRE_NO_SUCH_USER) {
+        all.counts.refused++;
+        return;
+    }
     snprintf(why, sizeof why, "%s: %.*s", wire_code_name(r->code), (int)r->text.len,
              (const char *)r->text.data);
     if (p.number) ledger_refused(all.ledger, a->number, p.to, p.number, why, now_us());
@@ -218,7 +245,7 @@ static void on_event(void *arg, const struct client_event *e)
     case CLIENT_ACCEPTED:
         heard(a);
         for (uint64_t id = e->accepted.first; id <= e->accepted.m->id; id++)
-            settled(a);
+            accepted(a);
         break;
     case CLIENT_REJECTED: refused(a, e->rejected); break;
     default: break;

@@ -1,6 +1,7 @@
 /*
  * actors.h - the clients of this process, with stores in memory: busy ones that speak at full speed
- * with a bounded window, and idle ones. Some of the busy come and go: absent users.
+ * with a bounded window, and idle ones. Some of the busy come and go: absent users. Now and then they
+ * write to nobody, and must be told that it was refused, whatever was killed meanwhile.
  */
 #ifndef ACTORS_H
 #define ACTORS_H
@@ -13,7 +14,9 @@
 
 struct actors_counts {
     uint64_t reconnects;   /* connections that living clients lost after login */
-    uint64_t failures;     /* clients that were told not to come back */
+    uint64_t failures;     /* clients that were told not to come back, or something untrue */
+    uint64_t to_nobody;    /* messages to a name that nobody has */
+    uint64_t refused;      /* of those: refused as they must be */
     uint64_t worst_gap_us; /* see actors_worst() in actors.c */
     unsigned worst_who;
     uint64_t worst_at_us; /* when it ended */

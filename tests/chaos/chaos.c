@@ -218,13 +218,14 @@ static bool judge(uint64_t seconds, unsigned unrepaired)
     ledger_finish(run.ledger);
     struct ledger_counts c = ledger_counts(run.ledger);
     struct actors_counts a = actors_counts();
-    bool failed = a.failures > 0;
+    bool failed = a.failures > 0 || a.refused != a.to_nobody;
     uint64_t reconnects = a.reconnects + lost_by_homes(&c.refused, &failed),
              unasked = atomic_load(&run.s->unasked);
     unsigned crashes = after_log(run.s);
     bool sound = after_store(run.s);
     char before[160];
     killer_last(run.s, a.worst_at_us, before, sizeof before);
+    printf("to nobody: %lu messages, %lu refused\n", a.to_nobody, a.refused);
     printf("worst gap: c%u, ended at %.3f s, before it: %s\n", a.worst_who,
            (double)a.worst_at_us / 1e6, before);
     if (run.shown > SHOWN)

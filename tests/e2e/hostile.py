@@ -13,7 +13,7 @@ def good_frames():
     """A valid frame of every type that a client may send once it is logged in."""
     return [
         Frame('PING', value=7),
-        Frame('RESUME', incarnation=0, seq=0, next_id=1, lobby_seen=0),
+        Frame('RESUME', incarnation=0, seq=0, next_id=1, lobby_seen=0, token=1),
         Frame('SEND', id=1, kind=0, to='ann', heads=[], body=csmsg.plain_body('hm')),
         Frame('ACK', kind=0, incarnation=0, seq=0, room=''),
         Frame('PRESENCE_C', op=frames.SET, state=1, text='lunch'),

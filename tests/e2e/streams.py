@@ -148,7 +148,7 @@ class Talker:
             incarnation, seq = self.place
             waiting = sorted(self.outbox)
             self.queue([frames.Frame(
-                'RESUME', incarnation=incarnation, seq=seq, lobby_seen=0,
+                'RESUME', incarnation=incarnation, seq=seq, lobby_seen=0, token=frame.token,
                 next_id=waiting[0] if waiting else self.last_id + 1)])
             for number in waiting:
                 self.queue([self.frame_of(number)])

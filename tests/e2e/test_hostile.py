@@ -264,7 +264,7 @@ def test_values_out_of_range(env):
         wrong = [raw_frame(0x30, bytes([op]) + bytes(2)) for op in (0, 4, 255)]
         wrong += [raw_frame(0x50, bytes([op]) + b'\x06#lobby') for op in (0, 3, 255)]
         wrong += [one_frame(Frame('SEND', id=1, kind=2, to='ann', heads=[], body=body)),
-                  one_frame(Frame('ACK', kind=2, incarnation=0, seq=0, room='')),
+                  one_frame(Frame('ACK', kind=3, incarnation=0, seq=0, room='')),
                   one_frame(Frame('PRESENCE_C', op=frames.SET, state=2, text=''))]
         for data in wrong:
             client = scene.login(me)
@@ -301,9 +301,12 @@ def test_resume_forgets_a_part(env):
     """RESUME ends a beginning that was not closed; what follows is read afresh."""
     with Scene(env) as scene:
         client = scene.login()
+        client.send('ann', 'hm', number=2)  # leaves one out
+        client.expect('RESYNC')
         client.send_frames(Frame('PART', data=bytes(100)))
         client.resume()
-        client.ping()
+        client.send('ann', 'hm', number=1)
+        client.expect('ACCEPTED', id=1)
 
 
 def test_replayed_login(env):

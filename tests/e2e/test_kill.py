@@ -4,6 +4,7 @@ import signal
 import subprocess
 
 import csmsg
+from csmsg import Frame
 from harness import Program, check, equal, full_run, parse_logfmt, scale, until
 
 RECEIVE_LOBBY = 3
@@ -86,6 +87,84 @@ def test_broker_dies_between_deliver_and_ack(env):
     equal(last.text_body, 'after', 'what follows')
     accepted = alice.expect('ACCEPTED', 20 * scale(), id=2)
     check(accepted.state in (2, 3), 'the state of the last message: %s' % accepted)
+
+
+def refusal_lost_with_the_broker(env):
+    """Alice writes to herself. Three messages that wait fill her queue, so the first of two is refused; she
+    acknowledges the three between it and the second. The broker dies before the refusal is told.
+
+    Gives the server, Alice, asked to resume, Carol, who has resumed, and what Alice heard of the two.
+    """
+    server = env.server(environ={'CSMSG_FAULT': 'refusal.told'}, limits__queue_messages=3)
+    me = csmsg.Identity('alice')
+    env.login(me, server).bye()
+    server.wait_log(sub='session', ev='drop', user='alice')
+    carol = env.login('carol', server)
+    for number in range(1, 4):
+        carol.expect('ACCEPTED', id=carol.send('alice', 'c%d' % number), state=3)
+    alice = env.login(me, server)
+    waiting = [alice.expect('DELIVER', 20 * scale()) for _ in range(3)]
+
+    def own(number):
+        return Frame('SEND', id=number, kind=0, to='alice', heads=[], body=csmsg.plain_body('m%d' % number))
+    alice.send_frames(own(1), Frame('ACK', kind=0, incarnation=waiting[2].incarnation, seq=waiting[2].seq, room=''),
+                      own(2))
+    heard = []
+    frame = alice.recv(20 * scale())
+    while frame.name != 'RESYNC':
+        equal(frame.name, 'DELIVER', 'what came before the death')
+        heard.append(frame.id)
+        frame = alice.recv(20 * scale())
+    serve_resync(carol, next_id=4)
+    return server, alice, carol, heard
+
+
+def hear_own(alice, heard, last):
+    """Hears what Alice wrote to herself, as a client does, until she is told that `last` is settled."""
+    frame = alice.recv(20 * scale())
+    while frame.name != 'ACCEPTED' or frame.id < last:
+        if frame.name == 'DELIVER':
+            alice.ack(frame)
+            if frame.sender == 'alice' and frame.id > max(heard, default=0):
+                heard.append(frame.id)
+        frame = alice.recv(20 * scale())
+
+
+def empty_queue(server, alice):
+    """Takes what waits for Alice: the acknowledgement of the three may have died with the broker or not."""
+    if server.ctl('queue'):
+        for _ in range(3):
+            alice.take_message(20 * scale(), sender='carol')
+    until(lambda: not server.ctl('queue') and ['empty'], 'the queue is empty')
+
+
+def test_refusal_lost_and_then_taken(env):
+    """The new broker takes what the old one had refused: it is heard, and before what followed it."""
+    if not need_faults(env):
+        return
+    server, alice, _, heard = refusal_lost_with_the_broker(env)
+    alice.resume(next_id=1)
+    empty_queue(server, alice)
+    alice.send('alice', 'm1', 1)
+    alice.send('alice', 'm2', 2)
+    hear_own(alice, heard, 2)
+    equal(heard, [1, 2], 'what Alice has heard, who was told that both are delivered')
+
+
+def test_refusal_lost_and_said_again(env):
+    """The new broker refuses it, too: the sender is told so, and what she says later is heard."""
+    if not need_faults(env):
+        return
+    server, alice, carol, heard = refusal_lost_with_the_broker(env)
+    for number in range(4, 7 - sum(row['waiting'] for row in server.ctl('queue'))):
+        carol.expect('ACCEPTED', id=carol.send('alice', 'again', number), state=3)
+    alice.resume(next_id=1)
+    alice.send('alice', 'm1', 1)
+    equal(alice.take_rejected(1, 20 * scale()).code_name, 'queue-full', 'the fate of the first')
+    empty_queue(server, alice)
+    alice.send('alice', 'm2', 2)
+    hear_own(alice, heard, 2)
+    equal(heard, [2], 'what Alice has heard')
 
 
 def test_broker_killed_from_outside(env):
@@ -442,6 +521,7 @@ def fill_and_drain(env, place):
             frame = alice.recv(30 * scale())
         if frame.name == 'REJECTED':
             rejected = frame
+            alice.settled(frame.id)
         else:
             stored.append(number)
     check(rejected is not None, 'the disk did not get full with %d messages' % number)
@@ -460,6 +540,7 @@ def fill_and_drain(env, place):
         while True:
             frame = alice.recv(30 * scale())
             if frame.name in ('ACCEPTED', 'REJECTED') and frame.id == number:
+                alice.settled(number)
                 return frame.name == 'ACCEPTED'
     until(room_again, 'there is room again', 30)
 

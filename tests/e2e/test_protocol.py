@@ -1,5 +1,7 @@
 """Direct messages and their states, order, repeats and limits, by the reference client against the
 real server: sections 3, 4 and 6 of docs/protocol.md."""
+import os
+import signal
 import time
 
 import frames
@@ -119,7 +121,7 @@ def test_unknown_recipients(env):
     for name in ('frank', 'franka', 'zoe'):
         env.login(name, server)
     alice = env.login('alice', server)
-    got = [alice.expect('REJECTED', id=alice.send(to, 'hi')) for to in (
+    got = [alice.take_rejected(alice.send(to, 'hi')) for to in (
         'frnak', '#nowhere', 'x y', '')]
     equal((got[0].code_name, got[0].subject), ('no-such-user', 'frnak'), 'REJECTED')
     check('frank' in got[0].near, 'expected frank among the near names, came %s' % got[0].near)
@@ -135,8 +137,8 @@ def test_bodies_that_are_refused(env):
     server = env.server(limits__text='1KiB')
     alice, bob = env.login('alice', server), env.login('bob', server)
     limit = alice.hello.max_text + 16
-    equal(alice.expect('REJECTED', id=alice.send('bob', b'')).code_name, 'bad-body', 'empty body')
-    got = alice.expect('REJECTED', id=alice.send('bob', bytes(limit + 1)))
+    equal(alice.take_rejected(alice.send('bob', b'')).code_name, 'bad-body', 'empty body')
+    got = alice.take_rejected(alice.send('bob', bytes(limit + 1)))
     equal(got.code_name, 'too-large', 'body of %d bytes' % (limit + 1))
     check(any(c.isdigit() for c in got.text + got.hint), 'no numbers in %s' % got)
     alice.send('bob', bytes(limit))
@@ -150,7 +152,7 @@ def test_queue_full(env):
     alice = env.login('alice', server)
     for count in range(3):
         equal(alice.expect('ACCEPTED', id=alice.send('bob', 'm%d' % count)).state, KEPT, 'state')
-    got = alice.expect('REJECTED', id=alice.send('bob', 'one too many'))
+    got = alice.take_rejected(alice.send('bob', 'one too many'))
     equal((got.code_name, got.subject), ('queue-full', 'bob'), 'REJECTED')
     check('3' in got.text + got.hint, 'expected the number 3 in %s' % got)
     back = env.login(bob, server)
@@ -169,7 +171,7 @@ def test_queue_share_of_one_sender(env):
     alice, carol = env.login('alice', server), env.login('carol', server)
     for count in range(2):
         alice.expect('ACCEPTED', id=alice.send('bob', 'm'), state=KEPT)
-    equal(alice.expect('REJECTED', id=alice.send('bob', 'm')).code_name, 'queue-full', 'the third')
+    equal(alice.take_rejected(alice.send('bob', 'm')).code_name, 'queue-full', 'the third')
     carol.expect('ACCEPTED', id=carol.send('bob', 'm'), state=KEPT)
 
 
@@ -248,6 +250,60 @@ def test_gap(env):
     alice.expect('ACCEPTED', id=2)
 
 
+def leave_one_out(client):
+    """Provokes a RESYNC, by an id far beyond any that was used."""
+    client.send_frames(Frame('SEND', id=1 << 40, kind=0, to='bob', heads=[], body=plain_body('gap')))
+    client.expect('RESYNC')
+
+
+def test_stale_resume(env):
+    """A RESUME counts only as the answer to the last RESYNC."""
+    server = env.server(server__workers=1)
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    leave_one_out(alice)
+    stale = alice.token
+    os.kill(server.pids('worker')[0], signal.SIGKILL)  # the next one asks again
+    fresh = alice.expect('RESYNC', 20 * scale()).token
+    check(fresh != stale, 'two RESYNCs with one token')
+    bob.expect('RESYNC', 20 * scale())
+    bob.resume()
+    alice.resume(token=stale, next_id=50)
+    alice.send('bob', 'to deaf ears', number=50)
+    alice.ping()
+    nothing_delivered(bob, 'deliveries after a RESUME that answers an earlier RESYNC')
+    alice.resume(token=fresh)
+    alice.send('bob', 'one', number=1)
+    equal(texts(bob, 1), ['one'], 'after the right answer')
+    alice.expect('ACCEPTED', id=1)
+
+
+def test_what_waits_behind_a_refusal(env):
+    """Nothing behind a refusal is delivered until it is confirmed; refusals go on."""
+    server = env.server()
+    me = Identity('alice')
+    alice, bob = env.login(me, server), env.login('bob', server)
+    for number, to in enumerate(('nobody', 'none', 'bob', 'nobody', 'bob'), 1):
+        alice.send(to, 'm%d' % number, number=number)
+    equal([alice.expect('REJECTED').id for _ in range(2)], [1, 2], 'what is refused at once')
+    alice.settled(1)
+    alice.ping()
+    nothing_delivered(bob, 'deliveries before both are confirmed')
+    alice.settled(2)
+    equal(texts(bob, 1), ['m3'], 'after the confirmation')
+    equal(alice.expect('REJECTED').id, 4, 'the next refusal')
+    alice.close()  # without a word about it
+    again = env.login(me, server, next_id=4)
+    equal(again.expect('REJECTED').id, 4, 'what is said again after a login')
+    again.send('bob', 'm5', number=5)
+    again.ping()
+    nothing_delivered(bob, 'deliveries before the third is confirmed')
+    again.close()
+    last = env.login(me, server, next_id=5)
+    last.send('bob', 'm5', number=5)
+    equal(texts(bob, 1), ['m5'], 'when LOGIN has confirmed it')
+    last.expect('ACCEPTED', id=5)
+
+
 def test_next_id_moves_the_mark(env):
     """A device that lost its counter begins at any higher number."""
     server = env.server()
@@ -256,6 +312,7 @@ def test_next_id_moves_the_mark(env):
     alice = env.login(me, server, next_id=1000)
     alice.send('bob', 'a', number=1000)
     alice.expect('ACCEPTED', id=0x3e8, timeout=30 * scale())
+    leave_one_out(alice)
     alice.resume(next_id=5000)
     alice.send('bob', 'b', number=5000)
     equal(texts(bob, 2), ['a', 'b'], 'what Bob received')
@@ -288,12 +345,13 @@ def test_login_repeats_what_was_not_acknowledged(env):
 
 
 def test_resume_repeats_what_was_not_acknowledged(env):
-    """RESUME means the same on an open session."""
+    """RESUME, asked for by RESYNC, means the same on an open session."""
     server = env.server()
     bob, alice = env.login('bob', server), env.login('alice', server)
     for number in range(4):
         alice.send('bob', 'm%d' % number)
     got = [bob.expect('DELIVER') for _ in range(4)]
+    leave_one_out(bob)
     bob.resume(got[0].incarnation, got[0].seq, 1, 0)
     equal(texts(bob, 3), ['m1', 'm2', 'm3'], 'after RESUME with the place of m0')
 

@@ -120,6 +120,19 @@ static void drop_share(void *arg, struct account *from)
         share_drop(&b, t->to, from);
 }
 
+/* What waits behind a refusal follows what was taken, and waits for something. */
+static void check_waiting(const struct outbox *out)
+{
+    uint32_t n = 0;
+    for (const struct held *h = out->held; h; h = h->next)
+        CHECK(h->m.id == out->taken + ++n);
+    CHECK(n == out->n_held && (n == 0) == (out->held_bytes == 0));
+    CHECK(!out->held || out->refused_to);
+    CHECK(!out->refused_to == !out->refused_from && out->refused_from <= out->refused_to);
+    for (const struct message *m = out->refused; m; m = m->next_out)
+        CHECK(m->id >= out->refused_from && m->id <= out->refused_to);
+}
+
 static void check_device(const struct device *d)
 {
     struct tally t = {d, 0};
@@ -134,6 +147,8 @@ static void check_device(const struct device *d)
     CHECK(sessions == d->account->sessions);
     if (r) CHECK(in_list(r) && r->device == d && (r->caps & WIRE_CAP_RECEIVE));
     CHECK(d->in.waiting < SMALL && d->in.n < SMALL && d->in.n_stored <= d->in.n);
+    check_waiting(&d->out);
+    if (!d->session) CHECK(!d->out.held);
     CHECK(d->in.n_storing <= d->in.n_stored && d->out.in_memory < SMALL && d->in.retries < SMALL);
 }
 
@@ -279,7 +294,7 @@ static void op_send(unsigned i, struct cur *in)
 
 static void op_ack(unsigned i, struct cur *in)
 {
-    uint8_t seat = cur_u8(in), kind = cur_u8(in) & 1, seq = cur_u8(in);
+    uint8_t seat = cur_u8(in), kind = cur_u8(in) % 3, seq = cur_u8(in);
     struct buf frame = {0};
     struct wire_ack m = {
         .kind = kind, .incarnation = b.incarnation, .seq = seq, .room = {(const uint8_t *)"", 0}};
@@ -290,10 +305,12 @@ static void op_ack(unsigned i, struct cur *in)
 static void op_resume(unsigned i, struct cur *in)
 {
     uint8_t seat = cur_u8(in), how = cur_u8(in), next = cur_u8(in);
+    const struct session *s = slot[i] ? session_find(slot[i], sid_of(seat)) : NULL;
+    uint64_t token = s ? s->token - (how == 255) : 0; /* as a rule the one that is awaited */
     struct buf frame = {0};
     struct wire_resume m = {b.incarnation, how >> 2, how & 1 ? 0 : next,
                             how & 2 ? WIRE_NEWCOMER : how >> 4};
-    wire_put_resume(&frame, &m);
+    wire_put_resume(&frame, &m, token);
     up(i, seat, &frame);
 }
 
@@ -434,6 +451,8 @@ static void stop(void)
         for (const struct device *d = a->device; d; d = d->next) {
             CHECK(!d->out.first && !d->in.first && d->out.in_memory == 0);
             CHECK(d->in.waiting < SMALL);
+            refuse_confirm(&((struct device *)(uintptr_t)d)->out, UINT64_MAX);
+            CHECK(!d->out.refused && !d->out.refused_to && d->out.n_refused == 0);
         }
     }
     free(b.names.bucket);

@@ -38,7 +38,6 @@ static void same(struct buf *out, uint8_t type, struct slice p)
 FRAME(login, WIRE_LOGIN, false)
 /* The flags stand after the name and four numbers. */
 FRAME(welcome, WIRE_WELCOME, p.data[1 + m.name.len + 32] > 1)
-FRAME(resume, WIRE_RESUME, false)
 FRAME(send, WIRE_SEND, false)
 FRAME(accepted, WIRE_ACCEPTED, false)
 FRAME(rejected, WIRE_REJECTED, false)
@@ -96,12 +95,22 @@ static void try_ping(struct slice p)
     same(&out, WIRE_PING, p);
 }
 
+static void try_resume(struct slice p)
+{
+    struct wire_resume m;
+    uint64_t token;
+    struct buf out = {0};
+    if (!wire_get_resume(p, &m, &token)) return;
+    wire_put_resume(&out, &m, token);
+    same(&out, WIRE_RESUME, p);
+}
+
 static void try_resync(struct slice p)
 {
-    uint64_t incarnation;
+    uint64_t incarnation, token;
     struct buf out = {0};
-    if (!wire_get_resync(p, &incarnation)) return;
-    wire_put_resync(&out, incarnation);
+    if (!wire_get_resync(p, &incarnation, &token)) return;
+    wire_put_resync(&out, incarnation, token);
     same(&out, WIRE_RESYNC, p);
 }
 

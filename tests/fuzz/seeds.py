@@ -37,8 +37,10 @@ def frame(kind, payload): return bytes([kind]) + u16(len(payload)) + payload
 def piece(b): return bytes([len(b)]) + b if len(b) < 255 else b"\xff" + u16(len(b)) + b
 
 
-RESUME = u64(1) + u64(2) + u64(3) + u64(4)
-LOGIN = str8(b"alice") + u64(7) + bytes(32) + u32(3) + RESUME + bytes(64)
+PLACE = u64(1) + u64(2) + u64(3) + u64(4)
+RESUME = PLACE + u64(5)
+RESYNC = u64(2) + u64(5)
+LOGIN = str8(b"alice") + u64(7) + bytes(32) + u32(3) + PLACE + bytes(64)
 WELCOME = str8(b"alice") + u64(1) * 4 + b"\1\0" + u64(9) + u32(0) * 2 + str8(b"lab")
 SEND = u64(1) + b"\0" + str8(b"bob") + b"\0" + b"\0\0hi"
 HEADS = u64(1) + b"\0" + str8(b"bob") + b"\2" + u64(5) + str16(b"head") + u64(6) + str16(b"") + b"\0\0hi"
@@ -57,7 +59,7 @@ GROUP_ASK = b"\1" + str8(b"#lobby")
 HISTORY = str8(b"#lobby") + u64(3)
 HISTORY_ASK = HISTORY + u16(10)
 FRAMES = [LOGIN, WELCOME, RESUME, SEND, ACCEPTED, REJECTED, DELIVER, ACK, RECEIPT, ERROR, ASK[0], CHANGES, ABOUT,
-          GROUP, GROUP_ASK, HISTORY, HISTORY_ASK, u64(8), u64(8), LIST, HEADS]
+          GROUP, GROUP_ASK, HISTORY, HISTORY_ASK, u64(8), RESYNC, LIST, HEADS]
 
 for i, f in enumerate(FRAMES):
     seed("wire_frames", i, f)
@@ -195,6 +197,11 @@ seed("broker", broke(16, 0), 0, 0, 9, 3, piece(b"192.0.2.1:5"), broke(12, 0), 0,
      12, 3, piece(b"[::1]:7"), broke(12, 1), 1, 2, 0, broke(11, 0))
 seed("broker", BOTH, broke(9, 0), 0, 1, piece(SEND[:6]), broke(9, 0), 0, 0x20, piece(SEND[6:]), broke(13, 1), 77, piece(b"x"))
 seed("broker", enter(0, 0, 0, 3), enter(0, 1, 1, 3), enter(0, 2, 2, 3), send(0, 1, 1, 3), STORE, broke(10, 0), 0, 1, STORE)
+# A refusal, what waits behind it, and what lets it go on: ACK, a gap and RESUME, the end of the session.
+BEHIND = BOTH + send(0, 0, 1, 5) + send(0, 0, 2, 1) + send(0, 0, 3, 7) + send(0, 0, 4, 1)
+seed("broker", BEHIND, ack(0, 0, 2, 1), ack(0, 0, 2, 3), ack(1, 1, 0, 2))
+seed("broker", BEHIND, send(0, 0, 9, 1), broke(12, 0), 0, 255, 2, broke(12, 0), 0, 0, 2, ack(0, 0, 2, 3))
+seed("broker", BEHIND, broke(10, 0), 0, 1)
 # Found once: a peer that is no text, and an operator who asks who is there.
 found("broker", "peer-no-text", broke(16, 0), 0, 0, 9, 3, piece(b"\xff\xfe\0\x1b[2J"), broke(15, 0), 0)
 # Found once: a disk that is full between a load and what was put meanwhile.
@@ -203,12 +210,12 @@ found("broker", "full-after-load", enter(0, 0, 0, 3), send(0, 0, 1, 1), broke(0,
 WELCOMED = b"\0\1" + piece(b"me") + b"\0"
 seed("client", WELCOMED, 3, 0, 1, 1, piece(b"\0\0hi"), 3, 1, 1, 2, piece(b"\0\1waves"), 6, piece(b"hello"), 4, 1, 2, 7, 0,
      2, 0x31, piece(LIST), 2, 0x31, piece(CHANGES), 2, 0x31, piece(ABOUT), 2, 0x51, piece(GROUP), 8, 50)
-seed("client", WELCOMED, 6, piece(b"one"), 6, piece(b"two"), 2, 0x22, piece(REJECTED), 2, 0x13, piece(u64(2)), 4, 2, 1, 2,
+seed("client", WELCOMED, 6, piece(b"one"), 6, piece(b"two"), 2, 0x22, piece(REJECTED), 2, 0x13, piece(RESYNC), 4, 2, 1, 2,
      0x25, piece(RECEIPT), 2, 0x71, piece(HISTORY), 7, 5, 8, 9)
 seed("client", WELCOMED, 3, 128, 5, 1, piece(b"\0\0hi"), 3, 128, 9, 2, piece(b"\0\0gap"), 8, 200, WELCOMED, 2, 5, piece(ERROR))
 seed("client", 0, 2, 5, piece(u16(4) + u32(0) + str16(b"taken")), WELCOMED, 9, 8, 255, 10, piece(b"\x20\0junk"))
 seed("client", WELCOMED, 5, piece(frame(1, DELIVER[:20]) + frame(0, b"") + frame(0x23, DELIVER[20:])), 5, piece(frame(1, b"x")),
-     2, 0x13, piece(u64(1)), 2, 0x23, piece(DELIVER))
+     2, 0x13, piece(RESYNC), 2, 0x23, piece(DELIVER))
 # Found once: REJECTED and WELCOME with numbers beyond all that were given out.
 found("client", "rejected-far", WELCOMED, 6, piece(b"one"), 2, 0x22, piece(u64(1 << 55) + REJECTED[8:]))
 found("client", "welcome-far", 0, 2, 0x11, piece(str8(b"me") + u64(1) * 3 + u64(1 << 63) + b"\0\0" + u64(0) + u32(0) * 2 + str8(b"s")),

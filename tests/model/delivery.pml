@@ -4,7 +4,8 @@
  * Two senders, two recipients, three messages: numbers 0 and 1 of sender 0 (ids 1, 2), number 2 of
  * sender 1 (id 1). TO says who receives which: bit g set, message g is for recipient 1. Names follow
  * the code: what is done here by push, spill, detach, load_more, ... is inbox.c, by settle, mark and
- * route is route.c, by login, announce and resume session.c and login.c, by take client_frames.c.
+ * route is route.c, by tell_refusals, confirm and release refuse.c, by resume session.c, by hear
+ * client_frames.c.
  *
  * One process chooses one event after another; every event is one step. So every interleaving of
  * clients, broker, the store's thread and faults is searched, and a trail reads as a list of events.
@@ -51,9 +52,11 @@
 #define STALE_LOADS   (BREAK != 12) /* what was loaded for a receiver that left is dropped */
 #define NEXT_ID       (BREAK != 13) /* RESUME raises the mark of ids taken */
 #define LATE_PUTS     (BREAK != 14) /* nor while one is that was acknowledged before its receiver left */
-#define STOP_AT_REFUSAL (BREAK != 15) /* a refusal is remembered, and nothing behind it is taken, until
-                                         the client's next_id has passed it */
+#define HOLD_BEHIND_REFUSAL (BREAK != 15) /* nothing behind a refusal is taken until it is confirmed */
 #define STALE_ACKS    (BREAK != 16) /* an acknowledgement of another incarnation is ignored */
+#define REMEMBER      (BREAK != 17) /* a refusal is said again until it is confirmed */
+#define CONFIRM_LATE  (BREAK != 18) /* a client confirms a refusal after its commit, not before */
+#define TOKENS        (BREAK != 19) /* a RESUME that answers an earlier RESYNC is ignored */
 
 #define WINDOW 2
 #define ROWS   8
@@ -85,21 +88,24 @@ byte row_of[2 * ROWS];
 
 /* --- what travels --- */
 
-/* SEND: the id. RESUME: 16 + next_id. */
+/* SEND: the id. ACK: SETTLED + the highest id settled. RESUME: RESUME + 4 * token + next_id. */
 chan up_s[2] = [UP] of { byte };
-/* ACCEPTED: the id. REJECTED: 16 + id. */
+#define SETTLED 16
+#define RESUME  32
+/* ACCEPTED: the id. REJECTED: 16 + id. RESYNC: RESYNC + token. */
 chan down_s[2] = [DOWN] of { byte };
-/* ACK: inc * 32 + seq. RESUME: the same + 128. */
-chan up_r[2] = [UP] of { byte };
-/* DELIVER: message, inc * 32 + seq. */
+/* ACK: 0, inc * 32 + seq. RESUME: its token, the same. */
+chan up_r[2] = [UP] of { byte, byte };
+/* DELIVER: message, inc * 32 + seq. RESYNC: RESYNC, token. */
 chan down_r[2] = [DOWN] of { byte, byte };
-#define RESYNC 99
+#define RESYNC 64
 
 /* --- clients' memory --- */
 
 bit loose[2] = 1;     /* the stream may start anywhere */
 bit ack_due[2];
 byte uncommitted[2];  /* message + 1: only where the commit comes late */
+byte unwritten[2];    /* sender: a refused id + 1, the same */
 
 /* --- the broker's memory --- */
 
@@ -107,6 +113,7 @@ byte uncommitted[2];  /* message + 1: only where the commit comes late */
 #define RESYNCING 1 /* has said RESYNC and awaits RESUME, */
 #define READY     2
 byte ses_s[2] = READY, ses_r[2] = READY;
+byte token_s[2], token_r[2]; /* of the last RESYNC; a new broker goes on above */
 
 byte taken[2];
 byte first[2] = 1;    /* lowest unsettled id; taken + 1: none */
@@ -116,6 +123,8 @@ byte state[3];        /* of what is unsettled */
 #define REFUSE  3
 bit memory[3];        /* not on the way to the disk */
 bit refusal[3];       /* refused, and the client has not confirmed that it knows */
+byte held[2];         /* how many ids above taken wait until it has */
+#define OWES(s) (refusal[(s) * 2] || ((s) == 0 && refusal[1]))
 
 byte n[2], seq[2], acked_seq[2], row[2], acked_row[2], waiting[2];
 bit loading[2];
@@ -140,17 +149,14 @@ byte q_kind[QUEUE], q_a[QUEUE], q_b[QUEUE], q_c[QUEUE];
 byte faults = FAULTS, refusals = REFUSALS;
 
 hidden byte f, g, i, j, k, r_, x, y, top, kind_, a_, b_, c_;
+hidden byte again; /* something that was settled came once more */
 
 /* --- telling senders --- */
 
-inline tell_refusal(s, id)
+/* A session that was asked for its place hears nothing until it has told it. */
+inline tell(s, what)
 {
-    if :: k -> down_s[s] ! k; k = 0 :: else fi;
-    down_s[s] ! 16 + id;
-    if
-    :: STOP_AT_REFUSAL && ses_s[s] == READY -> ses_s[s] = RESYNCING; down_s[s] ! RESYNC
-    :: else
-    fi
+    if :: ses_s[s] == READY -> down_s[s] ! what :: else fi
 }
 
 inline settle(s)
@@ -159,27 +165,19 @@ inline settle(s)
     do
     :: first[s] <= taken[s] && state[MSG(s, first[s])] != PENDING ->
         if
-        :: state[MSG(s, first[s])] == REFUSE -> tell_refusal(s, first[s])
+        :: state[MSG(s, first[s])] == REFUSE ->
+            if :: k -> tell(s, k); k = 0 :: else fi;
+            tell(s, 16 + first[s]);
+            if :: !REMEMBER -> refusal[MSG(s, first[s])] = 0 :: else fi
         :: else -> k = first[s]
         fi;
         state[MSG(s, first[s])] = 0;
         first[s]++
     :: else -> break
     od;
-    if :: k -> down_s[s] ! k; k = 0 :: else fi
-}
-
-/* Something that was settled came again. */
-inline repeat(s)
-{
-    k = 0;
-    for (i : 1 .. first[s] - 1) {
-        if
-        :: refusal[MSG(s, i)] -> tell_refusal(s, i)
-        :: else -> k = i
-        fi
-    }
-    if :: k -> down_s[s] ! k; k = 0 :: else fi
+    if :: again && first[s] > 1 -> k = first[s] - 1 :: else fi;
+    again = 0;
+    if :: k -> tell(s, k); k = 0 :: else fi
 }
 
 inline decide(g_)
@@ -362,18 +360,44 @@ inline resend(r, inc_, seq_)
     load_more(r)
 }
 
+/* --- refusals --- */
+
+inline confirm(s, next_)
+{
+    for (i : 1 .. COUNT(s)) {
+        if :: i < next_ -> refusal[MSG(s, i)] = 0 :: else fi
+    }
+}
+
+/* Those that were told before, to a session that may have missed it. */
+inline tell_refusals(s, next_)
+{
+    x = next_ - 1;
+    for (i : next_ .. first[s] - 1) {
+        if
+        :: refusal[MSG(s, i)] ->
+            if :: i - 1 > x -> tell(s, i - 1) :: else fi;
+            tell(s, 16 + i);
+            x = i
+        :: else
+        fi
+    }
+}
+
 /* --- taking --- */
 
 inline resume_sender(s, next_)
 {
     ses_s[s] = READY;
     if
-    :: NEXT_ID && next_ - 1 > taken[s] -> assert(first[s] == taken[s] + 1); taken[s] = next_ - 1; first[s] = next_
+    :: NEXT_ID && next_ - 1 > taken[s] ->
+        assert(first[s] == taken[s] + 1 && held[s] == 0);
+        taken[s] = next_ - 1;
+        first[s] = next_
     :: else
     fi;
-    for (i : 1 .. COUNT(s)) {
-        if :: i < next_ -> refusal[MSG(s, i)] = 0 :: else fi
-    }
+    confirm(s, next_);
+    tell_refusals(s, next_)
 }
 
 inline take(s, id, refuse)
@@ -383,7 +407,7 @@ inline take(s, id, refuse)
     if
     :: refuse ->
         state[g] = REFUSE;
-        refusal[g] = STOP_AT_REFUSAL;
+        refusal[g] = 1;
         refusals--
     :: else ->
         state[g] = (PATIENCE -> PENDING : SAFE);
@@ -395,32 +419,71 @@ inline take(s, id, refuse)
 inline route(s, id, refuse)
 {
     if
-    :: id <= taken[s] -> if :: id < first[s] -> repeat(s) :: else fi
-    :: id > taken[s] && (refusal[s * 2] || (s == 0 && refusal[1])) -> skip
-    :: CONTIGUITY && id > taken[s] + 1 ->
+    :: id <= taken[s] + held[s] -> again = (id < first[s])
+    :: CONTIGUITY && id > taken[s] + held[s] + 1 ->
         assert(false); /* one session alone leaves no id out */
-        ses_s[s] = RESYNCING; down_s[s] ! RESYNC
-    :: (!CONTIGUITY && id > taken[s] || id == taken[s] + 1) && !(refusal[s * 2] || (s == 0 && refusal[1])) ->
-        take(s, id, refuse)
+        resync_sender(s)
+    :: else ->
+        if
+        :: held[s] == 0 && (refuse || !HOLD_BEHIND_REFUSAL || !OWES(s)) -> take(s, id, refuse)
+        :: else -> held[s]++
+        fi
     fi
+}
+
+/* The first that waits is judged. */
+#define MAY_RELEASE(s, refuse) (held[s] && ((refuse) || !OWES(s)))
+inline release(s, refuse)
+{
+    held[s]--;
+    f = taken[s] + 1;
+    take(s, f, refuse)
+}
+
+inline resync_sender(s)
+{
+    ses_s[s] = RESYNCING;
+    token_s[s]++;
+    assert(token_s[s] < 8);
+    down_s[s] ! RESYNC + token_s[s]
+}
+
+inline resync_recipient(r)
+{
+    ses_r[r] = RESYNCING;
+    token_r[r]++;
+    down_r[r] ! RESYNC, token_r[r]
 }
 
 inline from_sender(s, refuse)
 {
     up_s[s] ? f;
     if
-    :: f >= 16 -> resume_sender(s, f - 16)
-    :: DEAFNESS && f < 16 && ses_s[s] == RESYNCING -> skip
+    :: f >= RESUME ->
+        if
+        :: TOKENS && (ses_s[s] != RESYNCING || (f - RESUME) / 4 != token_s[s]) -> skip
+        :: else ->
+            assert(!(down_s[s] ?? [eval(RESYNC + token_s[s])])); /* whoever answers has heard the question */
+            resume_sender(s, (f & 3))
+        fi
+    :: DEAFNESS && f < RESUME && ses_s[s] == RESYNCING -> skip
+    :: (!DEAFNESS || ses_s[s] != RESYNCING) && f >= SETTLED && f < RESUME -> confirm(s, f - SETTLED + 1)
     :: else -> route(s, f, refuse)
     fi
 }
 
 inline from_recipient(r)
 {
-    up_r[r] ? f;
+    up_r[r] ? g, f;
     if
-    :: f >= 128 -> resend(r, ((f >> 5) & 3), (f & 31))
-    :: DEAFNESS && f < 128 && ses_r[r] == RESYNCING
+    :: g ->
+        if
+        :: TOKENS && (ses_r[r] != RESYNCING || g != token_r[r]) -> skip
+        :: else ->
+            assert(!(down_r[r] ?? [RESYNC, eval(token_r[r])]));
+            resend(r, ((f >> 5) & 3), (f & 31))
+        fi
+    :: DEAFNESS && !g && ses_r[r] == RESYNCING
     :: else -> inbox_ack(r, (f >> 5), (f & 31))
     fi
 }
@@ -524,15 +587,23 @@ inline send_all(s)
     for (i : next_id[s] .. COUNT(s)) { up_s[s] ! i }
 }
 
+inline refused(s, id)
+{
+    assert(id == next_id[s]);
+    told(s, id, REFUSED);
+    next_id[s]++
+}
+
 inline hear_sender(s)
 {
     down_s[s] ? f;
     if
-    :: f == RESYNC -> up_s[s] ! 16 + next_id[s]; send_all(s)
-    :: f != RESYNC && f >= 16 ->
+    :: f >= RESYNC -> up_s[s] ! RESUME + 4 * (f - RESYNC) + next_id[s]; send_all(s)
+    :: f < RESYNC && f >= 16 ->
         if
-        :: f - 16 >= next_id[s] -> assert(f - 16 == next_id[s]); told(s, f - 16, REFUSED); next_id[s]++
-        :: else
+        :: f - 16 >= next_id[s] && !CONFIRM_LATE -> unwritten[s] = f - 16 + 1; up_s[s] ! SETTLED + f - 16
+        :: f - 16 >= next_id[s] && CONFIRM_LATE -> refused(s, f - 16); up_s[s] ! SETTLED + next_id[s] - 1
+        :: else -> up_s[s] ! SETTLED + next_id[s] - 1
         fi
     :: else ->
         do
@@ -548,8 +619,8 @@ inline see(r, g_)
     :: DEDUPE && ID(g_) <= heard[r * 2 + SENDER(g_)]
     :: else ->
         assert(!shown[g_]); /* nothing twice */
-        /* in the sender's order: what it said before to the same one was seen, or refused */
-        assert(g_ != 1 || DEST(0) != DEST(1) || shown[0] || fate[0] == REFUSED || refusal[0]);
+        /* in the sender's order: what it said before to the same one was seen, or it knows that it was refused */
+        assert(g_ != 1 || DEST(0) != DEST(1) || shown[0] || fate[0] == REFUSED);
         shown[g_] = 1;
         heard[r * 2 + SENDER(g_)] = ID(g_)
     fi
@@ -557,7 +628,7 @@ inline see(r, g_)
 
 inline say_ack(r)
 {
-    up_r[r] ! place_inc[r] * 32 + place_seq[r];
+    up_r[r] ! 0, place_inc[r] * 32 + place_seq[r];
     ack_due[r] = 0
 }
 
@@ -568,7 +639,7 @@ inline hear_recipient(r, batch)
     :: g == RESYNC ->
         if :: ack_due[r] -> say_ack(r) :: else fi;
         loose[r] = 1;
-        up_r[r] ! 128 + place_inc[r] * 32 + place_seq[r]
+        up_r[r] ! f, place_inc[r] * 32 + place_seq[r]
     :: else ->
         assert(loose[r] || (f >> 5) != place_inc[r] || (f & 31) <= place_seq[r] + 1); /* no gap */
         loose[r] = 0;
@@ -590,9 +661,14 @@ inline hear_recipient(r, batch)
 /* --- faults --- */
 
 /* What a process had read on its way up is gone. */
-inline lose_up(c)
+inline lose_up_s(s)
 {
-    do :: nempty(c) -> c ? _ :: break od
+    do :: nempty(up_s[s]) -> up_s[s] ? _ :: break od
+}
+
+inline lose_up_r(r)
+{
+    do :: nempty(up_r[r]) -> up_r[r] ? _, _ :: break od
 }
 
 inline empty_s(s)
@@ -603,7 +679,7 @@ inline empty_s(s)
 
 inline empty_r(r)
 {
-    do :: nempty(up_r[r]) -> up_r[r] ? _ :: empty(up_r[r]) -> break od;
+    do :: nempty(up_r[r]) -> up_r[r] ? _, _ :: empty(up_r[r]) -> break od;
     do :: nempty(down_r[r]) -> down_r[r] ? _, _ :: empty(down_r[r]) -> break od
 }
 
@@ -627,8 +703,9 @@ inline broker_dies()
     n_work = 0;
     inc = inc + INCARNATION;
     for (i : 0 .. 1) {
-        ses_s[i] = RESYNCING; down_s[i] ! RESYNC;
+        resync_sender(i);
         ses_r[i] = GONE;
+        held[i] = 0;
         taken[i] = last_id[i]; first[i] = last_id[i] + 1;
         n[i] = 0; seq[i] = 0; acked_seq[i] = 0; loading[i] = 0;
         row[i] = acked[i]; acked_row[i] = acked[i]; waiting[i] = rows[i] - acked[i]
@@ -641,7 +718,8 @@ inline senders_worker_dies()
 {
     for (i : 0 .. 1) {
         do :: nempty(down_s[i]) -> down_s[i] ? _ :: empty(down_s[i]) -> break od;
-        ses_s[i] = RESYNCING; down_s[i] ! RESYNC
+        held[i] = 0;
+        resync_sender(i)
     }
 }
 
@@ -663,9 +741,11 @@ inline settle_all()
 
 /* It comes back at once; the newer session ends the older one. That it was dead for a while is the
    same as that it was slow before. */
-inline sender_dies(s)
+inline sender_dies(s, at_once)
 {
     empty_s(s);
+    unwritten[s] = 0;
+    if :: !at_once -> held[s] = 0 :: else fi; /* the older session had ended when the newer one came */
     resume_sender(s, next_id[s]);
     send_all(s)
 }
@@ -681,9 +761,8 @@ inline recipient_dies(r)
 
 inline hold(r)
 {
-    ses_r[r] = RESYNCING;
     forget_loads(r);
-    down_r[r] ! RESYNC, 0
+    resync_recipient(r)
 }
 
 /* --- everything --- */
@@ -691,14 +770,14 @@ inline hold(r)
 #define ROOM_FRAMES (len(down_s[0]) <= DOWN - 5 && len(down_s[1]) <= DOWN - 5 && \
                    len(down_r[0]) <= DOWN - 4 && len(down_r[1]) <= DOWN - 4)
 #define ROOM_DOWN (ROOM_FRAMES && n_req <= QUEUE - 4)
-#define NEW_SEND(s) (ses_s[s] == READY && up_s[s] ? [eval(taken[s] + 1)])
+#define NEW_SEND(s) (ses_s[s] == READY && held[s] == 0 && up_s[s] ? [eval(taken[s] + 1)])
 #define TWO (TO != 0) /* recipients that have something to do */
 
 #define QUIET (n_work == 0 && ses_s[0] == READY && ses_s[1] == READY && ses_r[0] == READY && \
                (!TWO || ses_r[1] == READY) && \
                empty(up_s[0]) && empty(up_s[1]) && empty(down_s[0]) && empty(down_s[1]) && \
                empty(up_r[0]) && empty(up_r[1]) && empty(down_r[0]) && empty(down_r[1]) && \
-               !uncommitted[0] && !uncommitted[1] && !ANY_MEMORY(0) && !ANY_MEMORY(1))
+               !uncommitted[0] && !uncommitted[1] && !unwritten[0] && !unwritten[1] && !held[0] && !held[1] && !ANY_MEMORY(0) && !ANY_MEMORY(1))
 
 #define DONE(g) (((g) == 2 && !THIRD) || (fate[g] == ACCEPTED && shown[g]) || fate[g] == REFUSED)
 
@@ -707,12 +786,14 @@ active proctype system()
     d_step { send_all(0); send_all(1); skip };
     do
     /* clients */
-    :: d_step { nempty(down_s[0]) && len(up_s[0]) <= UP - 3 -> hear_sender(0); skip }
-    :: d_step { nempty(down_s[1]) && len(up_s[1]) <= UP - 3 -> hear_sender(1); skip }
+    :: d_step { nempty(down_s[0]) && !unwritten[0] && len(up_s[0]) <= UP - 3 -> hear_sender(0); skip }
+    :: d_step { nempty(down_s[1]) && !unwritten[1] && len(up_s[1]) <= UP - 3 -> hear_sender(1); skip }
     :: d_step { nempty(down_r[0]) && len(up_r[0]) <= UP - 2 -> hear_recipient(0, 0); skip }
     :: d_step { TWO && nempty(down_r[1]) && len(up_r[1]) <= UP - 2 -> hear_recipient(1, 0); skip }
     :: d_step { len(down_r[0]) > 1 && len(up_r[0]) <= UP - 2 -> hear_recipient(0, 1); skip }
     :: d_step { TWO && len(down_r[1]) > 1 && len(up_r[1]) <= UP - 2 -> hear_recipient(1, 1); skip }
+    :: d_step { unwritten[0] -> refused(0, unwritten[0] - 1); unwritten[0] = 0; skip }
+    :: d_step { unwritten[1] -> refused(1, unwritten[1] - 1); unwritten[1] = 0; skip }
     :: d_step { uncommitted[0] -> see(0, uncommitted[0] - 1); uncommitted[0] = 0; skip }
     :: d_step { uncommitted[1] -> see(1, uncommitted[1] - 1); uncommitted[1] = 0; skip }
     /* the broker */
@@ -720,12 +801,14 @@ active proctype system()
     :: d_step { nempty(up_s[1]) && ROOM_DOWN -> from_sender(1, 0); settle(1); skip }
     :: d_step { NEW_SEND(0) && refusals && ROOM_DOWN -> from_sender(0, 1); settle(0); skip }
     :: d_step { NEW_SEND(1) && refusals && ROOM_DOWN -> from_sender(1, 1); settle(1); skip }
+    :: d_step { MAY_RELEASE(0, 0) && ROOM_DOWN -> release(0, 0); settle(0); skip }
+    :: d_step { MAY_RELEASE(0, 1) && refusals && ROOM_DOWN -> release(0, 1); settle(0); skip }
     :: d_step { ses_r[0] != GONE && nempty(up_r[0]) && ROOM_DOWN -> from_recipient(0); settle_all(); skip }
     :: d_step { TWO && ses_r[1] != GONE && nempty(up_r[1]) && ROOM_DOWN -> from_recipient(1); settle_all(); skip }
     :: d_step { ANY_MEMORY(0) && ROOM_DOWN -> spill(0); skip }
     :: d_step { TWO && ANY_MEMORY(1) && ROOM_DOWN -> spill(1); skip }
-    :: d_step { ses_r[0] == GONE && ROOM_DOWN -> ses_r[0] = RESYNCING; down_r[0] ! RESYNC, 0; skip }
-    :: d_step { TWO && ses_r[1] == GONE && ROOM_DOWN -> ses_r[1] = RESYNCING; down_r[1] ! RESYNC, 0; skip }
+    :: d_step { ses_r[0] == GONE && ROOM_DOWN -> resync_recipient(0); skip }
+    :: d_step { TWO && ses_r[1] == GONE && ROOM_DOWN -> resync_recipient(1); skip }
     /* the store */
     :: d_step { n_work && ROOM_FRAMES -> complete(); settle_all(); skip }
     /* faults */
@@ -733,15 +816,16 @@ active proctype system()
         do :: n_req > 0 -> d_step { commit(); skip } :: break od;
         skip;
         d_step { broker_dies(); skip };
-        lose_up(up_s[0]); lose_up(up_s[1]); lose_up(up_r[0]); lose_up(up_r[1]) }
+        lose_up_s(0); lose_up_s(1); lose_up_r(0); lose_up_r(1) }
     :: atomic { faults && ROOM_DOWN -> faults--;
         d_step { senders_worker_dies(); skip };
-        lose_up(up_s[0]); lose_up(up_s[1]) }
+        lose_up_s(0); lose_up_s(1) }
     :: atomic { faults && ROOM_DOWN -> faults--;
         d_step { recipients_worker_dies(); skip };
-        lose_up(up_r[0]); lose_up(up_r[1]) }
-    :: d_step { faults && ROOM_DOWN -> faults--; sender_dies(0); skip }
-    :: d_step { faults && ROOM_DOWN -> faults--; sender_dies(1); skip }
+        lose_up_r(0); lose_up_r(1) }
+    :: d_step { faults && ROOM_DOWN -> faults--; sender_dies(0, 0); skip }
+    :: d_step { faults && held[0] && ROOM_DOWN -> faults--; sender_dies(0, 1); skip }
+    :: d_step { faults && ROOM_DOWN -> faults--; sender_dies(1, 0); skip }
     :: d_step { faults && ROOM_DOWN -> faults--; recipient_dies(0); settle_all(); skip }
     :: d_step { TWO && faults && ROOM_DOWN -> faults--; recipient_dies(1); settle_all(); skip }
     :: d_step { faults && ROOM_DOWN -> faults--; recipient_dies(0); resend(0, place_inc[0], place_seq[0]); settle_all(); skip }

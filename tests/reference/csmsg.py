@@ -174,6 +174,7 @@ class Link:
         self.assembler = frames.Assembler()
         self.ready = []      # frames received and not yet handed out
         self.pending = []    # frames that expect() has passed over
+        self.token = 0       # of the last RESYNC
 
     def start_records(self, sending, receiving):
         """From here on everything is records under these keys."""
@@ -254,7 +255,10 @@ class Link:
         while not self.ready:
             plaintext = self.inward.open(self.take_framed(deadline))
             self.ready.extend(self.assembler.frames(plaintext))
-        return self.ready.pop(0)
+        frame = self.ready.pop(0)
+        if frame.name == 'RESYNC':
+            self.token = frame.token
+        return frame
 
     def recv(self, timeout=None):
         """The next frame in the order of the wire; TimeoutError, Closed."""
@@ -404,10 +408,20 @@ class Client(Link):
         self.ack(frame)
         return frame
 
-    def resume(self, incarnation=0, seq=0, next_id=1, lobby_seen=0):
-        """RESUME."""
+    def settled(self, upto):
+        """ACK of kind 2: confirms a REJECTED, and with it all ids up to this one."""
+        self.send_frames(Frame('ACK', kind=2, incarnation=0, seq=upto, room=''))
+
+    def take_rejected(self, number, timeout=None):
+        """The REJECTED of this id, confirmed."""
+        frame = self.expect('REJECTED', timeout, id=number)
+        self.settled(number)
+        return frame
+
+    def resume(self, incarnation=0, seq=0, next_id=1, lobby_seen=0, token=None):
+        """RESUME; as a rule the answer to the last RESYNC."""
         self.send_frames(Frame('RESUME', incarnation=incarnation, seq=seq, next_id=next_id,
-                               lobby_seen=lobby_seen))
+                               lobby_seen=lobby_seen, token=self.token if token is None else token))
 
     def ping(self, value=1):
         """PING, and waits for its PONG: everything sent before has been read by then."""

@@ -186,8 +186,9 @@ TABLE = {
         ('user', STR8), ('account', U64), ('device', U64), ('incarnation', U64), ('last_id', U64),
         ('flags', U8), ('role', U8), ('lobby_head', U64), ('waiting', U32), ('keep_s', U32),
         ('server', STR8)]),
-    0x12: ('RESUME', [('incarnation', U64), ('seq', U64), ('next_id', U64), ('lobby_seen', U64)]),
-    0x13: ('RESYNC', [('incarnation', U64)]),
+    0x12: ('RESUME', [
+        ('incarnation', U64), ('seq', U64), ('next_id', U64), ('lobby_seen', U64), ('token', U64)]),
+    0x13: ('RESYNC', [('incarnation', U64), ('token', U64)]),
     0x20: ('SEND', [
         ('id', U64), ('kind', U8), ('to', STR8),
         ('heads', Many(U8, [('device', U64), ('head', BLOB16)])), ('body', REST)]),

@@ -272,6 +272,7 @@ static void test_resync_resends(void **state)
     struct scene *s = *state;
     struct buf b = {0};
     struct wire_resume r;
+    uint64_t token;
     dial(s);
     welcome(s, 0);
     for (int i = 0; i < 3; i++)
@@ -282,11 +283,12 @@ static void test_resync_resends(void **state)
     /* RESYNC in the middle of a batch: what came before it is committed and in RESUME */
     put_direct(&b, 1, 1, 10, "before");
     wire_put_accepted(&b, &(struct wire_accepted){.id = 1, .state = 2});
-    wire_put_resync(&b, 2);
+    wire_put_resync(&b, 2, 77);
     put_direct(&b, 2, 1, 11, "after");
     send_step(s, &b);
     expect_ack(s, 1, 1);
-    assert_true(wire_get_resume(fake_expect(&s->f, WIRE_RESUME), &r));
+    assert_true(wire_get_resume(fake_expect(&s->f, WIRE_RESUME), &r, &token));
+    assert_int_equal(token, 77);
     assert_int_equal(r.incarnation, 1);
     assert_int_equal(r.seq, 1);
     assert_int_equal(r.next_id, 2);
@@ -294,6 +296,87 @@ static void test_resync_resends(void **state)
     expect_send(s, 2, "text");
     expect_send(s, 3, "text");
     assert_int_equal(count(s, CLIENT_MESSAGE), 2);
+}
+
+static void expect_settled(struct scene *s, uint64_t upto)
+{
+    struct wire_ack m;
+    assert_true(wire_get_ack(fake_expect(&s->f, WIRE_ACK), &m));
+    assert_int_equal(m.kind, WIRE_ACK_SETTLED);
+    assert_int_equal(m.seq, upto);
+    assert_int_equal(m.room.len, 0);
+}
+
+/* Two in one batch: both answered, in order, each with its own token. */
+static void test_each_resync_is_answered(void **state)
+{
+    struct scene *s = *state;
+    struct buf b = {0};
+    dial(s);
+    welcome(s, 0);
+    wire_put_resync(&b, 2, 7);
+    wire_put_resync(&b, 2, 8);
+    send_step(s, &b);
+    for (uint64_t wanted = 7; wanted <= 8; wanted++) {
+        struct wire_resume r;
+        uint64_t token;
+        assert_true(wire_get_resume(fake_expect(&s->f, WIRE_RESUME), &r, &token));
+        assert_int_equal(token, wanted);
+    }
+}
+
+/* A refusal is confirmed with what the store says, a repeated one again; an acceptance is not. */
+static void test_refusals_are_confirmed(void **state)
+{
+    struct scene *s = *state;
+    struct buf b = {0};
+    dial(s);
+    welcome(s, 0);
+    for (int i = 0; i < 4; i++)
+        say(s, "text");
+    step(s);
+    for (uint64_t i = 1; i <= 4; i++)
+        expect_send(s, i, "text");
+    wire_put_accepted(&b, &(struct wire_accepted){.id = 1, .state = WIRE_STATE_DELIVERED});
+    send_step(s, &b);
+    assert_true(fake_quiet(&s->f));
+    wire_put_rejected(&b, &(struct wire_rejected){.id = 2, .code = WIRE_NO_SUCH_USER});
+    wire_put_accepted(&b, &(struct wire_accepted){.id = 3, .state = WIRE_STATE_DELIVERED});
+    send_step(s, &b);
+    expect_settled(s, 3);
+    wire_put_rejected(&b, &(struct wire_rejected){.id = 2, .code = WIRE_NO_SUCH_USER});
+    send_step(s, &b);
+    expect_settled(s, 3);
+    assert_int_equal(count(s, CLIENT_REJECTED), 1);
+    assert_true(fake_quiet(&s->f));
+}
+
+static int no_commit(struct vault *v)
+{
+    (void)v;
+    return -1;
+}
+
+/* What was not committed is not confirmed: the server says it again after the next login. */
+static void test_refusal_that_is_not_committed(void **state)
+{
+    struct scene *s = *state;
+    struct buf b = {0};
+    struct vault_ops failing = *s->v->ops;
+    dial(s);
+    welcome(s, 0);
+    say(s, "text");
+    step(s);
+    expect_send(s, 1, "text");
+    failing.commit = no_commit;
+    const struct vault_ops *good = s->v->ops;
+    s->v->ops = &failing;
+    wire_put_rejected(&b, &(struct wire_rejected){.id = 1, .code = WIRE_NO_SUCH_USER});
+    send_step(s, &b);
+    s->v->ops = good;
+    assert_int_equal(client_state(s->c), CLIENT_OFF);
+    assert_string_equal(event_back(s, 0)->text, "store");
+    assert_true(fake_quiet(&s->f));
 }
 
 static void test_repeats(void **state)
@@ -307,7 +390,7 @@ static void test_repeats(void **state)
     send_step(s, &b);
     expect_ack(s, 1, 2);
     /* a new incarnation repeats both under new numbers, and one more */
-    wire_put_resync(&b, 2);
+    wire_put_resync(&b, 2, 1);
     send_step(s, &b);
     fake_expect(&s->f, WIRE_RESUME);
     put_direct(&b, 2, 1, 10, "a");
@@ -634,6 +717,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_settling),
         ON_BOTH(test_resync_resends),
+        ON_BOTH(test_each_resync_is_answered),
+        ON_BOTH(test_refusals_are_confirmed),
+        ON_BOTH(test_refusal_that_is_not_committed),
         ON_BOTH(test_repeats),
         ON_BOTH(test_gap),
         ON_BOTH(test_lobby),

@@ -55,7 +55,6 @@ static void check(uint8_t type, struct buf *made, struct buf want, size_t rest, 
     }
 AGAIN(login, wire_login)
 AGAIN(welcome, wire_welcome)
-AGAIN(resume, wire_resume)
 AGAIN(send, wire_send)
 AGAIN(deliver, wire_deliver)
 AGAIN(accepted, wire_accepted)
@@ -137,11 +136,21 @@ static void welcome(void **state)
           UINT64_C(0), UINT64_C(0), UINT64_C(0), least.server);
 }
 
+static bool again_resume(struct slice p, struct buf *out)
+{
+    struct wire_resume m;
+    uint64_t token;
+    if (!wire_get_resume(p, &m, &token)) return false;
+    wire_put_resume(out, &m, token);
+    return true;
+}
+
 static void resume(void **state)
 {
     (void)state;
-    struct wire_resume m = {N1, N2, N3, N4};
-    CHECK(resume, WIRE_RESUME, 0, m, "8888", N1, N2, N3, N4);
+    struct buf made = {0};
+    wire_put_resume(&made, &(struct wire_resume){N1, N2, N3, N4}, N2);
+    check(WIRE_RESUME, &made, fields("88888", N1, N2, N3, N4, N2), 0, again_resume);
 }
 
 static bool again_ping(struct slice p, struct buf *out)
@@ -154,9 +163,9 @@ static bool again_ping(struct slice p, struct buf *out)
 
 static bool again_resync(struct slice p, struct buf *out)
 {
-    uint64_t incarnation;
-    if (!wire_get_resync(p, &incarnation)) return false;
-    wire_put_resync(out, incarnation);
+    uint64_t incarnation, token;
+    if (!wire_get_resync(p, &incarnation, &token)) return false;
+    wire_put_resync(out, incarnation, token);
     return true;
 }
 
@@ -166,8 +175,8 @@ static void ping_and_resync(void **state)
     struct buf made = {0};
     wire_put_ping(&made, WIRE_PING, N1);
     check(WIRE_PING, &made, fields("8", N1), 0, again_ping);
-    wire_put_resync(&made, N2);
-    check(WIRE_RESYNC, &made, fields("8", N2), 0, again_resync);
+    wire_put_resync(&made, N2, N3);
+    check(WIRE_RESYNC, &made, fields("88", N2, N3), 0, again_resync);
     wire_put_ping(&made, WIRE_PONG, N1);
     assert_int_equal(*buf_head(&made), WIRE_PONG);
     buf_free(&made);
@@ -327,9 +336,11 @@ static void rejected(void **state)
 static void ack(void **state)
 {
     (void)state;
-    struct buf out = {0}, b = fields("188s", UINT64_C(2), N1, N2, text(""));
+    struct buf out = {0}, b = fields("188s", UINT64_C(3), N1, N2, text(""));
     struct wire_ack m = {WIRE_TO_ROOM, N1, N2, text("#lobby")};
+    struct wire_ack settled = {WIRE_ACK_SETTLED, 0, N2, text("")};
     CHECK(ack, WIRE_ACK, 0, m, "188s", UINT64_C(1), N1, N2, m.room);
+    CHECK(ack, WIRE_ACK, 0, settled, "188s", UINT64_C(2), UINT64_C(0), N2, settled.room);
     assert_false(decodes(again_ack, buf_head(&b), buf_len(&b), &out));
     buf_free(&b);
     buf_free(&out);

@@ -420,7 +420,7 @@ static void an_adopted_session(void **state)
     (void)state;
     start_over(SESSION_OPEN);
     s->unsure = true;
-    assert_true(handle(WIRE_SEND, 1) && handle(WIRE_RESUME, 32));
+    assert_true(handle(WIRE_SEND, 1) && handle(WIRE_RESUME, 40));
     assert_false(s->unsure);
     assert_false(handle(WIRE_SEND, 1));
     for (size_t n = 0; n < 8; n++) {

@@ -1,0 +1,114 @@
+/*
+ * refuse.c - refusals that a client has not confirmed, and what waits behind them.
+ *
+ * A REJECTED can be lost with a worker or a connection. Its message comes again then, and must not
+ * be called accepted: so refusals are kept, and said again, until the client has confirmed that its
+ * store knows (ACK, RESUME, LOGIN). They can be lost with this broker, too; the next one judges the
+ * message anew. That it may do only when nothing later was taken: so later messages wait here
+ * (route.c).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+#include "log.h"
+
+enum {
+    REFUSED_MAX = 1024, /* unconfirmed ones of a device; then even what would be refused waits */
+    HELD_MAX = 1024,    /* messages that wait behind them: what a client may have under way */
+    HELD_BYTES_MAX = 1 << 20,
+};
+
+/* --- refusals --- */
+
+void refuse_note(struct outbox *out, uint64_t id)
+{
+    if (!out->refused_from || id < out->refused_from) out->refused_from = id;
+    if (id > out->refused_to) out->refused_to = id;
+    out->n_refused++;
+}
+
+bool refuse_more(const struct outbox *out)
+{
+    return out->n_refused < REFUSED_MAX;
+}
+
+void refuse_keep(struct outbox *out, struct message *m)
+{
+    if (m->refs == 1) m = xrealloc(m, sizeof *m); /* its text is of no use any more */
+    m->next_out = NULL;
+    *(out->refused ? &out->last_refused->next_out : &out->refused) = m;
+    out->last_refused = m;
+}
+
+/* A client cannot know what it was not told: what is unsettled here stays unconfirmed. */
+void refuse_confirm(struct outbox *out, uint64_t next_id)
+{
+    uint64_t unsettled = out->first ? out->first->id : out->taken + 1;
+    if (next_id > unsettled) next_id = unsettled;
+    while (out->refused && out->refused->id < next_id) {
+        struct message *m = out->refused;
+        out->refused = m->next_out;
+        out->n_refused--;
+        message_drop(m);
+    }
+    if (next_id > out->refused_to)
+        out->refused_from = out->refused_to = 0;
+    else if (next_id > out->refused_from)
+        out->refused_from = next_id;
+}
+
+void refuse_tell_again(struct session *s, uint64_t next_id)
+{
+    uint64_t told = next_id - 1;
+    for (const struct message *m = s->device->out.refused; m; m = m->next_out) {
+        if (m->id < next_id) continue;
+        size_t at;
+        struct buf *to = session_begin(s, &at);
+        struct wire_accepted a = {.id = m->id - 1, .state = WIRE_STATE_ACCEPTED};
+        if (a.id > told) wire_put_accepted(to, &a); /* they were settled in order */
+        buf_put(to, buf_head(m->rejection), buf_len(m->rejection));
+        session_end(s, at);
+        told = m->id;
+    }
+}
+
+/* --- what waits --- */
+
+static struct slice copy(uint8_t **at, struct slice s)
+{
+    struct slice c = {*at, s.len};
+    if (s.len) memcpy(*at, s.data, s.len);
+    *at += s.len;
+    return c;
+}
+
+bool refuse_hold(struct outbox *out, const struct wire_send *m, bool receives)
+{
+    if (out->n_held >= HELD_MAX || out->held_bytes >= HELD_BYTES_MAX) return false;
+    struct held *h = xmalloc(sizeof *h + m->to.len + m->body.len);
+    uint8_t *at = h->bytes;
+    *h = (struct held){.receives = receives, .m = {.id = m->id, .kind = m->kind}};
+    h->m.to = copy(&at, m->to);
+    h->m.body = copy(&at, m->body);
+    *(out->held ? &out->last_held->next : &out->held) = h;
+    out->last_held = h;
+    out->n_held++;
+    out->held_bytes += m->body.len;
+    return true;
+}
+
+void refuse_drop(struct outbox *out)
+{
+    struct held *h = out->held;
+    out->held = h->next;
+    out->n_held--;
+    out->held_bytes -= h->m.body.len;
+    free(h);
+}
+
+void refuse_drop_all(struct outbox *out)
+{
+    while (out->held)
+        refuse_drop(out);
+}
