@@ -87,6 +87,7 @@ static const struct {
     {CTL_CLOSED, false, NULL, slot_closed},
     {CTL_TAKEN, false, NULL, slot_taken},
     {CTL_LOST, false, NULL, slot_lost},
+    {CTL_FIRST, false, NULL, slot_first},
     {CTL_GOES_ON, false, NULL, slot_goes_on},
     {CTL_UNKNOWN, false, NULL, slot_unknown},
 };
@@ -233,8 +234,10 @@ void child_fill(struct master *m)
         m->broker_generation++;
         takeover_entrust(m);
     }
-    if (m->worker_throttle.waiting) return;
-    for (unsigned n = wanted_workers(m); n > 0; n--) {
+    unsigned n = wanted_workers(m);
+    /* Starting the next spare takes milliseconds of a processor that a successor needs just now. */
+    if (m->worker_throttle.waiting || (n == 1 && slot_in_haste(m))) return;
+    for (; n > 0; n--) {
         struct child *c = child_spawn(m, CHILD_WORKER);
         c->next = m->spares;
         m->spares = c;

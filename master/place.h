@@ -10,6 +10,7 @@
 struct place {
     int fd;     /* -1: free */
     bool taken; /* the worker has said that it has it */
+    bool handed; /* during adoption: the successor has got it already */
     uint32_t generation;
 };
 

@@ -77,7 +77,8 @@ struct session_list {
 
 /* Under way between CTL_ADOPT and CTL_ADOPTED. */
 struct adoption {
-    bool active, fault;
+    bool active;
+    uint32_t blamed; /* the record in whose handling the dead one died of its own fault; else UINT32_MAX */
     uint32_t high, asked, adopted;
 };
 
@@ -123,7 +124,7 @@ enum {
 
 /* Takes over a connection (fd is the session's from now on). */
 void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer);
-/* The same for a connection whose record goes on in the slab; it is served from adopt_end() on. */
+/* The same for a connection whose record goes on in the slab. */
 struct session *session_adopt(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer);
 /* Waits on the loop for what the session's state asks for. */
 void session_watch(struct session *s);
@@ -203,6 +204,8 @@ bool dispatch_record(struct session *s, size_t n);
 
 void uplink_open(struct worker *w, int fd);
 bool uplink_up(const struct worker *w);
+/* Tells the broker of a session that was open before, if it is there; else uplink_open() will. */
+void uplink_announce(struct session *s);
 
 /* --- kernel.c --- */
 
