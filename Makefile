@@ -175,7 +175,7 @@ BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/$(NAME)
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 DOCDIR     := $(DESTDIR)$(PREFIX)/share/doc/$(NAME)
-DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/store.md conf/$(NAME).conf
+DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/store.md docs/repair.md conf/$(NAME).conf
 
 .PHONY: install uninstall
 install: programs

@@ -26,7 +26,8 @@ enum ctl_type {
     /* master to worker: a worker is a spare until one of these two makes it a slot's */
     CTL_SLAB,    /* slot u32, generation u32, records u32; descriptor: a new slab */
     CTL_ADOPT,   /* slot u32, generation u32, records u32, high u32, fault u8; descriptor: the slab of a
-                    worker that is dead (fault: of its own doing); its connections follow as CTL_CONNECT */
+                    worker that is dead (fault: of its own doing). Answered by CTL_FIRST or CTL_UNKNOWN;
+                    then its connections follow as CTL_CONNECT */
     CTL_ADOPTED, /* that was the last of them */
     CTL_BROKER,  /* link u32; descriptor: a new stream to the broker */
     CTL_CONNECT, /* index u32, generation u32, peer str8; descriptor: an accepted connection */
@@ -41,6 +42,7 @@ enum ctl_type {
     CTL_ALIVE,  /* token u64, sessions u32, in u64, out u64 (messages) */
     CTL_CLOSED, /* index u32, generation u32: close your duplicate */
     CTL_LOST,   /* worker: link u32: this stream has ended, I want another */
+    CTL_FIRST,  /* worker: index u32 each: the connections it wants first, whose clients were heard lately */
     CTL_GOES_ON, /* worker: asked u32, adopted u32, dropped u32: the adoption is done */
     CTL_UNKNOWN, /* worker: I do not know this slab's layout; give me a new one */
     CTL_BAD,    /* broker: slot u32, generation u32: this worker talks nonsense, replace it */
@@ -73,6 +75,8 @@ enum { CTL_FD = 3 };
 
 /* Where a packet names a process by its slot: the broker. */
 #define CTL_BROKER_SLOT UINT32_MAX
+
+enum { CTL_FIRST_MAX = 1024 /* indices in one CTL_FIRST */ };
 
 /* --- stream: frames between worker and broker --- */
 

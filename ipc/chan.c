@@ -171,7 +171,7 @@ static void ready(struct loop_io *io, uint32_t events)
     struct chan *c = container_of(io, struct chan, io);
     if (events & EPOLLOUT) flush(c);
     if (!(events & ~(uint32_t)EPOLLOUT)) return;
-    for (int i = 0; i < 64 && receive(c); i++) {
+    for (unsigned i = 0; i < c->a_turn && receive(c); i++) {
     }
 }
 
@@ -188,6 +188,7 @@ void chan_open(struct chan *c, struct loop *l, int fd, chan_packet *packet, chan
                        .loop = l,
                        .packet = packet,
                        .ended = ended,
+                       .a_turn = CHAN_A_TURN,
                        .owner = owner};
     c->last = &c->first;
     loop_add(l, &c->io, EPOLLIN);

@@ -41,13 +41,16 @@ struct chan {
     void *owner;     /* free for the user */
     struct chan_out *first, **last;
     unsigned queued;
+    unsigned a_turn; /* packets taken in one turn; whoever has more urgent things to do lowers it */
     bool closed;
 };
 
 /* A connected pair, close-on-exec, non-blocking; fatal when it cannot be had. */
 void chan_pair(int fd[2]);
 
-/* Takes over fd and starts to listen on the loop. */
+enum { CHAN_A_TURN = 64 };
+
+/* Takes over fd and starts to listen on the loop, CHAN_A_TURN packets a turn. */
 void chan_open(struct chan *c, struct loop *l, int fd, chan_packet *packet, chan_ended *ended,
                void *owner);
 

@@ -86,7 +86,8 @@ void slab_unmap(struct slab *s)
     if (s->head) munmap(s->head, s->size);
     free(s->unused);
     free(s->touched);
-    free(s->claimed);
+    free(s->owner);
+    free(s->verdict);
     *s = (struct slab){0};
 }
 

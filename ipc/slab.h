@@ -56,6 +56,7 @@ struct slab_record {
     uint8_t name_len;
     char name[WIRE_NAME_MAX];
     uint8_t ticket[BUS_TICKET];
+    uint32_t heard_ms; /* when the client was heard last, on the monotonic clock: an order, nothing else */
     uint64_t account, device;
     uint64_t kernel_in, kernel_out; /* the kernel's counters at hand-over */
     _Atomic uint64_t rx_seen;       /* bytes the kernel gave us */
@@ -78,7 +79,8 @@ struct slab {
     uint32_t records, buffers;
     uint32_t *unused, n_unused; /* stack of free buffers, not in the slab: a successor counts anew */
     uint32_t *touched;          /* bytes of each buffer that hold memory */
-    uint8_t *claimed;           /* during adoption: buffers in use, then records */
+    uint32_t *owner; /* during adoption: record + 1 that may go on with the buffer, 0 none */
+    uint8_t *verdict; /* … enum slab_claim of each record; LOST as long as nobody came for it */
 };
 
 /* Bytes of a slab for that many records. */
@@ -92,21 +94,32 @@ int slab_map(struct slab *s, int fd, uint32_t records);
 void slab_unmap(struct slab *s);
 
 /*
- * Adoption (slab_adopt.c): slab_adopt() maps a dead worker's slab, slab_claim() judges one record
- * after the other, slab_adopted() then makes the pool of buffers from what no record holds. Nothing
- * else may be called in between.
+ * Adoption (slab_adopt.c): slab_adopt() maps a dead worker's slab and makes the pool of buffers from
+ * those that no open record names; slab_claim() judges one record after the other, each of which can
+ * be used at once; slab_adopted() ends it.
  */
 
 /* Maps without a look inside: for the two ways to begin. 0, or -1 when the size is another. */
 int slab_attach(struct slab *s, int fd, uint32_t records);
 
-/* 0; -1 when size or layout are not the ones this program knows, with nothing mapped. */
-int slab_adopt(struct slab *s, int fd, uint32_t records);
+/*
+ * 0; -1 when size or layout are not the ones this program knows, with nothing mapped. high: no record
+ * at or beyond it was ever used.
+ */
+int slab_adopt(struct slab *s, int fd, uint32_t records, uint32_t high);
+
+enum { SLAB_RECENT_MS = 1000 };
+
+/*
+ * Open records below high whose clients were heard at most SLAB_RECENT_MS before the one that was
+ * heard last, that one first. Fills index with max of them at most; gives how many.
+ */
+size_t slab_recent(const struct slab *s, uint32_t high, uint32_t now_ms, uint32_t *index, size_t max);
 
 enum slab_claim {
-    SLAB_NEVER,  /* the dead worker never saw this connection: start it afresh */
+    SLAB_LOST,    /* it cannot go on; why says what is wrong with it */
+    SLAB_NEVER,   /* the dead worker never saw this connection: start it afresh */
     SLAB_GOES_ON, /* the record is sound: go on with it */
-    SLAB_LOST,   /* it cannot go on; why says what is wrong with it */
 };
 
 /*
@@ -120,7 +133,7 @@ enum slab_claim slab_claim(struct slab *s, uint32_t i, uint32_t generation, uint
 /* The record that was being handled, or UINT32_MAX. */
 uint32_t slab_in_hand(const struct slab *s);
 
-/* high: no record at or beyond it was ever used. Records that nobody claimed are wiped. */
+/* Records below high that nobody claimed are wiped, and what those held that were lost is free. */
 void slab_adopted(struct slab *s, uint32_t high);
 
 /* Starts a record for a new connection: phase HANDSHAKE, everything else zero. */

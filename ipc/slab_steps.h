@@ -47,16 +47,17 @@
     X(END_WIPED)                                                               \
     /* adoption (adopt.c, slab_adopt.c) */                                     \
     X(ADOPT_MAPPED)                                                            \
+    X(ADOPT_POOLED)   /* the pool of buffers is made */                        \
+    X(ADOPT_ORDERED)  /* the master knows whom to hand on first */             \
     X(ADOPT_ASKED)    /* the kernel has said what it counts */                 \
     X(ADOPT_STRUCK)   /* the record that was in hand has a strike more */      \
     X(ADOPT_MENDING)  /* one of the counters is mended, one is not */          \
     X(ADOPT_MENDED)                                                            \
     X(ADOPT_TAKEN)    /* the session stands in private memory */               \
+    X(ADOPT_SERVED)   /* one session is served again */                        \
     X(ADOPT_BEGUN)    /* one that the dead worker never saw */                 \
     X(ADOPT_REFUSED)  /* one is shut, the master was not told */               \
     X(ADOPT_WIPED)    /* what nobody claimed is wiped */                       \
-    X(ADOPT_POOLED)   /* the pool of buffers is made */                        \
-    X(ADOPT_SERVED)   /* one session is served again */                        \
     X(ADOPT_DONE)
 
 #define SLAB_STEP_ENUM(name) STEP_##name,

@@ -99,6 +99,7 @@ static const struct {
     {CTL_KEPT, CHILD_KEEPER, on_kept, NULL},
     {CTL_CLOSED, CHILD_WORKER, NULL, slot_closed},
     {CTL_LOST, CHILD_WORKER, NULL, slot_lost},
+    {CTL_FIRST, CHILD_WORKER, NULL, slot_first},
     {CTL_GOES_ON, CHILD_WORKER, NULL, slot_goes_on},
     {CTL_UNKNOWN, CHILD_WORKER, NULL, slot_unknown},
 };
@@ -251,8 +252,10 @@ void child_fill(struct master *m)
         keep_broker(m);
     }
     if (!m->keeper && !m->keeper_throttle.waiting) m->keeper = child_spawn(m, CHILD_KEEPER);
-    if (m->worker_throttle.waiting) return;
-    for (unsigned n = wanted_workers(m); n > 0; n--) {
+    unsigned n = wanted_workers(m);
+    /* Starting the next spare takes milliseconds of a processor that a successor needs just now. */
+    if (m->worker_throttle.waiting || (n == 1 && slot_in_haste(m))) return;
+    for (; n > 0; n--) {
         struct child *c = child_spawn(m, CHILD_WORKER);
         c->next = m->spares;
         m->spares = c;

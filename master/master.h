@@ -51,6 +51,9 @@ struct child {
     char fingerprint[40]; /* broker */
 };
 
+/* ASKED: which connections the successor wants first is not known yet. */
+enum handing { HANDING_NONE, HANDING_ASKED, HANDING_FIRST, HANDING_REST };
+
 /* A worker's place: what stays when the process in it changes. */
 struct slot {
     struct master *master;
@@ -61,12 +64,15 @@ struct slot {
     bool linked;     /* its worker has a stream to the present broker */
     uint32_t link;   /* counts those streams */
     bool adopting;   /* connections are being handed to a successor: nothing else may be */
-    uint32_t at;     /* … up to this index */
+    enum handing handing; /* … how far that is */
+    struct buf first;     /* indices its worker wants first, not handed on yet */
+    uint32_t n_first;     /* how many those were */
+    uint32_t at;          /* of the rest: up to this index */
     bool fault;      /* the last one died of its own doing */
     bool awaited;    /* taken over: slab and connections have not all come yet */
     bool draining;   /* gets no new connections */
     bool restart;    /* to be restarted when a spare is ready */
-    uint64_t died_ms;
+    uint64_t died_ms, served_ms; /* served: those that its successor wanted first had been handed on */
     uint32_t deaths;
 };
 
@@ -210,11 +216,14 @@ void slot_init_one(struct master *m, unsigned number);
 void slot_fill(struct master *m);
 /* Says so, once, when everything works. */
 void slot_announce_ready(struct master *m);
+/* A successor has not got yet what its clients wait for: whatever else there is to do can wait. */
+bool slot_in_haste(const struct master *m);
 /* Streams between the broker and each worker that has none to it. */
 void slot_join_all(struct master *m);
 /* Its worker is dead; status as of waitpid(). */
 void slot_orphaned(struct slot *s, const struct child *dead, int status);
-/* CTL_GOES_ON, CTL_UNKNOWN, CTL_CLOSED, CTL_LOST of a slot's worker. */
+/* CTL_FIRST, CTL_GOES_ON, CTL_UNKNOWN, CTL_CLOSED, CTL_LOST of a slot's worker. */
+void slot_first(struct slot *s, struct slice fields);
 void slot_goes_on(struct slot *s, struct slice fields);
 void slot_unknown(struct slot *s, struct slice fields);
 void slot_closed(struct slot *s, struct slice fields);

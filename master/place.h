@@ -9,6 +9,7 @@
 
 struct place {
     int fd;     /* -1: free */
+    bool handed; /* during adoption: the successor has got it already */
     uint32_t generation;
 };
 

@@ -3,8 +3,9 @@
  * of its connections. When its worker dies, the spare gets both and goes on with the same TCP
  * connections; a new spare is started behind it.
  *
- * Adoption: CTL_ADOPT with the slab, CTL_CONNECT for every connection as fast as the channel takes
- * them, CTL_ADOPTED; then a stream to the broker. Until that is through, the slot gets nothing new.
+ * Adoption: CTL_ADOPT with the slab; CTL_CONNECT for the connections that the successor wants first,
+ * then a stream to the broker; CTL_CONNECT for the rest as fast as the channel takes them, CTL_ADOPTED.
+ * Until that is through, the slot gets nothing new.
  */
 #include <errno.h>
 #include <signal.h>
@@ -70,7 +71,8 @@ void slot_join_all(struct master *m)
     if (!m->broker || m->broker->state != CHILD_READY) return;
     for (unsigned i = 0; i < m->n_slots; i++) {
         struct slot *s = &m->slot[i];
-        if (s->child && !s->linked && !s->adopting && s->child->state == CHILD_READY) join(s);
+        bool serves = !s->adopting || s->handing == HANDING_REST;
+        if (s->child && !s->linked && serves && s->child->state == CHILD_READY) join(s);
     }
     slot_announce_ready(m);
     listen_update(m);
@@ -114,19 +116,49 @@ static int hand_on(struct slot *s, uint32_t index, chan_room *room)
     buf_put_str8(&p, peer, strlen(peer));
     int r = chan_try(&s->child->chan, CTL_CONNECT, &p, at->fd, room);
     buf_free(&p);
+    if (r > 0) s->places.place[index].handed = true;
     return r;
+}
+
+static bool to_hand_on(const struct slot *s, uint32_t index)
+{
+    return index < s->places.high && s->places.place[index].fd >= 0 && !s->places.place[index].handed;
+}
+
+static void end_handing(struct slot *s)
+{
+    s->adopting = false;
+    s->handing = HANDING_NONE;
+    buf_free(&s->first);
 }
 
 static void go_on_handing(struct chan *c)
 {
     struct slot *s = ((struct child *)c->owner)->slot;
-    for (; s->at < s->places.high; s->at++) {
-        if (s->places.place[s->at].fd < 0) continue;
-        if (hand_on(s, s->at, go_on_handing) <= 0) return; /* room() or SIGCHLD goes on from here */
+    for (; buf_len(&s->first); buf_drop(&s->first, sizeof(uint32_t))) {
+        uint32_t index = get_u32(buf_head(&s->first));
+        if (to_hand_on(s, index) && hand_on(s, index, go_on_handing) <= 0) return; /* room() or SIGCHLD goes on */
     }
+    if (s->handing == HANDING_FIRST) {
+        s->handing = HANDING_REST;
+        s->served_ms = clock_mono_ms();
+        slot_join_all(s->master);
+        child_fill(s->master);
+    }
+    for (; s->at < s->places.high; s->at++)
+        if (to_hand_on(s, s->at) && hand_on(s, s->at, go_on_handing) <= 0) return;
     chan_send(c, CTL_ADOPTED, NULL, -1);
-    s->adopting = false;
+    end_handing(s);
     slot_join_all(s->master);
+}
+
+void slot_first(struct slot *s, struct slice p)
+{
+    if (s->handing != HANDING_ASKED || p.len % sizeof(uint32_t)) return;
+    s->handing = HANDING_FIRST;
+    s->n_first = (uint32_t)(p.len / sizeof(uint32_t));
+    buf_put(&s->first, p.data, p.len);
+    go_on_handing(&s->child->chan);
 }
 
 static void start_adoption(struct slot *s)
@@ -140,8 +172,10 @@ static void start_adoption(struct slot *s)
     LOG(LOG_INFO, "worker", "ready", log_u("w", s->number), log_i("child", s->child->pid),
         log_u("generation", s->generation), log_u("adopts", s->places.used));
     s->adopting = true;
+    s->handing = HANDING_ASKED;
     s->at = 0;
-    go_on_handing(&s->child->chan);
+    for (uint32_t i = 0; i < s->places.high; i++)
+        s->places.place[i].handed = false;
 }
 
 static struct child *take_spare(struct master *m)
@@ -178,13 +212,21 @@ void slot_fill(struct master *m)
 void slot_orphaned(struct slot *s, const struct child *dead, int status)
 {
     s->child = NULL;
-    s->linked = s->adopting = s->draining = false;
+    s->linked = s->draining = false;
+    end_handing(s);
     s->fault = child_fault(dead, status);
     s->died_ms = s->master->loop.now_ms;
     s->deaths++;
     /* Stopping in order: every client has been told; nobody is left to adopt. */
     if (s->master->stopping) s->master->connections -= places_end_all(&s->places);
     if (s->awaited) takeover_want(s);
+}
+
+bool slot_in_haste(const struct master *m)
+{
+    for (unsigned i = 0; i < m->n_slots; i++)
+        if (m->slot[i].handing == HANDING_ASKED || m->slot[i].handing == HANDING_FIRST) return true;
+    return false;
 }
 
 static bool spare_ready(const struct master *m)
@@ -217,7 +259,9 @@ void slot_goes_on(struct slot *s, struct slice p)
     struct cur c = cur_of(p.data, p.len);
     uint32_t asked = cur_u32(&c), adopted = cur_u32(&c), dropped = cur_u32(&c);
     LOG(LOG_INFO, "session", "adopt", log_u("w", s->number), log_u("asked", asked), log_u("adopted", adopted),
-        log_u("dropped", dropped), log_u("took_ms", clock_mono_ms() - s->died_ms));
+        log_u("dropped", dropped), log_u("first", s->n_first), log_u("first_ms", s->served_ms - s->died_ms),
+        log_u("took_ms", clock_mono_ms() - s->died_ms));
+    slot_restart_next(s->master); /* it waits for this adoption, and for a spare, whichever comes later */
     upgrade_broker(s->master);
 }
 
@@ -229,7 +273,10 @@ void slot_unknown(struct slot *s, struct slice p)
     s->master->connections -= n;
     LOG(LOG_WARN, "session", "reconnect", log_u("w", s->number), log_u("sessions", n),
         log_s("why", "the slab has another layout"));
+    end_handing(s);
     start_fresh(s);
+    slot_join_all(s->master);
+    child_fill(s->master);
 }
 
 void slot_closed(struct slot *s, struct slice p)

@@ -334,6 +334,7 @@ static void ready(struct loop_io *io, uint32_t events)
     STEP(RX_RECEIVED);
     slab_rx_seen(&w->slab, s->index, (size_t)n);
     STEP(RX_COUNTED);
+    w->slab.record[s->index].heard_ms = (uint32_t)w->loop.now_ms;
     session_process(s);
 }
 
@@ -368,6 +369,7 @@ struct session *session_adopt(struct worker *w, uint32_t index, uint32_t generat
     s->state = SESSION_OPEN;
     s->announced = true;
     s->unsure = true;
+    STEP(ADOPT_TAKEN);
     return s;
 }
 
@@ -377,10 +379,10 @@ void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd,
     struct kernel_counts k = kernel_count(fd);
     slab_start(&w->slab, index, generation, k.read, k.written);
     list_append(w, s);
-    if (!w->adoption.active) loop_add(&w->loop, &s->io, EPOLLIN); /* else adopt_end() does */
+    loop_add(&w->loop, &s->io, EPOLLIN);
     LOG(LOG_DEBUG, "session", "take", log_u("w", w->slot), log_s("peer", s->peer));
-    /* Too many unfinished ones: the oldest has had its chance. Not before an adoption is through. */
-    if (!w->adoption.active && w->unfinished.n > w->set.limits.handshakes) session_drop(w->unfinished.first, "too-many-handshakes");
+    /* Too many unfinished ones: the oldest has had its chance. */
+    if (w->unfinished.n > w->set.limits.handshakes) session_drop(w->unfinished.first, "too-many-handshakes");
 }
 
 void session_settled(struct session *s)
@@ -402,10 +404,6 @@ static void check_deadline(struct session *s, uint64_t age)
 
 void session_tick(struct worker *w)
 {
-    if (w->adoption.active) { /* nobody is on the loop yet, so nobody can be taken off it */
-        loop_timer_set(&w->loop, &w->tick, WORKER_TICK_MS);
-        return;
-    }
     uint64_t least = w->set.limits.first_byte_time < WORKER_CLOSING_MS ? w->set.limits.first_byte_time
                                                                        : WORKER_CLOSING_MS;
     struct session *s = w->unfinished.first;

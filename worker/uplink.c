@@ -197,15 +197,20 @@ bool uplink_tick(struct worker *w)
     return w->gone != NULL;
 }
 
+void uplink_announce(struct session *s)
+{
+    struct worker *w = s->worker;
+    if (uplink_up(w))
+        bus_put_announce(&w->broker, bus_sid(s->index, s->generation), w->slab.record[s->index].ticket, s->peer);
+}
+
 void uplink_open(struct worker *w, int fd)
 {
     if (w->broker.open) stream_close(&w->broker);
     stream_open(&w->broker, &w->loop, fd, frame, ended, w);
     tell_gone(w);
     for (uint32_t i = 0; i < w->slab.records; i++) {
-        struct session *s = w->session[i];
-        if (s && s->state == SESSION_OPEN)
-            bus_put_announce(&w->broker, bus_sid(i, s->generation), w->slab.record[i].ticket, s->peer);
+        if (w->session[i] && w->session[i]->state == SESSION_OPEN) uplink_announce(w->session[i]);
     }
     session_release(w);
 }

@@ -192,7 +192,7 @@ static void end_of_turn(void *arg)
     stream_flush(&w->broker);
     STEP(TURN_FLUSHED);
     if (w->held && uplink_up(w) && stream_waiting(&w->broker) < WORKER_UPLINK_MARK / 2) session_release(w);
-    if (w->stopping && w->sessions == 0) w->loop.stop = true;
+    if (w->stopping && !w->adoption.active && w->sessions == 0) w->loop.stop = true;
 }
 
 static void tick(struct loop_timer *t)

@@ -78,7 +78,8 @@ struct session_list {
 
 /* Under way between CTL_ADOPT and CTL_ADOPTED. */
 struct adoption {
-    bool active, fault;
+    bool active;
+    uint32_t blamed; /* the record in whose handling the dead one died of its own fault; else UINT32_MAX */
     uint32_t high, asked, adopted;
 };
 
@@ -126,7 +127,7 @@ enum {
 
 /* Takes over a connection (fd is the session's from now on). */
 void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer);
-/* The same for a connection whose record goes on in the slab; it is served from adopt_end() on. */
+/* The same for a connection whose record goes on in the slab. */
 struct session *session_adopt(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer);
 /* Waits on the loop for what the session's state asks for. */
 void session_watch(struct session *s);
@@ -209,6 +210,8 @@ void uplink_gone(const struct session *s);
 /* Forgets what a broker must have told by now; true as long as there is more. */
 bool uplink_tick(struct worker *w);
 bool uplink_up(const struct worker *w);
+/* Tells the broker of a session that was open before, if it is there; else uplink_open() will. */
+void uplink_announce(struct session *s);
 
 /* --- kernel.c --- */
 

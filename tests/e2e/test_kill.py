@@ -2,6 +2,7 @@
 import os
 import signal
 import subprocess
+import time
 
 import csmsg
 from csmsg import Frame
@@ -200,6 +201,30 @@ def test_worker_killed(env):
         check(server.pids('worker')[0] != old, 'the worker was not replaced')
     adopted = server.wait_log(sub='session', ev='adopt', count=10)
     equal((adopted['adopted'], adopted['dropped']), ('2', '0'), 'the last adoption')
+
+
+def test_who_talks_is_handed_on_first(env):
+    """A successor asks for those that were heard within the last second; the silent ones follow."""
+    server = env.server(server__workers=1)
+    silent = [env.login('silent%d' % n, server) for n in range(12)]
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    number, quiet = 0, time.monotonic() + 1.5
+    while time.monotonic() < quiet:
+        number += 1
+        alice.send('bob', 'm%d' % number, number)
+        equal(bob.take_message().text_body, 'm%d' % number, 'what Bob received')
+        alice.expect('ACCEPTED', id=number)
+    os.kill(server.pids('worker')[0], signal.SIGKILL)
+    for client in (bob, alice):
+        serve_resync(client, next_id=number + 1)
+    adopted = server.wait_log(sub='session', ev='adopt')
+    equal((adopted['adopted'], adopted['dropped'], adopted['first']), ('14', '0', '2'), 'the adoption')
+    for client in silent:
+        serve_resync(client)
+    silent[0].send('alice', 'and I?', 1)
+    equal(alice.take_message().text_body, 'and I?', 'what Alice received')
+    alice.send('silent11', 'you, too', number + 1)
+    equal(silent[11].take_message().text_body, 'you, too', 'what the last one received')
 
 
 def test_worker_killed_in_handshake(env):

@@ -128,7 +128,7 @@ def test_adoption(env):
         return
     streams = Streams(env, SEED, process__heartbeat_limit='30s')
     special = {'ADOPT_STRUCK': crash, 'ADOPT_BEGUN': unseen, 'ADOPT_REFUSED': half_open}
-    once = ('MAPPED', 'WIPED', 'POOLED', 'DONE')  # the others come once for each connection
+    once = ('MAPPED', 'POOLED', 'ORDERED', 'WIPED', 'DONE')  # the others come once for each connection
     deaths = 0
     for name, number in steps('ADOPT').items():
         for passes in (1, 1) if name[6:] in once else (1, 2, 3) if name not in special else (1,):

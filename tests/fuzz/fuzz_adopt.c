@@ -385,9 +385,11 @@ static void change(struct cur *in)
     }
 }
 
+/* While some connections are still to come, those that have come are served. */
 static void adopt(bool fault)
 {
     struct buf p = {0};
+    struct cur none = cur_of("", 0);
     buf_put_u32(&p, 0);
     buf_put_u32(&p, 1);
     buf_put_u32(&p, PLACES);
@@ -395,10 +397,13 @@ static void adopt(bool fault)
     buf_put_u8(&p, fault);
     adopt_begin(&w, (struct slice){buf_head(&p), buf_len(&p)}, fcntl(memfd, F_DUPFD_CLOEXEC, 0));
     buf_free(&p);
-    for (unsigned i = 0; i < PLACES; i++) {
+    for (unsigned i = 0; i < PLACES && w.slab.head; i++) {
         if (client[i].ours < 0) continue;
         asked_for = i;
         adopt_connection(&w, i, client[i].generation, fcntl(client[i].ours, F_DUPFD_CLOEXEC, 0), "192.0.2.1:1234");
+        for (unsigned k = 0; k < PLACES; k++)
+            readable(k);
+        op_turn(i, &none);
     }
     adopt_end(&w);
 }

@@ -70,7 +70,7 @@ static void seal(uint32_t i, size_t n)
 
 static void adopt(void)
 {
-    assert_int_equal(slab_adopt(&next_slab, memfd, RECORDS), 0);
+    assert_int_equal(slab_adopt(&next_slab, memfd, RECORDS, RECORDS), 0);
 }
 
 /* in, out: bytes since hand-over, as the kernel counts. */
@@ -193,15 +193,93 @@ static void one_never_seen_is_started_afresh(void **state)
     assert_int_equal(claim(1, 0, 0, NULL), SLAB_NEVER);
 }
 
+/* --- in which order, and before all have come --- */
+
+static void who_was_heard_lately_comes_first(void **state)
+{
+    (void)state;
+    uint32_t index[RECORDS] = {77, 77, 77};
+    const uint32_t now = 5; /* the clock has just gone over its end */
+    slab.record[0].heard_ms = now - 2 * SLAB_RECENT_MS;
+    slab.record[1].heard_ms = now - SLAB_RECENT_MS;
+    slab.record[2].heard_ms = now - SLAB_RECENT_MS + 1;
+    adopt();
+    assert_int_equal(slab_recent(&next_slab, RECORDS, now, index, RECORDS), 2);
+    assert_int_equal(index[0], 2);
+    assert_int_equal(index[1], 1);
+    assert_int_equal(index[2], 77);
+    /* However long nobody was heard: what counts is who was last. */
+    slab.record[0].heard_ms = now - 2 * SLAB_RECENT_MS + 1;
+    assert_int_equal(slab_recent(&next_slab, RECORDS, now + 60000, index, RECORDS), 3);
+    assert_int_equal(index[2], 0);
+    assert_int_equal(slab_recent(&next_slab, RECORDS, now, index, 1), 1);
+    assert_int_equal(slab_recent(&next_slab, 2, now, index, RECORDS), 2); /* below high alone */
+    slab.record[2].phase = SLAB_HANDSHAKE;
+    assert_int_equal(slab_recent(&next_slab, RECORDS, now, index, 1), 1);
+    assert_int_equal(index[0], 1);
+}
+
+/* Whoever has come is served while others are still to come: what those hold is not touched. */
+static void one_is_served_before_the_others_come(void **state)
+{
+    (void)state;
+    size_t room;
+    receive(1, 40, true);
+    seal(2, 50);
+    slab.record[2].rx_seen = 1; /* a lie: it will be lost */
+    adopt();
+    assert_int_equal(next_slab.n_unused, next_slab.buffers - 2);
+    goes_on(0, 0, 0);
+    while (next_slab.n_unused > 0) { /* whatever it takes is nobody else's */
+        uint32_t b = next_slab.unused[--next_slab.n_unused];
+        assert_int_not_equal(b + 1, slab_now(&slab, 1)->rx_buffer);
+        assert_int_not_equal(b + 1, slab_now(&slab, 2)->tx_buffer);
+        if (next_slab.n_unused == 1) break;
+    }
+    memset(slab_rx_room(&next_slab, 0, &room), 'x', 10);
+    slab_rx_seen(&next_slab, 0, 10);
+    goes_on(1, 40, 0);
+    assert_int_equal(waiting(1), 40);
+    assert_int_equal(*slab_rx_data(&next_slab, 1, &room), 'r');
+    claim(2, 0, 0, "counts more than the kernel");
+    assert_int_equal(next_slab.n_unused, 0);
+    slab_adopted(&next_slab, RECORDS);
+    assert_int_equal(next_slab.n_unused, 1); /* what the lost one held */
+    assert_int_equal(waiting(0), 10);
+}
+
+/* A successor that dies after it has served one leaves a slab that goes on, too. */
+static void the_next_successor_finds_what_was_served(void **state)
+{
+    (void)state;
+    size_t room;
+    seal(1, 70);
+    adopt();
+    goes_on(0, 0, 0);
+    slab_rx_room(&next_slab, 0, &room);
+    slab_rx_seen(&next_slab, 0, 30);
+    slab_unmap(&next_slab);
+    adopt();
+    assert_int_equal(next_slab.n_unused, next_slab.buffers - 2);
+    goes_on(1, 0, 20);
+    goes_on(0, 30, 0);
+    goes_on(2, 0, 0);
+    slab_adopted(&next_slab, RECORDS);
+    assert_int_equal(waiting(0), 30);
+    assert_int_equal(unsent(1), 50);
+    assert_int_equal(next_slab.n_unused, next_slab.buffers - 2);
+}
+
 /* --- what does not --- */
 
 static void the_wrong_layout_is_not_adopted(void **state)
 {
     (void)state;
     struct slab s;
-    assert_int_equal(slab_adopt(&s, memfd, RECORDS + 1), -1);
+    assert_int_equal(slab_adopt(&s, memfd, RECORDS + 1, RECORDS), -1);
+    assert_int_equal(slab_adopt(&s, memfd, RECORDS, RECORDS + 1), -1);
     slab.head->version++;
-    assert_int_equal(slab_adopt(&s, memfd, RECORDS), -1);
+    assert_int_equal(slab_adopt(&s, memfd, RECORDS, RECORDS), -1);
     assert_null(s.head);
 }
 
@@ -259,6 +337,17 @@ static void no_two_share_a_buffer(void **state)
     assert_true(sodium_is_zero((uint8_t *)&next_slab.record[1], sizeof next_slab.record[1]));
 }
 
+static void one_buffer_is_not_for_both_ways(void **state)
+{
+    (void)state;
+    struct slab_half *h = &slab.record[0].half[slab.record[0].selector & 1];
+    h->rx_buffer = h->tx_buffer = 1;
+    adopt();
+    claim(0, 0, 0, "buffers");
+    slab_adopted(&next_slab, RECORDS);
+    assert_int_equal(next_slab.n_unused, next_slab.buffers);
+}
+
 static void two_strikes(void **state)
 {
     (void)state;
@@ -285,9 +374,13 @@ int main(void)
         WITH_SLAB(a_handled_buffer_is_room_again),
         WITH_SLAB(memory_comes_back),
         WITH_SLAB(one_never_seen_is_started_afresh),
+        WITH_SLAB(who_was_heard_lately_comes_first),
+        WITH_SLAB(one_is_served_before_the_others_come),
+        WITH_SLAB(the_next_successor_finds_what_was_served),
         WITH_SLAB(the_wrong_layout_is_not_adopted),
         WITH_SLAB(lies_are_found),
         WITH_SLAB(no_two_share_a_buffer),
+        WITH_SLAB(one_buffer_is_not_for_both_ways),
         WITH_SLAB(two_strikes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
