@@ -129,8 +129,7 @@ static bool homes_came(void)
     return now_us() < deadline;
 }
 
-/* With a look at the processes after a minute, or half of a shorter run; the other look is at the
- * end. */
+/* With a look at the processes after a minute, or half of a shorter run, and one at the end. */
 static void chaos_time(void)
 {
     struct usage u;
@@ -139,6 +138,8 @@ static void chaos_time(void)
     usage_take(run.s, &u);
     usage_print(&u, "under load");
     run_until(start + 1000000u * run.o.seconds);
+    usage_take(run.s, &u);
+    usage_print(&u, "under load");
 }
 
 static unsigned go_through(void)

@@ -14,11 +14,18 @@ $(CHAOS_BIN): $(CHAOS_OBJ) $(LIB_CLIENT) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -ljansson -lsodium
 
 LOSS := 2
+CHAOS := $(CHAOS_BIN) --duration $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
+# Builds for tests log every seal: no number may serve two plaintexts under one key.
+SEALS := $(abspath $(BUILD)/chaos/seals)
+ifneq ($(FLAVOUR),release)
+CHAOS_BEGIN := rm -f $(SEALS); CSMSG_SEALS=$(SEALS)
+CHAOS_END := && $(PYTHON) tests/tools/seals.py $(SEALS)
+endif
 
 .PHONY: chaos chaos-lossy repair
 chaos: programs $(CHAOS_BIN)
-	$(CHAOS_BIN) --duration $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
+	$(CHAOS_BEGIN) $(CHAOS) $(CHAOS_END)
 chaos-lossy: programs $(CHAOS_BIN)
-	tests/chaos/lossy $(LOSS) $(CHAOS_BIN) --duration $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
+	$(CHAOS_BEGIN) tests/chaos/lossy $(LOSS) $(CHAOS) $(CHAOS_END)
 repair: programs $(CHAOS_BIN)
 	$(CHAOS_BIN) repair $(CHAOS_ARGS)

@@ -18,13 +18,16 @@ SEALED, LEAVES, ADOPTED = 1, 2, 3
 
 
 class Key:
-    """What is known of one key: number -> (hash of the plaintext, end of the record)."""
+    """What is known of one key since the last adoption: number -> (hash of the plaintext, end of the record)."""
 
     def __init__(self):
         self.used, self.left = {}, 0  # left: up to here bytes may have left
+        self.next = 0  # numbers below it were used up before the last adoption
 
     def sealed(self, number, plain, end):
         """Words of complaint."""
+        if number < self.next:
+            return ['number %d again, after an adoption that went on from %d' % (number, self.next)]
         before, _ = self.used.get(number, (plain, 0))
         self.used[number] = plain, end
         return [] if before == plain else ['number %d for two plaintexts, %s and %s' % (
@@ -35,11 +38,9 @@ class Key:
         wrong = []
         if position < self.left:
             wrong.append('bytes up to %d may have left, and a successor knows of %d' % (self.left, position))
-        for used, (_, end) in list(self.used.items()):
-            if end > position:
-                del self.used[used]
-            elif used >= number:
-                wrong.append('number %d was committed, and a successor goes on from %d' % (used, number))
+        wrong += ['number %d was committed, and a successor goes on from %d' % (used, number)
+                  for used, (_, end) in self.used.items() if end <= position and used >= number]
+        self.used, self.next = {}, number
         return wrong
 
 
