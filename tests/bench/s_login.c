@@ -5,13 +5,13 @@
  */
 #include "load.h"
 
-enum { CROWD = 5000, SETTLE_S = 3, LEAVE_S = 2 };
+enum { CROWD = 5000, LOGIN_LIMIT_S = 90, SETTLE_S = 3, LEAVE_S = 2 };
 
 static void log_in(const char *cpu, const char *rate, struct usage *after)
 {
     struct usage before;
     procs_usage(load.o.root, false, &before);
-    double took = conns_try_log_in(240);
+    double took = conns_try_log_in(LOGIN_LIMIT_S);
     if (load.n_ready < load.n / 2) die("only %u of %u logged in", load.n_ready, load.n);
     procs_usage(load.o.root, false, after);
     result_real(cpu, (double)(after->cpu_us - before.cpu_us) / load.n_ready);

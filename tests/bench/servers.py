@@ -45,10 +45,11 @@ def peers(build):
     ngircd, mosquitto = ['ngircd', '-n', '-f', '@CONF@'], ['mosquitto', '-c', '@CONF@']
     nats = ['nats-server', '-c', '@CONF@']
     lively = 'S1 S2 S3 S4 S6'
+    few = ['-c', '8']  # logins at once: ngircd's listen backlog is 10, beyond it SYNs are dropped
     return [
         ours(build),
-        Peer('ngircd', 'ngircd', 'ngircd', ngircd, 'irc', [], 'S1 S2 S3 S4'),
-        Peer('ngircd-tls', 'ngircd TLS', 'ngircd', ngircd, 'irc', ['-T'], 'S1 S2 S3 S4'),
+        Peer('ngircd', 'ngircd', 'ngircd', ngircd, 'irc', few, 'S1 S2 S3 S4'),
+        Peer('ngircd-tls', 'ngircd TLS', 'ngircd', ngircd, 'irc', few + ['-T'], 'S1 S2 S3 S4'),
         Peer('inspircd', 'InspIRCd', 'inspircd', inspircd, 'irc', [], lively),
         Peer('inspircd-tls', 'InspIRCd TLS', 'inspircd', inspircd, 'irc', ['-T'], lively),
         Peer('mosquitto', 'mosquitto QoS 1', 'mosquitto', mosquitto, 'mqtt', [], lively + ' S5'),
