@@ -3,6 +3,7 @@
 #   make            build everything into build/
 #   make run        install what is missing, build, start the server
 #   make test       install what is missing, build, run every test
+#   make bench      ours beside other servers, measured (tests/bench/README.md)
 #   make asan       the same tests under AddressSanitizer and UBSan
 #   make demo       a server window and two clients in tmux
 #   make install DESTDIR= PREFIX=   and uninstall
@@ -25,7 +26,7 @@ BUILD.asan    := build/asan
 BUILD         := $(BUILD.$(FLAVOUR))
 
 PACKAGES := build-essential pkg-config libsodium-dev libcmocka-dev libsqlite3-dev libreadline-dev \
-            libutf8proc-dev libinih-dev libjansson-dev libseccomp-dev tmux python3 python3-nacl \
+            libutf8proc-dev libinih-dev libjansson-dev libseccomp-dev libssl-dev tmux python3 python3-nacl \
             mandoc sqlite3 clang libclang-rt-14-dev spin iproute2 nftables
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla
@@ -123,6 +124,7 @@ $(BUILD)/obj/%.o: %.c
 include tests/powercut/rules.mk
 include tests/fuzz/rules.mk
 include tests/chaos/rules.mk
+include tests/bench/rules.mk
 
 .PRECIOUS: $(BUILD)/obj/%.o
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
@@ -145,9 +147,10 @@ test: deps
 	@$(MAKE) --no-print-directory check
 
 # Everything that must hold, without installing anything.
-check: programs unit reference fuzz-replay
+check: programs unit reference fuzz-replay bench-programs
 	@$(MAKE) --no-print-directory FLAVOUR=faults programs
 	$(PYTHON) tests/man_check $(BUILD)
+	$(PYTHON) tests/bench/check_figures.py
 	tests/e2e/run -j 4 build/faults
 	tests/e2e/run -j 4 $(BUILD) test_crowd_tool,test_kill.test_worker_killed,test_cli
 	tests/demo $(BUILD) --check
@@ -165,7 +168,7 @@ reference:
 
 # The same suite under AddressSanitizer and UBSan.
 asan: deps
-	@$(MAKE) --no-print-directory FLAVOUR=asan programs unit
+	@$(MAKE) --no-print-directory FLAVOUR=asan programs unit bench-programs
 	tests/e2e/run -j 4 build/asan
 
 # --- installing: relocatable, so DESTDIR may be kept as it is ---
