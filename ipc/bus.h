@@ -64,8 +64,8 @@ enum ctl_type {
     /* what was kept for a new master meets it */
     CTL_MASTER, /* keeper to process, on their own channel: descriptor: your new master's channel */
     CTL_HELLO,  /* broker: sandbox str16, fingerprint str8 */
-    CTL_HOLD,   /* worker: slot u32, generation u32, link u32 (0: it has no stream now), sandbox str16;
-                   descriptor: the slab */
+    CTL_HOLD,   /* worker: slot u32, generation u32, link u32 (0: it has no stream now), highest generation of a
+                   connection it ever had u32, sandbox str16; descriptor: the slab */
     CTL_HELD,   /* worker: index u32, generation u32; descriptor: a connection */
     CTL_SERVED, /* worker: those were all */
 };

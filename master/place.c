@@ -25,6 +25,7 @@ bool places_take(struct places *p, int fd, uint32_t *index, uint32_t *generation
     struct place *at = &p->place[*index];
     at->fd = fd;
     if (*index >= p->high) p->high = *index + 1;
+    if (at->generation < p->floor) at->generation = p->floor;
     *generation = ++at->generation;
     return true;
 }
@@ -41,6 +42,7 @@ bool places_put(struct places *p, int fd, uint32_t index, uint32_t generation)
     p->used++;
     p->place[index] = (struct place){.fd = fd, .generation = generation};
     if (index >= p->high) p->high = index + 1;
+    if (generation > p->floor) p->floor = generation;
     return true;
 }
 

@@ -140,6 +140,7 @@ static void on_hold(struct child *c, struct slice p, int fd)
     struct cur cur = cur_of(p.data, p.len);
     uint32_t number = cur_u32(&cur), generation = cur_u32(&cur);
     s->link = cur_u32(&cur);
+    uint32_t newest = cur_u32(&cur);
     struct slice sandbox = cur_str16(&cur);
     if (!cur_end(&cur) || number != s->number || generation != s->generation || s->slab >= 0 || fd < 0) {
         if (fd >= 0) close(fd);
@@ -147,6 +148,7 @@ static void on_hold(struct child *c, struct slice p, int fd)
     }
     child_describe(c, sandbox, (struct slice){(const uint8_t *)"", 0});
     s->slab = fd;
+    if (newest > s->places.floor) s->places.floor = newest; /* no name is given twice to one worker */
 }
 
 static void take(struct slot *s, uint32_t index, uint32_t generation, int fd)

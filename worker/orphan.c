@@ -38,6 +38,7 @@ static void meet(void *owner, int fd)
     buf_put_u32(&m, w->slot);
     buf_put_u32(&m, w->generation);
     buf_put_u32(&m, uplink_up(w) ? w->link : 0);
+    buf_put_u32(&m, w->newest);
     buf_put_str16(&m, w->sandbox, strlen(w->sandbox));
     chan_send(&w->master, CTL_HOLD, &m, w->slab_fd);
     buf_free(&m);

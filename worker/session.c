@@ -360,6 +360,7 @@ static struct session *new_session(struct worker *w, uint32_t index, uint32_t ge
     memcpy(s->peer, peer, strlen(peer));
     w->session[index] = s;
     w->sessions++;
+    if (generation > w->newest) w->newest = generation;
     return s;
 }
 

@@ -98,6 +98,7 @@ struct worker {
     struct adoption adoption;
     struct session **session; /* by index; NULL where there is none */
     unsigned sessions;
+    uint32_t newest; /* highest generation of a connection so far */
     struct wire_cert cert; /* what the server proves itself with, from the broker */
     bool have_cert;
     struct session *dirty, *held;

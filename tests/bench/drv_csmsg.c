@@ -225,13 +225,13 @@ static bool take_group(struct conn *c, struct device *d, struct slice p)
 
 static bool take_resync(struct conn *c, struct device *d, struct slice p)
 {
-    uint64_t incarnation;
+    uint64_t incarnation, token;
     const struct wire_resume m = {d->incarnation, d->seq, d->first_unsettled,
                                   d->in_lobby ? d->lobby_seen : WIRE_NOT_IN_LOBBY};
-    if (!wire_get_resync(p, &incarnation)) return false;
+    if (!wire_get_resync(p, &incarnation, &token)) return false;
     buf_free(&d->frames);
     d->ack_direct = d->ack_room = false;
-    wire_put_resume(&d->frames, &m);
+    wire_put_resume(&d->frames, &m, token);
     buf_put(&d->frames, buf_head(&d->outbox), buf_len(&d->outbox));
     conn_touch(c);
     return true;

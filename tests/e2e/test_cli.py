@@ -288,6 +288,7 @@ def test_foreign_text_is_shown_harmlessly(env):
     mallory = env.login('mallory', server)
     mallory.send('bob', 'red \x1b[31m title \x1b]0;x\x07 c1 \x9b31m back \x08 turn \u202eevil end')
     equal(bob.wait(), 0, 'exit status of tail')
+    until(lambda: bob.out.ended, 'the end of its stdout')
     shown = '\n'.join(bob.out.raw)
     check('red' in shown and 'end' in shown, 'the message is not shown: %r' % shown)
     bad = [c for c in shown if c in '\x1b\x07\x08\x9b\u202e']

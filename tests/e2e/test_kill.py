@@ -230,9 +230,7 @@ def test_who_talks_is_handed_on_first(env):
 def test_worker_killed_in_handshake(env):
     """Who is not signed in yet is closed and dials again; a connection never looked at goes on."""
     server = env.server(server__workers=1)
-    half = env.dial(server, 'alice')
-    half.send_bytes(csmsg.preface())
-    until(lambda: server.processes('worker')[0]['sessions'] == 1, 'the connection is there')
+    half = env.dial(server, 'alice').connect()
     os.kill(server.pids('worker')[0], signal.SIGKILL)
     half.ended(10)
     bob = env.login('bob', server)

@@ -151,10 +151,25 @@ static void any_order(void **state)
 
 #define WITH_PLACES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* A new master never gives a name that an earlier one may have given. */
+static void names_go_on_above_the_floor(void **state)
+{
+    (void)state;
+    uint32_t index, generation;
+    p.floor = 7;
+    assert_true(places_put(&p, some_fd(), 3, 9));
+    assert_true(places_take(&p, some_fd(), &index, &generation));
+    assert_int_equal(generation, 10);
+    assert_true(places_end(&p, index, generation));
+    assert_true(places_take(&p, some_fd(), &index, &generation));
+    assert_int_equal(generation, 11);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_PLACES(taken_until_full),
+        WITH_PLACES(names_go_on_above_the_floor),
         WITH_PLACES(ended_by_its_name_alone),
         WITH_PLACES(all_ends_say_goodbye),
         WITH_PLACES(any_order),
