@@ -29,8 +29,8 @@ struct load load = {.o = {.server = "?",
                           .seconds = 4,
                           .warm = 1}};
 
-static const struct driver *const drivers[] = {&driver_csmsg, &driver_irc,       &driver_mqtt,
-                                               &driver_nats,  &driver_jetstream, &driver_relay};
+static const struct driver *const drivers[] = {&driver_csmsg,     &driver_irc,  &driver_mqtt, &driver_nats,
+                                               &driver_jetstream, &driver_xmpp, &driver_relay};
 
 static const struct scenario {
     const char *name;

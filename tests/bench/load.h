@@ -67,7 +67,7 @@ struct driver {
 };
 
 extern const struct driver driver_csmsg, driver_irc, driver_mqtt, driver_nats, driver_jetstream,
-    driver_relay;
+    driver_xmpp, driver_relay;
 
 struct options {
     const char *server; /* how the result names it */

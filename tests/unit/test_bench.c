@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,7 +87,7 @@ static void test_members(void **state)
 {
     /* 20 is the server; 12 a grandchild that stands before its parent; 30 has lost its parent. */
     struct proc all[] = {{.pid = 1, .session = 1},
-                         {.pid = 12, .parent = 40, .session = 20},
+                         {.pid = 12, .parent = 40, .session = 12},
                          {.pid = 13, .parent = 12, .session = 13},
                          {.pid = 20, .parent = 7, .session = 20},
                          {.pid = 30, .parent = 1, .session = 20},
@@ -140,6 +141,7 @@ static void send_byte(int fd)
 static _Noreturn void be_server(int in, int out)
 {
     setsid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
     wait_byte(in);
     pid_t gone = fork();
     if (gone == 0) {
@@ -149,6 +151,7 @@ static _Noreturn void be_server(int in, int out)
     waitpid(gone, NULL, 0);
     pid_t stays = fork();
     if (stays == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         burn(150);
         send_byte(out);
         wait_byte(in);
