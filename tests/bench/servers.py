@@ -58,7 +58,7 @@ def peers(build):
         Peer('nats', 'NATS', 'nats-server', nats, 'nats', [], lively),
         Peer('nats-tls', 'NATS TLS', 'nats-server', nats, 'nats', ['-T'], lively),
         Peer('nats-jetstream', 'NATS JetStream', 'nats-server', nats, 'jetstream', [], 'S5'),
-        Peer('prosody', 'prosody', 'prosody', prosody, 'xmpp', [], 'S1 S2 S3 S4 S5'),
+        Peer('prosody', 'prosody', 'prosody', prosody, 'xmpp', [], 'S1 S2 S4 S5'),
         Peer('prosody-tls', 'prosody TLS', 'prosody', prosody, 'xmpp', ['-T'], 'S1 S2 S4'),
         relay(build)]
 
