@@ -55,8 +55,10 @@ static void prepare(void)
 void conns_make(unsigned n, unsigned first_id)
 {
     if (io.epfd < 0) prepare();
-    for (unsigned i = 0; i < load.n; i++)
+    for (unsigned i = 0; i < load.n; i++) {
         conn_close(&load.conn[i], NULL);
+        if (load.o.driver->forget) load.o.driver->forget(&load.conn[i]);
+    }
     free(load.conn);
     free(io.dirty);
     load.conn = xcalloc(n, sizeof *load.conn);

@@ -346,6 +346,17 @@ static void csmsg_bye(struct conn *c)
     conn_touch(c);
 }
 
+static void csmsg_forget(struct conn *c)
+{
+    struct device *d = c->own;
+    if (!d) return;
+    buf_free(&d->outbox);
+    buf_free(&d->frames);
+    free(d->shake);
+    free(d);
+    c->own = NULL;
+}
+
 const struct driver driver_csmsg = {
     .name = "csmsg",
     .sender_joins = true,
@@ -358,4 +369,5 @@ const struct driver driver_csmsg = {
     .direct = csmsg_direct,
     .room = csmsg_room,
     .bye = csmsg_bye,
+    .forget = csmsg_forget,
 };

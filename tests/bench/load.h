@@ -63,6 +63,7 @@ struct driver {
     void (*direct)(struct conn *c, unsigned to, const char *text, size_t n);
     void (*room)(struct conn *c, const char *text, size_t n);
     void (*bye)(struct conn *c);
+    void (*forget)(struct conn *c);  /* frees own */
     void (*prepare)(struct conn *c); /* once, by the first sender to absent users; clears step */
 };
 
