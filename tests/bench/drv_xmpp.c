@@ -31,8 +31,9 @@ static bool managed(void)
 
 static void open_stream(struct conn *c)
 {
-    conn_putf(c, "<?xml version='1.0'?><stream:stream to='localhost' version='1.0' xmlns='jabber:client' "
-                 "xmlns:stream='http://etherx.jabber.org/streams'>");
+    conn_putf(
+        c, "<?xml version='1.0'?><stream:stream to='localhost' version='1.0' xmlns='jabber:client' "
+           "xmlns:stream='http://etherx.jabber.org/streams'>");
 }
 
 static void xmpp_open(struct conn *c)
@@ -49,7 +50,8 @@ static void authenticate(struct conn *c)
     int n = snprintf(plain, sizeof plain, "%cu%u%cpw", 0, c->id, 0);
     sodium_bin2base64(coded, sizeof coded, (const uint8_t *)plain, (size_t)n,
                       sodium_base64_VARIANT_ORIGINAL);
-    conn_putf(c, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>%s</auth>", coded);
+    conn_putf(c, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>%s</auth>",
+              coded);
     c->step = STEP_AUTH;
 }
 
@@ -73,7 +75,9 @@ static void opened(struct conn *c)
 static void take_iq(struct conn *c, const char *p, size_t n)
 {
     if (c->step == STEP_BIND) {
-        conn_putf(c, "<presence/><iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>");
+        conn_putf(
+            c,
+            "<presence/><iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>");
         c->step = STEP_SESSION;
     } else if (c->step == STEP_SESSION && (has(p, n, "id='p'") || has(p, n, "id=\"p\""))) {
         if (managed()) conn_putf(c, "<enable xmlns='urn:xmpp:sm:3'/>");
@@ -142,8 +146,8 @@ static size_t tag(const char *p, size_t n, int *depth)
 }
 
 /*
- * The next whole stanza of the stream: its length, 0 when it is not all there. The stream's own tags
- * and the XML declaration stand alone.
+ * The next whole stanza of the stream: its length, 0 when it is not all there. The stream's own
+ * tags and the XML declaration stand alone.
  */
 static size_t stanza(const char *p, size_t n)
 {
@@ -175,7 +179,8 @@ static size_t xmpp_input(struct conn *c, uint8_t *data, size_t n)
 
 /* --- sending --- */
 
-static void message(struct conn *c, const char *to, unsigned id, const char *type, struct slice text)
+static void message(struct conn *c, const char *to, unsigned id, const char *type,
+                    struct slice text)
 {
     conn_putf(c, "<message to='%s%u@%slocalhost' type='%s'><body>", to, id,
               to[0] == 'g' ? "conference." : "", type);
@@ -196,15 +201,17 @@ static void xmpp_room(struct conn *c, const char *text, size_t n)
 static void xmpp_leave(struct conn *c)
 {
     static const char ask[] = "<r xmlns='urn:xmpp:sm:3'/>";
-    if (managed() && c->step == STEP_OPEN && buf_len(&c->out)) buf_put(&c->out, ask, sizeof ask - 1);
+    if (managed() && c->step == STEP_OPEN && buf_len(&c->out))
+        buf_put(&c->out, ask, sizeof ask - 1);
 }
 
 static void xmpp_join(struct conn *c)
 {
-    conn_putf(c,
-              "<presence to='g0@conference.localhost/u%u'><x xmlns='http://jabber.org/protocol/muc'>"
-              "<history maxstanzas='0'/></x></presence>",
-              c->id);
+    conn_putf(
+        c,
+        "<presence to='g0@conference.localhost/u%u'><x xmlns='http://jabber.org/protocol/muc'>"
+        "<history maxstanzas='0'/></x></presence>",
+        c->id);
 }
 
 static void xmpp_bye(struct conn *c)

@@ -71,7 +71,8 @@ static void test_stat_line(void **state)
 {
     struct proc p;
     (void)state;
-    assert_true(proc_parse("17 (evil) R 1 2) S 5 6 7 0 -1 4194560 1 2 3 4 100 20 3 4 20 0 1 0 9", &p));
+    assert_true(
+        proc_parse("17 (evil) R 1 2) S 5 6 7 0 -1 4194560 1 2 3 4 100 20 3 4 20 0 1 0 9", &p));
     assert_int_equal(p.pid, 17);
     assert_int_equal(p.parent, 5);
     assert_int_equal(p.session, 7);
@@ -177,7 +178,8 @@ static void test_children_that_come_and_go(void **state)
     wait_byte(from[0]);
     procs_usage(pid, false, &b);
     uint64_t used_ms = (b.cpu_us - a.cpu_us) / 1000;
-    if (used_ms < 320 || used_ms > 600) fail_msg("350 ms were used, %lu counted", (unsigned long)used_ms);
+    if (used_ms < 320 || used_ms > 600)
+        fail_msg("350 ms were used, %lu counted", (unsigned long)used_ms);
     assert_int_equal(b.processes, 2);
     assert_int_equal(b.programs, 1);
     assert_int_equal(usage_program_us(&a, &b, 0), b.cpu_us - a.cpu_us);
