@@ -27,7 +27,7 @@
 enum {
     READ_ROOM = 1 << 18,
     SCRATCH = 1 << 20,
-    KEPT = 1 << 16,  /* a larger buffer is freed when empty */
+    KEPT = 1 << 16,   /* a larger buffer is freed when empty */
     DROPPED_MAX = 50, /* so many may be lost while logging in */
     PATIENCE_S = 20,  /* nobody new in so long: give up */
 };
@@ -55,8 +55,10 @@ static void prepare(void)
 void conns_make(unsigned n, unsigned first_id)
 {
     if (io.epfd < 0) prepare();
-    for (unsigned i = 0; i < load.n; i++)
+    for (unsigned i = 0; i < load.n; i++) {
         conn_close(&load.conn[i], NULL);
+        if (load.o.driver->forget) load.o.driver->forget(&load.conn[i]);
+    }
     free(load.conn);
     free(io.dirty);
     load.conn = xcalloc(n, sizeof *load.conn);
@@ -319,7 +321,8 @@ double conns_try_log_in(double limit_s)
         turn(100);
         if (load.n_ready != seen) last = now_s();
         seen = load.n_ready;
-        if (load.n_dropped - dropped > DROPPED_MAX) die("too many connections end while logging in");
+        if (load.n_dropped - dropped > DROPPED_MAX)
+            die("too many connections end while logging in");
         if (now_s() - start > limit_s || now_s() - last > PATIENCE_S) break;
     }
     return (load.n_ready < load.n ? last : now_s()) - start;

@@ -54,7 +54,8 @@ static size_t gather(const struct buf *frames)
 
 static void put_acks(struct device *d)
 {
-    const struct wire_ack direct = {.kind = WIRE_TO_USER, .incarnation = d->incarnation, .seq = d->seq};
+    const struct wire_ack direct = {
+        .kind = WIRE_TO_USER, .incarnation = d->incarnation, .seq = d->seq};
     const struct wire_ack room = {.kind = WIRE_TO_ROOM, .seq = d->lobby_seen, .room = lobby};
     if (d->ack_direct) wire_put_ack(&d->frames, &direct);
     if (d->ack_room) wire_put_ack(&d->frames, &room);
@@ -64,7 +65,8 @@ static void put_acks(struct device *d)
 static void seal(struct conn *c, struct device *d)
 {
     size_t n = gather(&d->frames), pad = wire_padding(n), sealed = n + pad + NOISE_TAG_LEN;
-    uint8_t *record = buf_room(&c->out, WIRE_RECORD_HEAD + sealed), *body = record + WIRE_RECORD_HEAD;
+    uint8_t *record = buf_room(&c->out, WIRE_RECORD_HEAD + sealed),
+            *body = record + WIRE_RECORD_HEAD;
     put_u16(record, (uint16_t)sealed);
     memcpy(body, buf_head(&d->frames), n);
     if (pad) wire_put_pad(body + n, pad);
@@ -269,7 +271,8 @@ static bool take_frame(struct conn *c, const struct wire_frame *f)
     return false;
 }
 
-/* Opens one record in place and handles its frames. No text here is long enough to come in parts. */
+/* Opens one record in place and handles its frames. No text here is long enough to come in parts.
+ */
 static bool take_record(struct conn *c, uint8_t *body, size_t n)
 {
     struct device *d = c->own;
@@ -346,6 +349,17 @@ static void csmsg_bye(struct conn *c)
     conn_touch(c);
 }
 
+static void csmsg_forget(struct conn *c)
+{
+    struct device *d = c->own;
+    if (!d) return;
+    buf_free(&d->outbox);
+    buf_free(&d->frames);
+    free(d->shake);
+    free(d);
+    c->own = NULL;
+}
+
 const struct driver driver_csmsg = {
     .name = "csmsg",
     .sender_joins = true,
@@ -358,4 +372,5 @@ const struct driver driver_csmsg = {
     .direct = csmsg_direct,
     .room = csmsg_room,
     .bye = csmsg_bye,
+    .forget = csmsg_forget,
 };

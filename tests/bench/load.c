@@ -30,7 +30,8 @@ struct load load = {.o = {.server = "?",
                           .warm = 1}};
 
 static const struct driver *const drivers[] = {&driver_csmsg, &driver_irc,       &driver_mqtt,
-                                               &driver_nats,  &driver_jetstream, &driver_relay};
+                                               &driver_nats,  &driver_jetstream, &driver_xmpp,
+                                               &driver_relay};
 
 static const struct scenario {
     const char *name;
@@ -42,7 +43,8 @@ static const struct scenario {
     {"S3", scenario_room, "a room of -n members, one speaks"},
     {"S4", scenario_login, "-n logins, then idle; and once more"},
     {"S5register", scenario_register, "-r users and the sender log in once"},
-    {"S5store", scenario_store, "-m messages to them while absent; at the last acknowledgement all is killed"},
+    {"S5store", scenario_store,
+     "-m messages to them while absent; at the last acknowledgement all is killed"},
     {"S5drain", scenario_drain, "they come back"},
     {"S6", scenario_mixed, "-n clients, one in ten speaks; all reconnect in the middle"},
     {"S7queues", scenario_queues, "logins of one while -m messages wait for others"},
@@ -150,11 +152,13 @@ void result_traffic(const struct usage *a, const struct usage *b, double seconds
 
 static _Noreturn void usage(void)
 {
-    fprintf(stderr,
-            "load -d DRIVER -s SCENARIO -p PORT [-P PID of the server] [-S name of the server] [-T with TLS]\n"
-            "  -n count  -w window  -b text bytes  -t seconds  -W warm-up seconds  -c logins at once\n"
-            "  -m messages  -r users  -x source addresses  -q MQTT quality  -k MQTT sessions are kept\n"
-            "drivers:");
+    fprintf(
+        stderr,
+        "load -d DRIVER -s SCENARIO -p PORT [-P PID of the server] [-S name of the server] [-T "
+        "with TLS]\n"
+        "  -n count  -w window  -b text bytes  -t seconds  -W warm-up seconds  -c logins at once\n"
+        "  -m messages  -r users  -x source addresses  -q MQTT quality  -k MQTT sessions are kept\n"
+        "drivers:");
     for (size_t i = 0; i < COUNT(drivers); i++)
         fprintf(stderr, " %s", drivers[i]->name);
     fprintf(stderr, "\nscenarios:\n");
@@ -188,7 +192,8 @@ static const struct scenario *find_scenario(const char *name)
 static const struct scenario *read_options(int argc, char **argv, struct options *o)
 {
     const struct scenario *s = NULL;
-    for (int c; (c = getopt(argc, argv, "d:s:p:P:S:Tn:w:b:t:W:c:m:r:x:q:k")) != -1;) switch (c) {
+    for (int c; (c = getopt(argc, argv, "d:s:p:P:S:Tn:w:b:t:W:c:m:r:x:q:k")) != -1;)
+        switch (c) {
         case 'd': o->driver = find_driver(optarg); break;
         case 's': s = find_scenario(optarg); break;
         case 'p': o->port = (uint16_t)number(optarg); break;

@@ -32,10 +32,10 @@ struct conn {
     int fd;
     unsigned id; /* the user's number; names are made from it */
     enum conn_state state;
-    bool ready;  /* logged in: driver_ready() */
-    bool joined; /* in the room: driver_joined() */
+    bool ready;   /* logged in: driver_ready() */
+    bool joined;  /* in the room: driver_joined() */
     bool leaving; /* said goodbye: the server may close it */
-    bool dirty;  /* in the list of those that have something to say this turn */
+    bool dirty;   /* in the list of those that have something to say this turn */
     uint32_t events;
     struct ssl_st *ssl;
     struct buf in, out; /* half a frame; not yet taken by the kernel */
@@ -50,11 +50,11 @@ struct conn {
 /* A protocol. A NULL function means that it has no such thing. */
 struct driver {
     const char *name;
-    bool tls_after_banner; /* a plain first line comes before TLS; the driver calls conn_start_tls() */
-    bool sender_joins;     /* who speaks to a room must be in it */
-    bool acks;             /* what is sent is acknowledged: driver_acked() */
-    bool keeps;            /* what was not acknowledged is sent again after a new login */
-    size_t text_max;       /* longest text in one of its messages, 0: no limit */
+    bool tls_after_banner;        /* a plain line comes first; the driver calls conn_start_tls() */
+    bool sender_joins;            /* who speaks to a room must be in it */
+    bool acks;                    /* what is sent is acknowledged: driver_acked() */
+    bool keeps;                   /* what was not acknowledged is sent again after a new login */
+    size_t text_max;              /* longest text in one of its messages, 0: no limit */
     void (*open)(struct conn *c); /* bytes can flow: log in */
     /* Takes what has come and returns how many bytes were used; the rest comes again with more. */
     size_t (*input)(struct conn *c, uint8_t *data, size_t n);
@@ -63,11 +63,12 @@ struct driver {
     void (*direct)(struct conn *c, unsigned to, const char *text, size_t n);
     void (*room)(struct conn *c, const char *text, size_t n);
     void (*bye)(struct conn *c);
+    void (*forget)(struct conn *c);  /* frees own */
     void (*prepare)(struct conn *c); /* once, by the first sender to absent users; clears step */
 };
 
 extern const struct driver driver_csmsg, driver_irc, driver_mqtt, driver_nats, driver_jetstream,
-    driver_relay;
+    driver_xmpp, driver_relay;
 
 struct options {
     const char *server; /* how the result names it */
@@ -76,15 +77,15 @@ struct options {
     const char *host;
     uint16_t port;
     bool tls, draining;
-    pid_t root;      /* of the server's processes */
-    unsigned n;      /* pairs, members, connections, rounds: by scenario; 0 its default */
-    unsigned window; /* messages under way for each sender */
-    unsigned bytes;  /* of a text */
-    unsigned at_once; /* logins under way */
+    pid_t root;               /* of the server's processes */
+    unsigned n;               /* pairs, members, connections, rounds: by scenario; 0 its default */
+    unsigned window;          /* messages under way for each sender */
+    unsigned bytes;           /* of a text */
+    unsigned at_once;         /* logins under way */
     unsigned messages, users; /* to absent users */
-    unsigned sources; /* addresses from 127.0.0.2 on */
-    unsigned qos;     /* MQTT */
-    bool keep;        /* MQTT: sessions outlive connections */
+    unsigned sources;         /* addresses from 127.0.0.2 on */
+    unsigned qos;             /* MQTT */
+    bool keep;                /* MQTT: sessions outlive connections */
     double seconds, warm;
 };
 
@@ -116,8 +117,9 @@ double now_s(void);
 /* Makes n connections, unused, with ids from first_id on. Ends those that are there. */
 void conns_make(unsigned n, unsigned first_id);
 /*
- * Dials them all, load.o.at_once at a time, and returns the seconds until all are ready. try: or until
- * nobody new came in for a while; load.n_ready says how many are there. The other gives up then.
+ * Dials them all, load.o.at_once at a time, and returns the seconds until all are ready. try: or
+ * until nobody new came in for a while; load.n_ready says how many are there. The other gives up
+ * then.
  */
 double conns_try_log_in(double limit_s);
 double conns_log_in(double limit_s);
@@ -149,7 +151,8 @@ void driver_acked(struct conn *c, unsigned n);
 
 /* --- text.c --- */
 
-/* A text of load.o.bytes to a user or (to_room) to the room; several messages where one is too small. */
+/* A text of load.o.bytes to a user or (to_room) to the room; several messages where one is too
+ * small. */
 void text_send(struct conn *c, bool to_room, unsigned to);
 /* A text has come; tells load.on_text when it is one of ours and complete. */
 void text_came(struct conn *c, const void *text, size_t n);
@@ -159,7 +162,8 @@ void text_came(struct conn *c, const void *text, size_t n);
 void result_int(const char *key, uint64_t v);
 void result_real(const char *key, double v);
 /* What happened between two snapshots, for so many messages: rate, CPU, wake-ups, latencies. */
-void result_traffic(const struct usage *a, const struct usage *b, double seconds, uint64_t messages);
+void result_traffic(const struct usage *a, const struct usage *b, double seconds,
+                    uint64_t messages);
 /* The CPU of the server's processes by program, in µs for each of n. */
 void result_by_program(const char *key, const struct usage *a, const struct usage *b, double n);
 

@@ -17,9 +17,8 @@ bool proc_parse(const char *line, struct proc *p)
     int pid, parent, session;
     char state;
     if (!after || sscanf(line, "%d", &pid) != 1) return false;
-    if (sscanf(after + 1,
-               " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %llu %llu %lld %lld", &state, &parent,
-               &session, &own_user, &own_system, &child_user, &child_system) != 7)
+    if (sscanf(after + 1, " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %llu %llu %lld %lld", &state,
+               &parent, &session, &own_user, &own_system, &child_user, &child_system) != 7)
         return false;
     *p = (struct proc){pid, parent, session, state == 'Z' || state == 'X',
                        own_user + own_system + (uint64_t)(child_user + child_system)};

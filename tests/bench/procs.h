@@ -17,7 +17,7 @@ enum { PROCS_MAX = 4096, PROGRAMS_MAX = 16, PROGRAM_LEN = 48 };
 /* One line of /proc/PID/stat, as far as it matters here. */
 struct proc {
     pid_t pid, parent, session;
-    bool ended; /* a zombie: its figures stand until its parent waits for it */
+    bool ended;     /* a zombie: its figures stand until its parent waits for it */
     uint64_t ticks; /* user and system, own and of children waited for */
 };
 

@@ -3,7 +3,7 @@
 #   make bench [PEERS="nats-tls inspircd"] [SCENARIOS="S2 S3"] [ROUNDS=3] [SECONDS=4]
 #   make bench-deps      installs the peers and what draws the plot (Debian)
 #   make bench-report    docs/performance.md and its plot from the newest results
-BENCH_DEPS := ngircd inspircd mosquitto nats-server openssl python3-matplotlib linux-perf
+BENCH_DEPS := ngircd inspircd mosquitto nats-server prosody openssl python3-matplotlib linux-perf
 BENCH_OBJ  := $(filter-out %/relay.o,$(call objs,tests/bench/*.c))
 BENCH_BIN  := $(BUILD)/bench/load $(BUILD)/bench/relay
 ROUNDS ?= 3

@@ -1,7 +1,7 @@
 /*
- * s_mixed.c - S6: like a day at a school. One in ten speaks, at a fixed pace, to its neighbour and now
- * and then to the room; the others listen. In the middle every connection is cut, and all dial again
- * at once. What was said must arrive nevertheless, where the protocol promises that.
+ * s_mixed.c - S6: like a day at a school. One in ten speaks, at a fixed pace, to its neighbour and
+ * now and then to the room; the others listen. In the middle every connection is cut, and all dial
+ * again at once. What was said must arrive nevertheless, where the protocol promises that.
  */
 #include "load.h"
 
@@ -9,10 +9,10 @@
 
 enum {
     CROWD = 2000,
-    SPEAKER = 10,    /* one in so many speaks */
+    SPEAKER = 10,     /* one in so many speaks */
     DIRECT_PACE = 20, /* messages a second from each who speaks */
-    ROOM_PACE = 10,  /* messages a second to the room, by all */
-    STORM_S = 30,    /* so long at most until all are back */
+    ROOM_PACE = 10,   /* messages a second to the room, by all */
+    STORM_S = 30,     /* so long at most until all are back */
     QUIET_S = 3,
 };
 
@@ -158,5 +158,6 @@ void scenario_mixed(void)
     result_int("room_sent", mixed.room_sent);
     result_int("lost", expected() - mixed.direct - mixed.room);
     result_int("repeats", mixed.repeats);
-    if (load.o.driver->acks) result_int("unacked", mixed.direct_sent + mixed.room_sent - mixed.acked);
+    if (load.o.driver->acks)
+        result_int("unacked", mixed.direct_sent + mixed.room_sent - mixed.acked);
 }

@@ -1,4 +1,5 @@
-/* s_pairs.c - S1: two who wait for each other. S2: pairs, each with a window of messages under way. */
+/* s_pairs.c - S1: two who wait for each other. S2: pairs, each with a window of messages under way.
+ */
 #include "load.h"
 
 #include <string.h>

@@ -56,7 +56,8 @@ static bool run_for(double seconds)
 static bool all_heard(void)
 {
     const struct conn *speaker = &load.conn[0];
-    return room.heard_by_all == speaker->seq && (!load.o.driver->acks || room.acked >= speaker->seq);
+    return room.heard_by_all == speaker->seq &&
+           (!load.o.driver->acks || room.acked >= speaker->seq);
 }
 
 void scenario_room(void)

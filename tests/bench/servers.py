@@ -13,6 +13,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 START_TIME = 20.0
 END_TIME = 15.0
+ACCOUNTS = 5001
 NAME = 'csce513fall24Msg'
 
 # Limits are for strangers; here one address is the whole school. Everything else is as shipped.
@@ -43,7 +44,7 @@ def peers(build):
     """Every server there is, ours first, the physical limit last."""
     inspircd = ['inspircd', '--runasroot', '--nofork', '--config=@CONF@']
     ngircd, mosquitto = ['ngircd', '-n', '-f', '@CONF@'], ['mosquitto', '-c', '@CONF@']
-    nats = ['nats-server', '-c', '@CONF@']
+    nats, prosody = ['nats-server', '-c', '@CONF@'], ['prosody', '-F', '--config', '@CONF@']
     lively = 'S1 S2 S3 S4 S6'
     few = ['-c', '8']  # logins at once: ngircd's listen backlog is 10, beyond it SYNs are dropped
     return [
@@ -57,6 +58,8 @@ def peers(build):
         Peer('nats', 'NATS', 'nats-server', nats, 'nats', [], lively),
         Peer('nats-tls', 'NATS TLS', 'nats-server', nats, 'nats', ['-T'], lively),
         Peer('nats-jetstream', 'NATS JetStream', 'nats-server', nats, 'jetstream', [], 'S5'),
+        Peer('prosody', 'prosody', 'prosody', prosody, 'xmpp', [], 'S1 S2 S4 S5'),
+        Peer('prosody-tls', 'prosody TLS', 'prosody', prosody, 'xmpp', ['-T'], 'S1 S2 S4'),
         relay(build)]
 
 
@@ -66,14 +69,12 @@ def installed(peer):
 
 
 def version(peer):
-    """What it calls itself, one line."""
+    """Its version; packages are called like their programs."""
     if peer.driver in ('csmsg', 'relay'):
         return 'this tree'
-    words = {'mosquitto': '-h', 'nats-server': '-v'}.get(peer.program, '--version')
-    path = shutil.which(peer.program, path=os.environ.get('PATH', '') + ':/usr/sbin')
-    done = subprocess.run([path, words], capture_output=True, check=False, text=True)
-    lines = (done.stdout or done.stderr).splitlines()
-    return lines[0].strip() if lines else 'unknown'
+    done = subprocess.run(['dpkg-query', '-W', '-f', '${Version}', peer.program],
+                          capture_output=True, check=False, text=True)
+    return done.stdout.strip() or 'not from a package'
 
 
 def free_port():
@@ -98,8 +99,13 @@ class Server:
         (self.folder / 'store').chmod(0o777)
         self.port = free_port()
         self.process = None
+        # Some tell the language of a config by its ending. The relay has none.
+        self.source = next((HERE / 'peers').glob(peer.name + '.*'), None)
+        self.config = self.folder / ('server' + self.source.suffix if self.source else 'none')
         if '-T' in peer.flags:
             self.make_certificate()
+        if peer.driver == 'xmpp':
+            self.make_accounts()
 
     def make_certificate(self):
         """A key and a certificate by itself, as all the TLS rows use."""
@@ -110,18 +116,24 @@ class Server:
         for name in ('key.pem', 'cert.pem'):
             (self.folder / name).chmod(0o644)
 
+    def make_accounts(self):
+        """XMPP knows its users beforehand: as prosody keeps them, one file each."""
+        accounts = self.folder / 'store' / 'localhost' / 'accounts'
+        accounts.mkdir(parents=True)
+        for number in range(ACCOUNTS):
+            (accounts / ('u%d.dat' % number)).write_text('return { ["password"] = "pw" };\n')
+
     def fill_in(self, text):
         """A config or argument with its places filled."""
         for place, value in (('@RUN@', self.folder), ('@PORT@', self.port), ('@OTHER@', free_port()),
-                             ('@CONF@', self.folder / 'server.conf')):
+                             ('@CONF@', self.config)):
             text = text.replace(place, str(value))
         return text
 
     def start(self):
         """Starts it and waits until it takes connections."""
-        source = HERE / 'peers' / (self.peer.name + '.conf')
-        if source.exists():
-            (self.folder / 'server.conf').write_text(self.fill_in(source.read_text()))
+        if self.source:
+            self.config.write_text(self.fill_in(self.source.read_text()))
         environ = {**os.environ, 'PATH': os.environ.get('PATH', '') + ':/usr/sbin'}
         with open(self.folder / 'log', 'ab') as log:
             self.process = subprocess.Popen(

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,7 +71,8 @@ static void test_stat_line(void **state)
 {
     struct proc p;
     (void)state;
-    assert_true(proc_parse("17 (evil) R 1 2) S 5 6 7 0 -1 4194560 1 2 3 4 100 20 3 4 20 0 1 0 9", &p));
+    assert_true(
+        proc_parse("17 (evil) R 1 2) S 5 6 7 0 -1 4194560 1 2 3 4 100 20 3 4 20 0 1 0 9", &p));
     assert_int_equal(p.pid, 17);
     assert_int_equal(p.parent, 5);
     assert_int_equal(p.session, 7);
@@ -86,7 +88,7 @@ static void test_members(void **state)
 {
     /* 20 is the server; 12 a grandchild that stands before its parent; 30 has lost its parent. */
     struct proc all[] = {{.pid = 1, .session = 1},
-                         {.pid = 12, .parent = 40, .session = 20},
+                         {.pid = 12, .parent = 40, .session = 12},
                          {.pid = 13, .parent = 12, .session = 13},
                          {.pid = 20, .parent = 7, .session = 20},
                          {.pid = 30, .parent = 1, .session = 20},
@@ -140,6 +142,7 @@ static void send_byte(int fd)
 static _Noreturn void be_server(int in, int out)
 {
     setsid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
     wait_byte(in);
     pid_t gone = fork();
     if (gone == 0) {
@@ -149,6 +152,7 @@ static _Noreturn void be_server(int in, int out)
     waitpid(gone, NULL, 0);
     pid_t stays = fork();
     if (stays == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         burn(150);
         send_byte(out);
         wait_byte(in);
@@ -174,7 +178,8 @@ static void test_children_that_come_and_go(void **state)
     wait_byte(from[0]);
     procs_usage(pid, false, &b);
     uint64_t used_ms = (b.cpu_us - a.cpu_us) / 1000;
-    if (used_ms < 320 || used_ms > 600) fail_msg("350 ms were used, %lu counted", (unsigned long)used_ms);
+    if (used_ms < 320 || used_ms > 600)
+        fail_msg("350 ms were used, %lu counted", (unsigned long)used_ms);
     assert_int_equal(b.processes, 2);
     assert_int_equal(b.programs, 1);
     assert_int_equal(usage_program_us(&a, &b, 0), b.cpu_us - a.cpu_us);
