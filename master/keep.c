@@ -4,7 +4,8 @@
  * A new keeper is told everything in one sweep over slots and places, as fast as its channel takes it; what
  * changes meanwhile and later is told as it happens, and telling twice does no harm. When the channel has
  * no room for a connection, the sweep begins anew, so a keeper that hangs costs no descriptors here. Only
- * when it knows everything can a next master find it (takeover_complete()).
+ * when it knows everything can a next master find it (takeover_complete()); until then the last master's
+ * keeper is told of every change, too.
  */
 #include <errno.h>
 #include <string.h>
@@ -20,43 +21,79 @@ static struct chan *ear(const struct master *m)
     return m->keeper && m->keeper->state == CHILD_READY && m->whole ? &m->keeper->chan : NULL;
 }
 
+/* As long as ours does not know everything, a next master will ask the one that we have asked. */
+static struct chan *old_ear(struct master *m)
+{
+    return m->old.loop && !m->old.closed && !m->taking_over ? &m->old : NULL;
+}
+
+static void tell_both(struct master *m, uint8_t type, const struct buf *fields, int fd)
+{
+    if (old_ear(m)) chan_send(old_ear(m), type, fields, fd);
+    if (ear(m)) chan_send(ear(m), type, fields, fd);
+}
+
 /* --- one thing at a time --- */
+
+/* A channel between a keeper and a process. */
+static void introduce(struct chan *keeper, uint32_t process, struct child *c)
+{
+    int fd[2];
+    struct buf p = {0};
+    if (!keeper) return;
+    chan_pair(fd);
+    buf_put_u32(&p, process);
+    chan_send(keeper, CTL_INTRO, &p, fd[0]);
+    chan_send(&c->chan, CTL_INTRO, NULL, fd[1]);
+    buf_free(&p);
+    close(fd[0]);
+    close(fd[1]);
+}
 
 static void tell_process(struct master *m, uint32_t process, uint32_t generation, struct child *c)
 {
-    int intro[2], pidfd = c->pidfd.fd >= 0 ? c->pidfd.fd : (int)syscall(SYS_pidfd_open, c->pid, 0);
+    int pidfd = c->pidfd.fd >= 0 ? c->pidfd.fd : (int)syscall(SYS_pidfd_open, c->pid, 0);
     if (pidfd < 0) return; /* it has just died; the next one will be told */
-    struct buf p = {0}, q = {0};
-    chan_pair(intro);
+    struct buf p = {0};
     buf_put_u32(&p, process);
-    buf_put_u32(&q, process);
-    buf_put_u32(&q, generation);
-    chan_send(ear(m), CTL_PROCESS, &q, pidfd);
-    chan_send(ear(m), CTL_INTRO, &p, intro[0]);
-    chan_send(&c->chan, CTL_INTRO, NULL, intro[1]);
+    buf_put_u32(&p, generation);
+    tell_both(m, CTL_PROCESS, &p, pidfd);
+    introduce(old_ear(m), process, c);
+    introduce(ear(m), process, c);
     buf_free(&p);
-    buf_free(&q);
-    close(intro[0]);
-    close(intro[1]);
     if (pidfd != c->pidfd.fd) close(pidfd);
 }
 
 void keep_worker(struct slot *s)
 {
-    if (ear(s->master) && s->child && s->child->has_chan) tell_process(s->master, s->number, s->generation, s->child);
+    if (s->child && s->child->has_chan) tell_process(s->master, s->number, s->generation, s->child);
 }
 
 void keep_broker(struct master *m)
 {
-    if (ear(m) && m->broker && m->broker->has_chan) tell_process(m, CTL_BROKER_SLOT, m->broker_generation, m->broker);
+    if (m->broker && m->broker->has_chan) tell_process(m, CTL_BROKER_SLOT, m->broker_generation, m->broker);
+}
+
+/* The keeper forgets the slot's connections with it. */
+static void tell_slab(const struct slot *s, struct chan *keeper)
+{
+    struct buf p = {0};
+    buf_put_u32(&p, s->number);
+    if (keeper && s->slab >= 0) chan_send(keeper, CTL_KEEP_SLAB, &p, s->slab);
+    buf_free(&p);
 }
 
 void keep_slab(const struct slot *s)
 {
-    struct buf p = {0};
-    buf_put_u32(&p, s->number);
-    if (ear(s->master) && s->slab >= 0) chan_send(ear(s->master), CTL_KEEP_SLAB, &p, s->slab);
-    buf_free(&p);
+    tell_slab(s, old_ear(s->master));
+    tell_slab(s, ear(s->master));
+}
+
+static void name_place(struct buf *p, const struct slot *s, uint32_t index, uint32_t generation)
+{
+    buf_put_u32(p, s->number);
+    buf_put_u32(p, index);
+    buf_put_u32(p, generation);
 }
 
 static void sweep(struct chan *c);
@@ -64,31 +101,28 @@ static void sweep(struct chan *c);
 /* False when there was no room; then sweep() is called when there is. */
 static bool tell_place(const struct slot *s, uint32_t index)
 {
-    const struct place *at = &s->places.place[index];
     struct buf p = {0};
-    buf_put_u32(&p, s->number);
-    buf_put_u32(&p, index);
-    buf_put_u32(&p, at->generation);
-    int r = chan_try(ear(s->master), CTL_KEEP, &p, at->fd, sweep);
+    name_place(&p, s, index, s->places.place[index].generation);
+    int r = chan_try(ear(s->master), CTL_KEEP, &p, s->places.place[index].fd, sweep);
     buf_free(&p);
     return r != 0;
 }
 
 void keep_place(const struct slot *s, uint32_t index)
 {
-    struct keeping *k = &s->master->keeping;
-    if (!ear(s->master) || k->again) return;
-    if (!tell_place(s, index)) k->again = true;
+    struct master *m = s->master;
+    struct buf p = {0};
+    name_place(&p, s, index, s->places.place[index].generation);
+    if (old_ear(m)) chan_send(old_ear(m), CTL_KEEP, &p, s->places.place[index].fd);
+    buf_free(&p);
+    if (ear(m) && !m->keeping.again && !tell_place(s, index)) m->keeping.again = true;
 }
 
 void keep_not(const struct slot *s, uint32_t index, uint32_t generation)
 {
     struct buf p = {0};
-    if (!ear(s->master)) return;
-    buf_put_u32(&p, s->number);
-    buf_put_u32(&p, index);
-    buf_put_u32(&p, generation);
-    chan_send(ear(s->master), CTL_LET_GO, &p, -1);
+    name_place(&p, s, index, generation);
+    tell_both(s->master, CTL_LET_GO, &p, -1);
     buf_free(&p);
 }
 
@@ -137,7 +171,7 @@ void keep_all(struct master *m)
     tell_listeners(m);
     keep_broker(m);
     for (unsigned i = 0; i < m->n_slots; i++) {
-        keep_slab(&m->slot[i]);
+        tell_slab(&m->slot[i], ear(m));
         keep_worker(&m->slot[i]);
     }
     sweep(ear(m));

@@ -29,6 +29,7 @@
 #include "loop.h"
 #include "name.h"
 #include "orphan.h"
+#include "pool.h"
 #include "sandbox.h"
 #include "settings.h"
 #include "store.h"

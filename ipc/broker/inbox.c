@@ -79,7 +79,7 @@ static void send_entry(struct broker *b, struct device *d, const struct entry *e
 static struct entry *append(struct broker *b, struct device *d, struct message *m, uint8_t state, uint64_t row)
 {
     struct inbox *in = &d->in;
-    struct entry *e = xmalloc(sizeof *e);
+    struct entry *e = pool_get(sizeof *e);
     *e = (struct entry){.msg = m, .seq = ++in->seq, .row = row, .since_ms = b->loop.now_ms, .state = state};
     message_hold(m);
     *(in->last ? &in->last->next : &in->first) = e;
@@ -224,7 +224,7 @@ static struct message *from_row(struct broker *b, const struct store_message *r,
 {
     struct account *from = people_by_id(b, r->from_account);
     if (!from) return NULL;
-    struct message *m = xmalloc(sizeof *m + r->head.len + r->body.len);
+    struct message *m = pool_get(sizeof *m + r->head.len + r->body.len);
     *m = (struct message){.refs = 1,
                           .state = MSG_STORED,
                           .undelivered = 1,
@@ -315,7 +315,7 @@ static void drop_first(struct inbox *in)
     in->n--;
     in->bytes -= (uint32_t)size_of(e->msg);
     message_drop(e->msg);
-    free(e);
+    pool_put(e, sizeof *e);
 }
 
 /* One on the way to the disk must arrive there first: its row is not known yet. */

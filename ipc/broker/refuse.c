@@ -33,9 +33,19 @@ bool refuse_more(const struct outbox *out)
     return out->n_refused < REFUSED_MAX;
 }
 
+/* What was refused is said again without it. */
+static struct message *without_text(struct message *m)
+{
+    struct message *bare = pool_get(sizeof *bare);
+    *bare = *m;
+    bare->head_len = bare->body_len = 0;
+    pool_put(m, sizeof *m + m->head_len + m->body_len);
+    return bare;
+}
+
 void refuse_keep(struct outbox *out, struct message *m)
 {
-    if (m->refs == 1) m = xrealloc(m, sizeof *m); /* its text is of no use any more */
+    if (m->refs == 1) m = without_text(m);
     m->next_out = NULL;
     *(out->refused ? &out->last_refused->next_out : &out->refused) = m;
     out->last_refused = m;

@@ -28,7 +28,7 @@ void message_drop(struct message *m)
         buf_free(m->rejection);
         free(m->rejection);
     }
-    free(m);
+    pool_put(m, sizeof *m + m->head_len + m->body_len);
 }
 
 void broker_said(struct broker *b, const char *ev, const struct message *m, const char *to, const char *state)
@@ -315,7 +315,7 @@ static bool refuses(struct broker *b, const struct device *d, const struct wire_
 
 static struct message *take(struct broker *b, struct device *d, const struct wire_send *m)
 {
-    struct message *msg = xmalloc(sizeof *msg + m->body.len);
+    struct message *msg = pool_get(sizeof *msg + m->body.len);
     *msg = (struct message){.refs = 1,
                             .id = m->id,
                             .time_ms = clock_wall_ms(),

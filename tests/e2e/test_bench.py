@@ -26,7 +26,7 @@ def test_ping_pong(env):
     equal(result['messages'], 400, 'messages of 200 rounds')
     check(0 < result['p50_us'] <= result['p99_us'], 'latencies: %s' % result)
     equal(sorted(result['cpu_by_program']), sorted(
-        ['csce513fall24Msgd', 'csce513fall24Msg-broker', 'csce513fall24Msg-worker']), 'programs seen')
+        ['csce513fall24Msgd', 'csce513fall24Msg-broker', 'csce513fall24Msg-keeper', 'csce513fall24Msg-worker']), 'programs seen')
 
 
 def test_pairs(env):

@@ -397,7 +397,7 @@ def test_master_dies_with_others(env):
 
 
 def test_master_dies_in_mid_takeover(env):
-    """A new master that dies while it takes over, again and again: the next one takes over all the same."""
+    """A new master that dies while it takes over, and has replaced a worker meanwhile, again and again."""
     server = env.server(server__workers=2)
     alice, bob = env.login('alice', server), env.login('bob', server)
     stopped = server.pids('worker')[0]
@@ -407,7 +407,10 @@ def test_master_dies_in_mid_takeover(env):
     for _ in range(3):
         late = Program(server.argv, server.folder, parse=parse_logfmt)
         env.programs.append(late)
-        late.err.wait(20, sub='server', ev='takeover')
+        other = late.err.wait(20, sub='worker', ev='ready', w='1')['child']
+        late.err.wait(20, sub='worker', ev='spare')
+        os.kill(int(other), signal.SIGKILL)
+        late.err.wait(20, sub='session', ev='adopt', w='1')
         late.process.kill()
         late.process.wait()
     server = env.keep(server.restart(process__heartbeat='200ms', process__heartbeat_limit='1s'))
