@@ -47,6 +47,7 @@ BROKER_OBJ := $(call objs,ipc/broker/*.c)
 WORKER_OBJ := $(call objs,worker/*.c)
 MASTER_OBJ := $(call objs,master/*.c)
 CTL_OBJ    := $(call objs,master/ctl/*.c)
+SEALED_OBJ := $(call objs,client/sealed/*.c)
 CLIENT_OBJ := $(call objs,client/*.c)
 FACE_OBJ   := $(call objs,client/face/*.c)
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
@@ -59,6 +60,7 @@ LIB_IPC    := $(BUILD)/libipc.a
 LIB_BROKER := $(BUILD)/libbroker.a
 LIB_WORKER := $(BUILD)/libworker.a
 LIB_MASTER := $(BUILD)/libmaster.a
+LIB_SEALED := $(BUILD)/libsealed.a
 LIB_CLIENT := $(BUILD)/libclient.a
 LIB_FACE   := $(BUILD)/libface.a
 BROKER_MAIN := $(BUILD)/obj/ipc/broker/broker.o
@@ -77,6 +79,7 @@ $(LIB_IPC):    $(IPC_OBJ)
 $(LIB_BROKER): $(filter-out $(BROKER_MAIN),$(BROKER_OBJ))
 $(LIB_WORKER): $(filter-out $(WORKER_MAIN),$(WORKER_OBJ))
 $(LIB_MASTER): $(filter-out $(MASTER_MAIN),$(MASTER_OBJ))
+$(LIB_SEALED): $(SEALED_OBJ)
 $(LIB_CLIENT): $(CLIENT_OBJ)
 $(LIB_FACE):   $(filter-out $(FACE_MAIN),$(FACE_OBJ))
 $(BUILD)/lib%.a:
@@ -95,7 +98,7 @@ $(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_IPC)
 $(BUILD)/$(NAME)ctl: $(CTL_OBJ) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lsodium
 
-ALL_LIBS := $(LIB_FACE) $(LIB_CLIENT) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_IPC)
+ALL_LIBS := $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_IPC)
 SYS_LIBS := -lreadline -lcmocka -lsqlite3 -linih -ljansson -lutf8proc -lsodium -lseccomp -lpthread
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(ALL_LIBS)
 	@mkdir -p $(@D)
