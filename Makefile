@@ -153,6 +153,16 @@ reference:
 	$(PYTHON) tests/reference/check_example.py
 	$(PYTHON) tests/reference/check_vectors.py
 	$(PYTHON) tests/reference/check_tables.py
+	$(PYTHON) tests/reference/sealed_vectors.py
+	$(PYTHON) tests/tools/words.py --check client/sealed/words_list.c
+	tests/secret_compare
+
+# The ratchet against the second implementation, longer than the frozen 100,000 messages.
+.PHONY: ratchet-model
+MESSAGES ?= 1000000
+ratchet-model: $(BUILD)/unit/test_sealed_model
+	$(PYTHON) tests/reference/sealed_ratchet.py $(MESSAGES) $(BUILD)/ratchet.json
+	TEST_RATCHET=$(BUILD)/ratchet.json $(BUILD)/unit/test_sealed_model
 
 # The same suite under AddressSanitizer and UBSan.
 asan: deps
@@ -166,7 +176,7 @@ BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/$(NAME)
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 DOCDIR     := $(DESTDIR)$(PREFIX)/share/doc/$(NAME)
-DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/store.md conf/$(NAME).conf
+DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/sealed.md docs/store.md conf/$(NAME).conf
 
 .PHONY: install uninstall
 install: programs
