@@ -66,6 +66,12 @@ void membership_free(struct membership *m)
 
 /* --- people --- */
 
+static void set_name(struct membership_person *p, struct slice name)
+{
+    p->name_len = (uint8_t)name.len;
+    memcpy(p->name, name.data, name.len);
+}
+
 static struct membership_person *person(struct membership *m, struct slice name,
                                         const uint8_t *account_key)
 {
@@ -77,8 +83,8 @@ static struct membership_person *person(struct membership *m, struct slice name,
         m->person = xrealloc(m->person, m->room * sizeof m->person[0]);
     }
     p = &m->person[m->n++];
-    *p = (struct membership_person){.name_len = (uint8_t)name.len};
-    memcpy(p->name, name.data, name.len);
+    *p = (struct membership_person){0};
+    set_name(p, name);
     memcpy(p->account_key, account_key, SEALED_KEY);
     return p;
 }
@@ -220,6 +226,7 @@ static void do_invite(struct membership *m, const struct judged *j)
 static void do_join(struct membership *m, const struct judged *j)
 {
     struct membership_person *p = person(m, j->e.actor, j->e.actor_account);
+    set_name(p, j->e.actor); /* the device list vouches for it, not who invited */
     p->role = ROLE_MEMBER;
     p->invited = false;
     p->joined = j->seq;

@@ -1,6 +1,7 @@
 /* prekey.c - see prekey.h. */
 #include "prekey.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,7 @@ static void put_front(struct buf *out, uint64_t device, uint32_t id, uint64_t cr
 
 void prekeys_publish(const struct prekeys *p, uint64_t device, size_t n, struct buf *out)
 {
+    assert(p->n_signed > 0 && n <= p->n_one_time);
     const struct signed_prekey *k = &p->signed_key[p->n_signed - 1];
     put_front(out, device, k->id, k->created, k->pair.public_key, k->signature);
     buf_put_u16(out, (uint16_t)n);

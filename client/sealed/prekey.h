@@ -71,7 +71,8 @@ bool prekeys_rotate(struct prekeys *p, const struct device_keys *keys,
  */
 size_t prekeys_refill(struct prekeys *p, size_t left, const struct sealed_random *rnd);
 
-/* The `publish` string of docs/sealed.md: the newest signed prekey, the last n one-time prekeys. */
+/* The `publish` string of docs/sealed.md: the newest signed prekey (there must be one), the last n
+ * one-time prekeys. */
 void prekeys_publish(const struct prekeys *p, uint64_t device, size_t n, struct buf *out);
 
 /* The private half of this id, NULL when it is gone. Valid until the prekeys change. */

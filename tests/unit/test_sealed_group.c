@@ -426,6 +426,19 @@ static void the_kicked_stay_out_until_invited(void **state)
     assert_int_equal(act(r, MEMBERSHIP_JOIN, CAROL, -1), MEMBERSHIP_GOOD); /* all is forgiven */
 }
 
+/* Who invites may call the guest what they like; who joins has the name of the device list. */
+static void a_name_is_not_the_inviters_to_choose(void **state)
+{
+    struct room *r = *state;
+    struct membership_entry e = entry_of(r, MEMBERSHIP_INVITE, ALICE, CAROL);
+    e.subject = TEXT("prof");
+    assert_int_equal(apply(r, &e, ALICE), MEMBERSHIP_GOOD);
+    assert_int_equal(act(r, MEMBERSHIP_JOIN, CAROL, -1), MEMBERSHIP_GOOD);
+    const struct membership_person *p = membership_find(&r->m, r->who[CAROL].account);
+    assert_int_equal(p->name_len, 5);
+    assert_memory_equal(p->name, "carol", 5);
+}
+
 static void an_instructor_moderates(void **state)
 {
     struct room *r = *state;
@@ -571,6 +584,7 @@ int main(void)
         TEST(generations_and_distributions),
         TEST(who_may_what),
         TEST(the_kicked_stay_out_until_invited),
+        TEST(a_name_is_not_the_inviters_to_choose),
         TEST(an_instructor_moderates),
         TEST(the_last_owner_leaves),
         TEST(who_comes_into_an_empty_group_owns_it),
