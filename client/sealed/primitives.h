@@ -80,7 +80,7 @@ void sealed_chain_step(uint8_t chain[SEALED_KEY], uint8_t message_key[SEALED_KEY
 void sealed_seal(const uint8_t key[SEALED_KEY], const char *info, struct slice ad,
                  struct slice text, struct buf *out);
 
-/* text.len is at least SEALED_TAG less than sealed.len; out holds it. 0, or -1 with out zero. */
+/* out has room for sealed.len - SEALED_TAG bytes. 0, or -1 with these zero. */
 int sealed_open(const uint8_t key[SEALED_KEY], const char *info, struct slice ad,
                 struct slice sealed, uint8_t *out) __attribute__((warn_unused_result));
 

@@ -180,4 +180,71 @@ static inline void assert_frozen(struct buf *before, const struct sessions *s,
     buf_free(before);
 }
 
+/* --- Alice and Bob --- */
+
+struct pair {
+    struct someone alice, bob;
+    struct sessions a, b;
+};
+
+static inline int pair_set_up(void **state)
+{
+    struct pair *p = calloc(1, sizeof *p);
+    someone_make(&p->alice, "alice");
+    someone_make(&p->bob, "bob");
+    *state = p;
+    return 0;
+}
+
+static inline int pair_tear_down(void **state)
+{
+    struct pair *p = *state;
+    someone_free(&p->alice);
+    someone_free(&p->bob);
+    sessions_wipe(&p->a);
+    sessions_wipe(&p->b);
+    free(p);
+    return 0;
+}
+
+static inline enum session_verdict to_bob(struct pair *p, const struct buf *head, const char *text)
+{
+    return hear(&p->b, &p->bob, &p->alice.self.who, head, text);
+}
+
+static inline enum session_verdict to_alice(struct pair *p, const struct buf *head,
+                                            const char *text)
+{
+    return hear(&p->a, &p->alice, &p->bob.self.who, head, text);
+}
+
+static inline void pass(struct pair *p, bool by_alice, const char *text)
+{
+    struct buf head = by_alice ? say(&p->a, &p->alice, text) : say(&p->b, &p->bob, text);
+    assert_int_equal(by_alice ? to_bob(p, &head, text) : to_alice(p, &head, text), SESSION_OPENED);
+    buf_free(&head);
+}
+
+/* Both have spoken: no X3DH part any more. */
+static inline void acquaint(struct pair *p)
+{
+    start(&p->a, &p->alice, &p->bob, 0);
+    pass(p, true, "hello");
+    pass(p, false, "hello back");
+}
+
+static inline const struct ratchet *ratchet_of(const struct sessions *s)
+{
+    return &s->s[s->current].ratchet;
+}
+
+/* Alice's session sends n messages that nobody gets. */
+static inline void lose(struct pair *p, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct buf head = say(&p->a, &p->alice, "lost");
+        buf_free(&head);
+    }
+}
+
 #endif
