@@ -49,6 +49,7 @@ WORKER_OBJ := $(call objs,worker/*.c)
 MASTER_OBJ := $(call objs,master/*.c)
 KEEPER_OBJ := $(call objs,master/keeper/*.c)
 CTL_OBJ    := $(call objs,master/ctl/*.c)
+SEALED_OBJ := $(call objs,client/sealed/*.c)
 CLIENT_OBJ := $(call objs,client/*.c)
 FACE_OBJ   := $(call objs,client/face/*.c)
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
@@ -63,6 +64,7 @@ LIB_WORKER := $(BUILD)/libworker.a
 LIB_MASTER := $(BUILD)/libmaster.a
 LIB_KEEPER := $(BUILD)/libkeeper.a
 LIB_CTL    := $(BUILD)/libctl.a
+LIB_SEALED := $(BUILD)/libsealed.a
 LIB_CLIENT := $(BUILD)/libclient.a
 LIB_FACE   := $(BUILD)/libface.a
 BROKER_MAIN := $(BUILD)/obj/ipc/broker/broker.o
@@ -85,6 +87,7 @@ $(LIB_WORKER): $(filter-out $(WORKER_MAIN),$(WORKER_OBJ))
 $(LIB_MASTER): $(filter-out $(MASTER_MAIN),$(MASTER_OBJ))
 $(LIB_KEEPER): $(filter-out $(KEEPER_MAIN),$(KEEPER_OBJ))
 $(LIB_CTL):    $(filter-out $(CTL_MAIN),$(CTL_OBJ))
+$(LIB_SEALED): $(SEALED_OBJ)
 $(LIB_CLIENT): $(CLIENT_OBJ)
 $(LIB_FACE):   $(filter-out $(FACE_MAIN),$(FACE_OBJ))
 $(BUILD)/lib%.a:
@@ -105,7 +108,7 @@ $(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_IPC)
 $(BUILD)/$(NAME)ctl: $(CTL_MAIN) $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lsodium
 
-ALL_LIBS := $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_KEEPER) $(LIB_IPC)
+ALL_LIBS := $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_KEEPER) $(LIB_IPC)
 SYS_LIBS := -lreadline -lcmocka -lsqlite3 -linih -ljansson -lutf8proc -lsodium -lseccomp -lpthread
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(ALL_LIBS)
 	@mkdir -p $(@D)
@@ -165,6 +168,16 @@ reference:
 	$(PYTHON) tests/reference/check_example.py
 	$(PYTHON) tests/reference/check_vectors.py
 	$(PYTHON) tests/reference/check_tables.py
+	$(PYTHON) tests/reference/sealed_vectors.py
+	$(PYTHON) tests/tools/words.py --check client/sealed/words_list.c
+	tests/secret_compare
+
+# The ratchet against the second implementation, longer than the frozen 100,000 messages.
+.PHONY: ratchet-model
+MESSAGES ?= 1000000
+ratchet-model: $(BUILD)/unit/test_sealed_model
+	$(PYTHON) tests/reference/sealed_ratchet.py $(MESSAGES) $(BUILD)/ratchet.json
+	TEST_RATCHET=$(BUILD)/ratchet.json $(BUILD)/unit/test_sealed_model
 
 # The same suite under AddressSanitizer and UBSan.
 asan: deps
@@ -178,7 +191,8 @@ BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/$(NAME)
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 DOCDIR     := $(DESTDIR)$(PREFIX)/share/doc/$(NAME)
-DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/store.md docs/repair.md conf/$(NAME).conf
+DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/sealed.md docs/store.md docs/repair.md docs/chaos.md \
+              docs/performance.md conf/$(NAME).conf
 
 .PHONY: install uninstall
 install: programs

@@ -14,7 +14,7 @@ REPLAY_BIN := $(FUZZ_NAMES:%=$(BUILD)/replay/%)
 REPLAY_OBJ := $(BUILD)/obj/tests/fuzz/replay.o
 
 # Worker and broker both have a session_find(): each target links its own.
-FUZZ_LIBS        = $(LIB_CLIENT) $(LIB_BROKER) $(LIB_IPC)
+FUZZ_LIBS        = $(LIB_CLIENT) $(LIB_SEALED) $(LIB_BROKER) $(LIB_IPC)
 FUZZ_LIBS.worker = $(LIB_WORKER) $(LIB_IPC)
 FUZZ_LIBS.adopt  = $(LIB_WORKER) $(LIB_IPC)
 fuzz_libs        = $(or $(FUZZ_LIBS.$(1)),$(FUZZ_LIBS))

@@ -4,6 +4,7 @@ each kind, for the fuzzers to start from; and tests/fuzz/found/NAME/*, inputs th
 once, for the replay alone. Operations are numbered as in the targets' tables. Other files in
 corpus/ are what fuzzing found worth keeping.
 """
+import json
 import os
 import struct
 
@@ -220,3 +221,68 @@ seed("client", WELCOMED, 5, piece(frame(1, DELIVER[:20]) + frame(0, b"") + frame
 found("client", "rejected-far", WELCOMED, 6, piece(b"one"), 2, 0x22, piece(u64(1 << 55) + REJECTED[8:]))
 found("client", "welcome-far", 0, 2, 0x11, piece(str8(b"me") + u64(1) * 3 + u64(1 << 63) + b"\0\0" + u64(0) + u32(0) * 2 + str8(b"s")),
      6, piece(b"one"))
+
+# The formats of docs/sealed.md; known answers are the best seeds there are.
+with open(os.path.join(HERE, "..", "vectors", "sealed", "known.json")) as known:
+    KNOWN = json.load(known)
+
+
+def known_bytes(part, key): return bytes.fromhex(KNOWN[part][key])
+
+
+for n in (1, 2, 3):
+    raw = known_bytes("devices", "entry_%d" % n)
+    seed("sealed_devices", 1, str16(raw))
+    seed("sealed_devices", 2, raw)
+    seed("sealed_devices", 10, raw)
+    seed("sealed_devices", 14, raw)
+seed("sealed_session", 0, known_bytes("first", "with_bundle"))
+seed("sealed_session", 0, known_bytes("first", "without_bundle"))
+SIGNED = u32(1) + u64(5) + bytes(range(128))
+seed("sealed_session", 1, b"\1" + u32(2) + u32(3), b"\1", SIGNED, u16(1) + u32(1) + bytes(64), u16(1) + u32(1) + bytes(32))
+for side in "ab":
+    STATE = known_bytes("first", "with_state_" + side)
+    seed("sealed_session", 2, STATE)
+    SKIPPED = STATE[:-2] + u16(1) + STATE[176:180] + u32(7) + u32(8) + bytes(32)
+    seed("sealed_session", 2, SKIPPED)
+    ONE = b"\1\1" + bytes(32) + u32(9) + bytes(72) + u32(len(SKIPPED)) + SKIPPED
+    seed("sealed_session", 3, b"\1\0" + u32(9) + b"\1\1" + u32(len(ONE)) + ONE)
+    seed("sealed_session", 3, b"\1\1" + u32(9) + b"\1\2" + (u32(len(ONE)) + ONE) * 2)
+for turns in range(4):
+    seed("sealed_session", 4, turns)
+    for at in (0, 1, 3, 12, 43, 50, 76, 80, 90, 120, 160):
+        seed("sealed_session", 4, turns, at, 1)
+    seed("sealed_session", 4, turns, 46, 255, 50, 255)
+for kind in ("text", "file", "receipt", "sync", "sender_key", "resend", "resent"):
+    seed("sealed_content", 0, known_bytes("bodies", "content_" + kind))
+seed("sealed_content", 1, known_bytes("bodies", "body_text"))
+seed("sealed_content", 2, b"hello\x80".ljust(64, b"\0"))
+seed("sealed_content", 3, b"\1", bytes(32), u32(1), u32(2))
+CREATE = b"\1\0\5\0\0\0"
+JOIN = CREATE + b"\2\0\1\0\0\0" + b"\3\1\5\0\0\0"
+seed("sealed_group", 0, JOIN, b"\6\0\1\2\0\0", b"\4\0\5\0\0\0", b"\4\1\5\0\0\0")
+seed("sealed_group", 0, JOIN, b"\x09\0\5\1\0\0", b"\3\2\5\0\0\0", b"\7\4\2\0\x09\0", b"\5\4\2\0\0\x40", piece(b"noise"),
+     b"\3\2\5\0\0\0", b"\x08\0\5\0\0\x40", piece(b"topic"))
+seed("sealed_group", 0, JOIN, b"\4\1\5\0\0\x80\x20\1", b"\4\1\5\0\0\7")
+# Found once: an open group that all had left, joined again, and nobody owned it.
+found("sealed_group", "joined-when-empty", 0, b"\1\0\5\1\0\0", b"\4\0\5\0\0\0", b"\3\1\5\0\0\0")
+seed("sealed_group", 1, known_bytes("group", "entry_1"))
+seed("sealed_group", 1, known_bytes("group", "entry_8"))
+seed("sealed_group", 2, b"\1\0", bytes(32), u32(1), u32(9), bytes(64), u16(1), u32(3), u32(5), bytes(32))
+seed("sealed_group", 2, b"\1\1", bytes(32), u32(1), u32(9), bytes(128), u32(5), u32(6), u16(0))
+seed("sealed_group", 3, known_bytes("group", "distribution"))
+for op in (4, 5):
+    seed("sealed_group", op, known_bytes("group", "body_0"))
+    seed("sealed_group", op, known_bytes("group", "body_0")[:5] + u32(900) + known_bytes("group", "body_0")[9:])
+seed("sealed_trust", 0, KNOWN["trust"]["paper"])
+seed("sealed_trust", 0, KNOWN["trust"]["paper"].upper().replace(" ", ",\n", 5) + " mapel")
+seed("sealed_trust", 1, KNOWN["trust"]["code"].lower())
+seed("sealed_trust", 2, known_bytes("trust", "roster"))
+seed("sealed_trust", 2, known_bytes("trust", "claim"))
+seed("sealed_trust", 2, known_bytes("trust", "welcome"))
+ROSTER = b"\1" + u32(1) + str8(b"lab") + str8(b"bob") + bytes(32) + b"\2" + u64(1) + u64(9) + bytes(64)
+seed("sealed_trust", 3, ROSTER)
+seed("sealed_trust", 4, known_bytes("trust", "offer"))
+seed("sealed_trust", 5, known_bytes("trust", "answer"))
+seed("sealed_trust", 6, u32(3), b"listgift")
+seed("sealed_trust", 6, "1234 5678")
