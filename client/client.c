@@ -198,6 +198,7 @@ static void login(struct client *c, uint64_t now)
                            .caps = c->o.caps};
     memcpy(m.device_key, c->o.identity->public_key, sizeof m.device_key);
     if (client_begin_stream(c, &m.resume) < 0) return;
+    c->window = link_proof(c->link)->window;
     c->state = CLIENT_LOGIN;
     c->due = now + CLIENT_LOGIN_MS;
     link_login(c->link, c->o.identity, &m);
@@ -298,6 +299,7 @@ static uint64_t open_due(const struct client *c)
                    : flying     ? spoke + CLIENT_SILENCE_MS
                                 : c->heard_at + CLIENT_IDLE_MS;
     if (flying && c->o.vault->shared && c->check_at < due) due = c->check_at;
+    if (c->room_unread && c->room_due < due) due = c->room_due;
     return due;
 }
 
@@ -328,7 +330,9 @@ static void check_store(struct client *c, uint64_t now)
 static void open_timers(struct client *c, uint64_t now)
 {
     check_store(c, now);
-    if (c->state != CLIENT_OPEN || now < open_due(c)) return;
+    if (c->state != CLIENT_OPEN) return;
+    client_ack_room(c);
+    if (now < open_due(c)) return;
     if (c->pinged_at) {
         client_lost(c, "silent", "the server does not answer", 0);
         return;

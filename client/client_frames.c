@@ -26,7 +26,8 @@ void client_drop_batch(struct client *c)
 {
     if (c->in_batch) vault_rollback(c->o.vault);
     c->settled_upto = c->told_upto;
-    c->in_batch = c->moved = c->ack_direct = c->ack_room = c->ack_settled = false;
+    c->in_batch = c->moved = c->ack_direct = c->ack_settled = false;
+    c->room_unread = 0;
     c->flight_bytes = 0;
     c->pinged_at = 0;
     buf_free(&c->told);
@@ -148,7 +149,7 @@ static int take_room(struct client *c, const struct wire_deliver *m)
 {
     if (m->to.len != 6 || memcmp(m->to.data, "#lobby", 6) != 0) return -1;
     if (c->place.lobby == WIRE_NEWCOMER || m->seq > c->place.lobby) c->place.lobby = m->seq;
-    c->ack_room = true;
+    if (c->room_unread++ == 0) c->room_due = client_now(c) + CLIENT_ROOM_ACK_MS;
     return 0;
 }
 
@@ -249,6 +250,21 @@ static int ack_settled(struct client *c)
     return 0;
 }
 
+/*
+ * Nobody waits for it: it only moves the window, so many messages share one. That is what makes a large
+ * room cheap for the server.
+ */
+void client_ack_room(struct client *c)
+{
+    uint32_t many = c->window / 4 < CLIENT_ROOM_ACK ? c->window / 4 : CLIENT_ROOM_ACK;
+    bool rides = buf_len(link_out(c->link)) > 0;
+    if (c->room_unread == 0 || (c->room_unread < many && !rides && client_now(c) < c->room_due)) return;
+    const struct wire_ack m = {
+        .kind = WIRE_TO_ROOM, .seq = c->place.lobby, .room = {(const uint8_t *)"#lobby", 6}};
+    wire_put_ack(link_out(c->link), &m);
+    c->room_unread = 0;
+}
+
 /* -1 when the store failed. */
 static int ack(struct client *c)
 {
@@ -256,10 +272,8 @@ static int ack(struct client *c)
     struct wire_ack m = {
         .kind = WIRE_TO_USER, .incarnation = c->place.incarnation, .seq = c->place.seq};
     if (c->ack_direct) wire_put_ack(link_out(c->link), &m);
-    m = (struct wire_ack){
-        .kind = WIRE_TO_ROOM, .seq = c->place.lobby, .room = {(const uint8_t *)"#lobby", 6}};
-    if (c->ack_room) wire_put_ack(link_out(c->link), &m);
-    c->ack_direct = c->ack_room = false;
+    c->ack_direct = false;
+    client_ack_room(c);
     return ack_settled(c);
 }
 

@@ -12,6 +12,8 @@ enum {
     CLIENT_SILENCE_MS = 20 * 1000,     /* without an answer to something sent: PING */
     CLIENT_IDLE_MS = 5 * 60 * 1000,    /* without anything heard: PING */
     CLIENT_PONG_MS = 20 * 1000,
+    CLIENT_ROOM_ACK = 64,     /* messages of a room that share an acknowledgement */
+    CLIENT_ROOM_ACK_MS = 250, /* … or that much time */
     CLIENT_LOGIN_MS = 15 * 1000,
     CLIENT_LEAVE_MS = 2000,
     CLIENT_PAUSE_MIN_MS = 200,
@@ -47,7 +49,10 @@ struct client {
     unsigned check_ms;
 
     /* The batch: what one turn received. Committed, then acknowledged, then told. */
-    bool in_batch, moved, ack_direct, ack_room, ack_settled;
+    bool in_batch, moved, ack_direct, ack_settled;
+    uint32_t window;      /* the server's */
+    uint32_t room_unread; /* room messages whose acknowledgement waits for more of them, … */
+    uint64_t room_due;    /* … until then at most */
     bool loose; /* the next direct message may have any number */
     struct vault_place place;
     struct buf told; /* events that wait for the commit */
@@ -65,6 +70,9 @@ void client_tell(struct client *c, const struct client_event *e);
 void client_fail(struct client *c, const char *code, const char *text, const uint8_t *server_id);
 void client_lost(struct client *c, const char *code, const char *reason, uint32_t retry_ms);
 void client_vault_failed(struct client *c);
+
+/* Acknowledges the room, if it is time to or something else is on the way already. */
+void client_ack_room(struct client *c);
 
 /* Takes every frame the link has, as one batch (or several when RESYNC cuts it). */
 void client_take(struct client *c);

@@ -47,32 +47,39 @@ static size_t whole_frames(const struct buf *out)
     return n;
 }
 
-static bool seal_one(struct session *s)
+int record_put(struct session *s, const uint8_t *plain, size_t n)
 {
     struct slab *slab = &s->worker->slab;
-    size_t n = whole_frames(&s->out);
-    size_t pad = n == buf_len(&s->out) ? wire_padding(n) : 0;
-    uint8_t *to = slab_tx_room(slab, s->index, WIRE_RECORD_HEAD + n + pad + NOISE_TAG_LEN);
-    if (!to) return false;
-    if (pad) {
-        wire_put_pad(buf_room(&s->out, pad), pad);
-        buf_added(&s->out, pad);
-        n += pad;
-    }
+    uint8_t *to = slab_tx_room(slab, s->index, WIRE_RECORD_HEAD + n + NOISE_TAG_LEN);
+    if (!to) return 0;
     struct slab_half next = *slab_now(slab, s->index);
     advance(next.tx_key, next.tx_nonce);
     put_u16(to, (uint16_t)(n + NOISE_TAG_LEN));
-    if (noise_seal(next.tx_key, next.tx_nonce, buf_head(&s->out), n, to + WIRE_RECORD_HEAD)) {
-        buf_reset(&s->out, 0); /* 2^64 records: cannot happen, but must not repeat a nonce */
-        return false;
-    }
+    if (noise_seal(next.tx_key, next.tx_nonce, plain, n, to + WIRE_RECORD_HEAD)) return -1;
     STEP(TX_SEALED);
-    SEAL_LOG(SEAL_SEALED, &next, buf_head(&s->out), n);
+    SEAL_LOG(SEAL_SEALED, &next, plain, n);
     next.tx_nonce++;
     slab_tx_ready(slab, s->index, &next, WIRE_RECORD_HEAD + n + NOISE_TAG_LEN);
     STEP(TX_COMMITTED);
-    buf_drop(&s->out, n);
-    return true;
+    return 1;
+}
+
+static bool seal_one(struct session *s)
+{
+    size_t n = whole_frames(&s->out);
+    size_t pad = n == buf_len(&s->out) ? wire_padding(n) : 0;
+    if (pad) { /* behind the frames, and taken back if there is no room in the slab yet */
+        wire_put_pad(buf_room(&s->out, pad), pad);
+        buf_added(&s->out, pad);
+    }
+    int r = record_put(s, buf_head(&s->out), n + pad);
+    if (r > 0)
+        buf_drop(&s->out, n + pad);
+    else if (r == 0)
+        s->out.len -= pad;
+    else
+        buf_reset(&s->out, 0);
+    return r > 0;
 }
 
 bool record_seal(struct session *s)

@@ -63,12 +63,34 @@ static bool on_logged(struct worker *w, struct slice p)
     return true;
 }
 
+/* The same frames for a crowd: a record of them is made once, and sealed for each without another copy. */
+static void down_many(struct worker *w, const struct bus_down *m)
+{
+    size_t n = m->frames.len, pad = n <= WIRE_PLAIN_MAX ? wire_padding(n) : 0;
+    bool fits = n + pad <= WIRE_PLAIN_MAX;
+    uint8_t *plain = w->plain; /* no record is in hand while the broker speaks */
+    if (fits) {
+        memcpy(plain, m->frames.data, n);
+        if (pad) wire_put_pad(plain + n, pad);
+    }
+    for (unsigned i = 0; i < m->n; i++) {
+        struct session *s = session_find(w, get_u64(m->sids + 8 * i));
+        if (!s || s->state != SESSION_OPEN) continue;
+        if (fits && buf_len(&s->out) == 0 && record_put(s, plain, n + pad) > 0)
+            session_touch(s);
+        else
+            session_send(s, m->frames.data, n);
+    }
+}
+
 static bool on_down(struct worker *w, struct slice p)
 {
     struct bus_down m;
     if (!bus_get_down(p, &m)) return false;
-    for (unsigned i = 0; i < m.n; i++) {
-        struct session *s = session_find(w, get_u64(m.sids + 8 * i));
+    if (m.n > 1) {
+        down_many(w, &m);
+    } else if (m.n == 1) {
+        struct session *s = session_find(w, get_u64(m.sids));
         if (s && s->state == SESSION_OPEN) session_send(s, m.frames.data, m.frames.len);
     }
     w->out += m.n;

@@ -175,6 +175,11 @@ void handshake_forget(struct session *s);
  * 0 when it is not whole yet; -1 when it is forged or malformed. *next is the state to commit.
  */
 int record_open(struct session *s, struct slab_half *next, size_t *n, size_t *took);
+/*
+ * Seals one record, padded already, and commits it; it leaves with the next session_flush(). 1 done, 0 no
+ * room in the slab for now, -1 no number is left for it (2^64 records).
+ */
+int record_put(struct session *s, const uint8_t *plain, size_t n);
 /* Seals as much of s->out as the slab takes. False when it is full. */
 bool record_seal(struct session *s);
 

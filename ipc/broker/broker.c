@@ -211,7 +211,9 @@ static void end_of_turn(void *arg)
     struct broker *b = arg;
     if (!b->store) return;
     balance(b);
+    room_flush(b);
     route_settle(b);
+    store_flush(b->store);
     for (struct link *l = b->links; l; l = l->next)
         stream_flush(&l->stream);
     if ((b->active || b->retry) && !b->tick.armed) loop_timer_set(&b->loop, &b->tick, BROKER_TICK_MS);

@@ -189,6 +189,7 @@ struct room {
     uint64_t id;
     char name[WIRE_NAME_MAX + 2];
     uint64_t head;     /* newest number */
+    struct buf fan;    /* frames that every live member is to get, not sent yet */
     uint64_t check_at; /* up to this number no live member can be beyond its window */
     uint32_t members;
 };
@@ -383,6 +384,8 @@ void share_drop(struct broker *b, const struct device *to, const struct account 
 /* room.c */
 void room_load(struct broker *b);
 void room_send(struct broker *b, struct message *m);
+/* Sends the live members what was numbered in this turn. */
+void room_flush(struct broker *b);
 void room_join(struct session *s, uint64_t seen);
 void room_part(struct session *s);
 void room_ack(struct session *s, uint64_t number);

@@ -12,11 +12,33 @@
 #include "fault.h"
 #include "log.h"
 
-enum { SIDS_A_FRAME = 32768 };
+enum { SIDS_A_FRAME = 32768, FAN_MARK = 32 << 10 /* bytes: well below a record */ };
 
 void room_load(struct broker *b)
 {
     b->lobby = (struct room){.id = ROOM_LOBBY, .name = "#lobby", .head = store_room_head(b->store, ROOM_LOBBY)};
+}
+
+/*
+ * What has gathered goes to all who are live, as one frame for each worker: at the end of a turn, and before
+ * somebody joins or leaves them.
+ */
+void room_flush(struct broker *b)
+{
+    struct buf *fan = &b->lobby.fan;
+    struct slice frames = {buf_head(fan), buf_len(fan)};
+    if (frames.len == 0) return;
+    for (struct link *l = b->links; l; l = l->next) {
+        for (uint32_t at = 0; at < l->n_live; at += SIDS_A_FRAME) {
+            uint32_t n = l->n_live - at < SIDS_A_FRAME ? l->n_live - at : SIDS_A_FRAME;
+            bus_put_down_many(&l->stream, l->live + at, n, frames);
+        }
+#ifdef FAULTS
+        if (l->n_live) stream_flush(&l->stream); /* so that this worker's members have it, and no others */
+#endif
+        if (l->n_live) FAULT(b->set.server.state_dir, "room.half");
+    }
+    buf_reset(fan, 65536);
 }
 
 /* --- who is live --- */
@@ -25,6 +47,7 @@ static void go_live(struct session *s)
 {
     struct link *l = s->link;
     if (s->live) return;
+    room_flush(l->broker);
     if (l->n_live == l->cap_live) {
         l->cap_live = l->cap_live ? 2 * l->cap_live : 64;
         l->live = xrealloc(l->live, l->cap_live * sizeof *l->live);
@@ -41,6 +64,7 @@ static void leave_live(struct session *s)
 {
     struct link *l = s->link;
     if (!s->live) return;
+    room_flush(l->broker);
     s->live = false;
     s->lobby_sent = l->broker->lobby.head;
     uint64_t last = l->live[--l->n_live];
@@ -102,20 +126,8 @@ static void check_lag(struct broker *b, uint64_t next)
 
 static void fan_out(struct broker *b, const struct message *m, uint64_t number)
 {
-    static struct buf frame;
-    put_message(&frame, b, m, number, 0);
-    struct slice frames = {buf_head(&frame), buf_len(&frame)};
-    for (struct link *l = b->links; l; l = l->next) {
-        for (uint32_t at = 0; at < l->n_live; at += SIDS_A_FRAME) {
-            uint32_t n = l->n_live - at < SIDS_A_FRAME ? l->n_live - at : SIDS_A_FRAME;
-            bus_put_down_many(&l->stream, l->live + at, n, frames);
-        }
-#ifdef FAULTS
-        if (l->n_live) stream_flush(&l->stream); /* so that this worker's members have it, and no others */
-#endif
-        if (l->n_live) FAULT(b->set.server.state_dir, "room.half");
-    }
-    buf_reset(&frame, 65536);
+    put_message(&b->lobby.fan, b, m, number, 0);
+    if (buf_len(&b->lobby.fan) > FAN_MARK) room_flush(b);
 }
 
 struct room_put {

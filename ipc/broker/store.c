@@ -28,6 +28,7 @@ struct store {
     int fd;
     bool running;
     size_t pending;  /* the loop's */
+    struct requests gathered; /* the loop's: of this turn, see store_flush() */
     uint32_t epoch; /* the loop's: refusals that the caller has heard of, from 1 */
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
@@ -145,9 +146,11 @@ static void set(struct store *s, bool *flag)
 void store_close(struct store *s)
 {
     if (!s) return;
+    store_flush(s);
     if (s->running) {
         set(s, &s->closing);
         while (s->pending > 0) { /* callbacks may ask for more: that is served, too */
+            store_flush(s);
             poll(&(struct pollfd){.fd = s->fd, .events = POLLIN}, 1, -1);
             store_reap(s);
         }
@@ -241,11 +244,17 @@ static struct request *ask(enum request_kind kind, size_t bytes, void *ctx)
 
 static void submit(struct store *s, struct request *r)
 {
-    store_start(s);
     s->pending++;
     r->epoch = s->epoch;
+    requests_add(&s->gathered, r);
+}
+
+void store_flush(struct store *s)
+{
+    if (s->gathered.n == 0) return;
+    store_start(s);
     pthread_mutex_lock(&s->lock);
-    requests_add(&s->todo, r);
+    requests_move(&s->gathered, &s->todo, s->gathered.n);
     if (s->waiting) pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
 }

@@ -1,8 +1,8 @@
 /*
  * store.h - what lasts: accounts, devices, waiting messages, rooms.
  *
- * One thread owns the database, so that an fsync never stalls routing. The broker's loop hands in
- * requests; the thread runs what has gathered as one transaction (group commit: whatever arrived
+ * One thread owns the database, so that an fsync never stalls routing. The broker's loop makes
+ * requests and hands them in with store_flush(), once a turn; the thread runs what has gathered as one transaction (group commit: whatever arrived
  * while the last commit ran, at most STORE_BATCH) and hands back completions, which store_reap()
  * delivers on the loop's thread. Requests take effect in the order in which they were made; a
  * load sees every put made before it. A completion with STORE_OK means: on disk, fsync done.
@@ -92,6 +92,9 @@ int store_fd(const struct store *s);
 
 /* Runs the callbacks of completed requests on the calling thread. */
 void store_reap(struct store *s);
+
+/* Hands in what was asked for since the last call: a turn's requests together make one commit. */
+void store_flush(struct store *s);
 
 /* Requests handed in and not yet completed: the broker stops reading its workers over a mark. */
 size_t store_pending(const struct store *s);

@@ -122,6 +122,7 @@ static void put(uint64_t n)
 static void settle(void)
 {
     while (store_pending(run.s)) {
+        store_flush(run.s);
         poll(&(struct pollfd){.fd = store_fd(run.s), .events = POLLIN}, 1, -1);
         store_reap(run.s);
         flush();
@@ -298,6 +299,7 @@ static void load_all(void)
         if (i <= ROOMS) store_load_room(judge.s, i, 0, 1000, 1 << 20, see_room, &ids[i]);
     }
     while (store_pending(judge.s)) {
+        store_flush(judge.s);
         poll(&(struct pollfd){.fd = store_fd(judge.s), .events = POLLIN}, 1, -1);
         store_reap(judge.s);
     }

@@ -40,6 +40,7 @@ static uint64_t pick(uint64_t n)
 
 static void wait_and_reap(struct store *s)
 {
+    store_flush(s);
     poll(&(struct pollfd){.fd = store_fd(s), .events = POLLIN}, 1, -1);
     store_reap(s);
 }

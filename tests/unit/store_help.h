@@ -74,6 +74,7 @@ HELP void help_reopen(void)
 HELP void help_settle(void)
 {
     while (store_pending(help.s)) {
+        store_flush(help.s);
         poll(&(struct pollfd){.fd = store_fd(help.s), .events = POLLIN}, 1, -1);
         store_reap(help.s);
     }
