@@ -7,9 +7,8 @@
 
 #include "log.h"
 
-uint8_t *buf_room(struct buf *b, size_t n)
+uint8_t *buf_grow(struct buf *b, size_t n)
 {
-    if (b->cap - b->len >= n && b->data) return b->data + b->len;
     if (b->off) {
         memmove(b->data, b->data + b->off, b->len - b->off);
         b->len -= b->off;
@@ -50,63 +49,6 @@ void buf_put(struct buf *b, const void *data, size_t n)
     b->len += n;
 }
 
-void put_u16(uint8_t *p, uint16_t v)
-{
-    p[0] = (uint8_t)v;
-    p[1] = (uint8_t)(v >> 8);
-}
-
-void put_u32(uint8_t *p, uint32_t v)
-{
-    put_u16(p, (uint16_t)v);
-    put_u16(p + 2, (uint16_t)(v >> 16));
-}
-
-void put_u64(uint8_t *p, uint64_t v)
-{
-    put_u32(p, (uint32_t)v);
-    put_u32(p + 4, (uint32_t)(v >> 32));
-}
-
-uint16_t get_u16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
-}
-
-uint32_t get_u32(const uint8_t *p)
-{
-    return get_u16(p) | (uint32_t)get_u16(p + 2) << 16;
-}
-
-uint64_t get_u64(const uint8_t *p)
-{
-    return get_u32(p) | (uint64_t)get_u32(p + 4) << 32;
-}
-
-void buf_put_u8(struct buf *b, uint8_t v)
-{
-    *buf_room(b, 1) = v;
-    b->len += 1;
-}
-
-void buf_put_u16(struct buf *b, uint16_t v)
-{
-    put_u16(buf_room(b, 2), v);
-    b->len += 2;
-}
-
-void buf_put_u32(struct buf *b, uint32_t v)
-{
-    put_u32(buf_room(b, 4), v);
-    b->len += 4;
-}
-
-void buf_put_u64(struct buf *b, uint64_t v)
-{
-    put_u64(buf_room(b, 8), v);
-    b->len += 8;
-}
-
 void buf_put_str8(struct buf *b, const void *data, size_t n)
 {
     assert(n <= UINT8_MAX);
@@ -121,17 +63,6 @@ void buf_put_str16(struct buf *b, const void *data, size_t n)
     buf_put(b, data, n);
 }
 
-const uint8_t *cur_bytes(struct cur *c, size_t n)
-{
-    if (c->bad || (size_t)(c->end - c->p) < n) {
-        c->bad = true;
-        return NULL;
-    }
-    const uint8_t *at = c->p;
-    c->p += n;
-    return at;
-}
-
 void cur_copy(struct cur *c, void *to, size_t n)
 {
     const uint8_t *p = cur_bytes(c, n);
@@ -139,30 +70,6 @@ void cur_copy(struct cur *c, void *to, size_t n)
         memcpy(to, p, n);
     else
         memset(to, 0, n);
-}
-
-uint8_t cur_u8(struct cur *c)
-{
-    const uint8_t *p = cur_bytes(c, 1);
-    return p ? *p : 0;
-}
-
-uint16_t cur_u16(struct cur *c)
-{
-    const uint8_t *p = cur_bytes(c, 2);
-    return p ? get_u16(p) : 0;
-}
-
-uint32_t cur_u32(struct cur *c)
-{
-    const uint8_t *p = cur_bytes(c, 4);
-    return p ? get_u32(p) : 0;
-}
-
-uint64_t cur_u64(struct cur *c)
-{
-    const uint8_t *p = cur_bytes(c, 8);
-    return p ? get_u64(p) : 0;
 }
 
 static struct slice take(struct cur *c, size_t n)

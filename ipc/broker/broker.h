@@ -67,6 +67,22 @@ struct account {
  */
 enum message_state { MSG_PENDING, MSG_DELIVERED, MSG_STORED, MSG_ACCEPTED, MSG_REJECTED };
 
+enum entry_state { ENTRY_MEMORY, ENTRY_STORING, ENTRY_STORED };
+
+/* A message on its way to one device: inbox.c. */
+struct entry {
+    struct entry *next;
+    uint64_t seq;      /* in this incarnation */
+    uint32_t since_ms; /* of the loop's clock, cut off */
+    uint8_t state;     /* enum entry_state */
+    struct message *msg;
+    union {
+        struct put *put; /* STORING: who will tell */
+        uint64_t row;    /* STORED */
+    };
+};
+
+/* What each acknowledgement needs stands together in front: with thousands under way it is fetched from memory. */
 struct message {
     uint32_t refs;
     uint8_t state;       /* enum message_state */
@@ -75,13 +91,14 @@ struct message {
     uint16_t unsafe;      /* … of those: it is not on disk for them either */
     uint16_t memory;      /* … of those: not even on the way to the disk */
     uint32_t waiting;    /* of the recipient when it was stored */
+    struct device *sender;     /* NULL when read back from the store */
+    struct message *next_out;  /* sender's list */
+    struct entry own;          /* its first way to a device; msg NULL: not in use */
+    uint32_t head_len, body_len;
     uint64_t id, time_ms;
     struct account *from, *to; /* to: NULL for a room */
     uint64_t from_device;
-    struct device *sender;     /* NULL when read back from the store */
-    struct message *next_out;  /* sender's list */
     struct buf *rejection;     /* REJECTED frame */
-    uint32_t head_len, body_len;
     uint8_t bytes[];           /* head, body */
 };
 
@@ -119,6 +136,7 @@ struct outbox {
     struct held *held, *last_held;     /* ids that follow taken, in order, without a gap */
     uint32_t n_held;
     size_t held_bytes;
+    struct account *last_to; /* recipient of the last message, found by name; never a pending one */
     uint64_t taken;      /* highest id taken */
     uint64_t room_id;    /* highest id that reached a room durably */
     struct message *first, *last; /* unsettled, in order */

@@ -14,7 +14,7 @@
 #endif
 
 enum {
-    STEP = 64,        /* sizes are multiples of it */
+    STEP = 64,        /* sizes are multiples of it, and so are addresses: a line of the caches */
     SIZES = 36,       /* larger ones are malloc's; a message of 2 KiB fits */
     KEEP = 4 << 20,   /* bytes kept of each size */
 };
@@ -38,7 +38,11 @@ void *pool_get(size_t n)
     size_t c = class_of(n);
     if (c >= SIZES) return xmalloc(n);
     struct piece *p = kept[c].first;
-    if (!p) return xmalloc((c + 1) * STEP);
+    if (!p) {
+        void *fresh = aligned_alloc(STEP, (c + 1) * STEP);
+        if (!fresh) fatal("no memory for %zu bytes", n);
+        return fresh;
+    }
     kept[c].first = p->next;
     kept[c].n--;
     return p;

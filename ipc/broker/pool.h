@@ -3,7 +3,7 @@
  * times a second, mostly in the order in which they came.
  *
  * Freed pieces of a size are kept and used again, the last one first, while it is still in the
- * processor's caches. For one thread. Builds with AddressSanitizer take each piece from malloc(), so that a
+ * processor's caches; small ones begin on a line of these. For one thread. Builds with AddressSanitizer take each piece from malloc(), so that a
  * use after the end shows.
  */
 #ifndef POOL_H

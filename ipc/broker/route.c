@@ -271,10 +271,20 @@ static bool queue_is_full(const struct broker *b, const struct account *from, co
     return false;
 }
 
-static bool refuses_direct(struct broker *b, const struct device *d, const struct wire_send *m, struct refusal *r)
+/* Most people write to the one they wrote to last. */
+static struct account *recipient(struct broker *b, struct device *d, struct slice name)
 {
-    struct account *to = people_find(b, m->to);
-    if (!to || to->pending) {
+    struct account *last = d->out.last_to;
+    if (last && strlen(last->name) == name.len && memcmp(last->name, name.data, name.len) == 0) return last;
+    struct account *a = people_find(b, name);
+    if (!a || a->pending) return NULL; /* a pending one may never come to be */
+    return d->out.last_to = a;
+}
+
+static bool refuses_direct(struct broker *b, struct device *d, const struct wire_send *m, struct refusal *r)
+{
+    struct account *to = recipient(b, d, m->to);
+    if (!to) {
         people_near(b, m->to, &r->near);
         r->about_name = true;
         return refusal(r, WIRE_NO_SUCH_USER, "no such user", r->near.n ? "" : "/who lists who is here");
@@ -299,7 +309,7 @@ static bool refuses_room(const struct broker *b, const struct device *d, const s
 }
 
 /* True when the message cannot be taken, and why; changes nothing. */
-static bool refuses(struct broker *b, const struct device *d, const struct wire_send *m, bool receives,
+static bool refuses(struct broker *b, struct device *d, const struct wire_send *m, bool receives,
                     struct refusal *r)
 {
     if (m->body.len == 0) return refusal(r, WIRE_BAD_BODY, "the message is empty", "");
