@@ -14,7 +14,12 @@
 
 enum {
     PAGE = 4096,
-    KEEP = 4 * PAGE, /* bytes of memory that an unused buffer may keep */
+    KEEP = 4 * PAGE, /* bytes of memory that an unused buffer may keep, … */
+#ifdef FAULTS
+    WARM = 0, /* tests want to meet every step */
+#else
+    WARM = 2 << 20, /* … and all of them together beyond that: what the next ones of this turn will need */
+#endif
 };
 
 static size_t page_up(size_t n)
@@ -64,6 +69,7 @@ int slab_attach(struct slab *s, int fd, uint32_t records)
     s->buffers = buffers_for(records);
     s->unused = xcalloc(s->buffers, sizeof *s->unused);
     s->touched = xcalloc(s->buffers, sizeof *s->touched);
+    s->warm_max = WARM;
     return 0;
 }
 
@@ -98,10 +104,19 @@ static uint8_t *bytes_of(const struct slab *s, uint32_t number)
     return s->buffer + (size_t)(number - 1) * SLAB_BUFFER;
 }
 
+/* Memory of a buffer that could be given back, as far as that is known. */
+static size_t beyond(const struct slab *s, uint32_t b)
+{
+    uint32_t touched = s->touched[b];
+    return touched > KEEP && touched != SLAB_UNKNOWN ? page_up(touched) - KEEP : 0;
+}
+
 static uint32_t take_buffer(struct slab *s)
 {
     assert(s->n_unused > 0); /* buffers_for() promises it */
-    return s->unused[--s->n_unused] + 1;
+    uint32_t b = s->unused[--s->n_unused];
+    s->warm -= beyond(s, b);
+    return b + 1;
 }
 
 static void touch(struct slab *s, uint32_t number, size_t end)
@@ -109,15 +124,16 @@ static void touch(struct slab *s, uint32_t number, size_t end)
     if (s->touched[number - 1] < end) s->touched[number - 1] = (uint32_t)end;
 }
 
-/* Last used, first used again, so few pages stay warm; long ones give their memory back. */
+/* Last used, first used again, so few pages stay warm; the memory of long ones is given back when that is much. */
 static void give_buffer(struct slab *s, uint32_t number)
 {
     uint32_t b = number - 1;
-    if (s->touched[b] > KEEP) {
-        madvise(bytes_of(s, number) + KEEP, page_up(s->touched[b]) - KEEP, MADV_REMOVE);
+    if (s->touched[b] == SLAB_UNKNOWN || s->warm + beyond(s, b) > s->warm_max) {
+        madvise(bytes_of(s, number) + KEEP, SLAB_BUFFER - KEEP, MADV_REMOVE);
         s->touched[b] = KEEP;
         STEP(BUFFER_EMPTIED);
     }
+    s->warm += beyond(s, b);
     s->unused[s->n_unused++] = b;
     STEP(BUFFER_GIVEN);
 }

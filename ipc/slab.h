@@ -70,6 +70,8 @@ struct slab_head {
     _Atomic uint32_t in_hand; /* record being handled + 1, for quarantine */
 };
 
+#define SLAB_UNKNOWN UINT32_MAX
+
 /* A worker's view; private memory. */
 struct slab {
     struct slab_head *head;
@@ -78,7 +80,8 @@ struct slab {
     size_t size;
     uint32_t records, buffers;
     uint32_t *unused, n_unused; /* stack of free buffers, not in the slab: a successor counts anew */
-    uint32_t *touched;          /* bytes of each buffer that hold memory */
+    uint32_t *touched;          /* bytes of each buffer that hold memory, or SLAB_UNKNOWN */
+    size_t warm, warm_max;      /* of the free ones: memory that could be given back, and how much of it is kept */
     uint32_t *owner; /* during adoption: record + 1 that may go on with the buffer, 0 none */
     uint8_t *verdict; /* … enum slab_claim of each record; LOST as long as nobody came for it */
 };

@@ -34,7 +34,7 @@ static void reserve(struct slab *s, uint32_t i)
 static void pool(struct slab *s, uint32_t b)
 {
     s->unused[s->n_unused++] = b;
-    s->touched[b] = SLAB_BUFFER;
+    s->touched[b] = SLAB_UNKNOWN;
 }
 
 int slab_adopt(struct slab *s, int fd, uint32_t records, uint32_t high)

@@ -4,6 +4,7 @@
  * Started by the master with its control channel at descriptor CTL_FD: CTL_SETUP and CTL_SLAB make
  * it ready, then it enters its sandbox, before the first byte of a client.
  */
+#include <malloc.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,10 +206,21 @@ static void again(struct loop_timer *t)
     (void)t; /* only makes the next turn come at once */
 }
 
+/*
+ * Buffers of many sessions come and go each turn: the top of the heap is not given back and taken anew each
+ * time, and long ones are no mappings of their own.
+ */
+static void tune_memory(void)
+{
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    mallopt(M_MMAP_THRESHOLD, 8 << 20);
+}
+
 int main(void)
 {
     static struct worker w; /* its record buffer is too big for the stack */
     child_start("worker");
+    tune_memory();
 #ifdef FAULTS
     seal_log_open();
 #endif

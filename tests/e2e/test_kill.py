@@ -464,10 +464,13 @@ def test_nobody_takes_over(env):
     equal(error.code_name, 'stopping', 'what Alice was told')
     alice.ended(10)
 
-    def gone():
-        return not [pid for pid in pids if os.path.exists('/proc/%d/task' % pid)
-                    and open('/proc/%d/stat' % pid, encoding='ascii').read().split(')')[1].split()[0] != 'Z']
-    until(gone, 'every process has ended', 20)
+    def lives(pid):
+        try:
+            with open('/proc/%d/stat' % pid, encoding='ascii') as stat:
+                return stat.read().rsplit(')', 1)[1].split()[0] != 'Z'
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+    until(lambda: not any(lives(pid) for pid in pids), 'every process has ended', 20)
 
 
 def test_rolling_restart(env):

@@ -304,6 +304,7 @@ static size_t pages(void)
 static void large_use_gives_its_memory_back(void **state)
 {
     (void)state;
+    slab.warm_max = 0;
     slab_start(&slab, 0, 1, 0, 0);
     size_t before = pages();
     receive(0, LONGEST);
@@ -322,10 +323,34 @@ static void large_use_gives_its_memory_back(void **state)
     slab_end(&slab, 0);
 }
 
+/* As much as is allowed stays for those who come next, and no more. */
+static void some_memory_stays_warm(void **state)
+{
+    (void)state;
+    size_t before = pages();
+    slab.warm_max = SLAB_BUFFER;
+    for (uint32_t i = 0; i < RECORDS; i++) {
+        slab_start(&slab, i, 1, 0, 0);
+        assert_true(seal(i, SLAB_BUFFER));
+    }
+    for (uint32_t i = 0; i < RECORDS; i++)
+        slab_tx_sent(&slab, i, SLAB_BUFFER);
+    size_t after = pages();
+    assert_true(after >= before + SLAB_BUFFER / PAGE);
+    assert_true(after <= before + SLAB_BUFFER / PAGE + RECORDS * 4 + 2);
+    assert_true(seal(0, SLAB_BUFFER));
+    slab_tx_sent(&slab, 0, SLAB_BUFFER);
+    assert_true(pages() <= after + SLAB_BUFFER / PAGE);
+    assert_true(slab.warm <= slab.warm_max);
+    for (uint32_t i = 0; i < RECORDS; i++)
+        slab_end(&slab, i);
+}
+
 /* A record that is moved or ended in the middle of much gives it back as well. */
 static void so_does_an_end_in_the_middle(void **state)
 {
     (void)state;
+    slab.warm_max = 0;
     size_t before = pages();
     slab_start(&slab, 0, 1, 0, 0);
     receive(0, 70000);
@@ -418,6 +443,7 @@ int main(void)
         WITH_SLAB(a_full_send_buffer_says_so),
         WITH_SLAB(every_record_may_be_busy),
         WITH_SLAB(large_use_gives_its_memory_back),
+        WITH_SLAB(some_memory_stays_warm),
         WITH_SLAB(so_does_an_end_in_the_middle),
         WITH_SLAB(any_order),
     };
