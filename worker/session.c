@@ -27,7 +27,7 @@ static void list_remove(struct session_list *l, struct session *s)
 static void list_append(struct worker *w, struct session *s)
 {
     struct session_list *l = &w->unfinished;
-    s->since_ms = w->loop.now_ms;
+    s->since_ms = (uint32_t)w->loop.now_ms;
     s->prev = l->last;
     s->next = NULL;
     *(l->last ? &l->last->next : &l->first) = s;
@@ -65,7 +65,7 @@ static void refill(struct session *s)
     if (passed > 1000) passed = 1000; /* a bucket holds one second */
     if (rate * passed < 1000) return; /* not yet a whole token */
     int64_t m = s->tokens_messages + rate * passed / 1000, b = s->tokens_bytes + bytes * passed / 1000;
-    s->tokens_messages = m < rate ? m : rate;
+    s->tokens_messages = (int32_t)(m < rate ? m : rate);
     s->tokens_bytes = b < bytes ? b : bytes;
     s->tokens_ms = (uint32_t)w->loop.now_ms;
     if (s->tokens_messages > 0 && s->tokens_bytes > 0) s->holds &= (uint8_t)~HOLD_RATE;
@@ -340,6 +340,12 @@ static void ready(struct loop_io *io, uint32_t events)
 
 /* --- taking, finding, deadlines --- */
 
+/* How long it has been in its state. */
+static uint32_t age_of(const struct session *s)
+{
+    return (uint32_t)s->worker->loop.now_ms - s->since_ms;
+}
+
 struct session *session_find(struct worker *w, uint64_t sid)
 {
     uint32_t i = bus_index(sid);
@@ -354,7 +360,7 @@ static struct session *new_session(struct worker *w, uint32_t index, uint32_t ge
     s->worker = w;
     s->index = index;
     s->generation = generation;
-    s->tokens_messages = (int64_t)w->set.limits.messages_per_second;
+    s->tokens_messages = (int32_t)w->set.limits.messages_per_second;
     s->tokens_bytes = (int64_t)w->set.limits.bytes_per_second;
     s->tokens_ms = (uint32_t)w->loop.now_ms;
     memcpy(s->peer, peer, strlen(peer));
@@ -391,7 +397,7 @@ void session_settled(struct session *s)
     list_remove(&s->worker->unfinished, s);
 }
 
-static void check_deadline(struct session *s, uint64_t age)
+static void check_deadline(struct session *s, uint32_t age)
 {
     const struct settings *set = &s->worker->set;
     if (s->state == SESSION_CLOSING) {
@@ -409,9 +415,9 @@ void session_tick(struct worker *w)
                                                                        : WORKER_CLOSING_MS;
     struct session *s = w->unfinished.first;
     unsigned n = w->unfinished.n; /* a refused one goes to the end of the list: look at each once */
-    while (s && n-- > 0 && w->loop.now_ms - s->since_ms >= least) {
+    while (s && n-- > 0 && age_of(s) >= least) {
         struct session *next = s->next;
-        check_deadline(s, w->loop.now_ms - s->since_ms);
+        check_deadline(s, age_of(s));
         s = next;
     }
     session_release(w);

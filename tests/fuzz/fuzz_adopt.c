@@ -213,7 +213,6 @@ static void op_sign_in(unsigned i, struct cur *in)
     memcpy(next.rx_key, c->up_key, 32);
     memcpy(next.tx_key, c->down_key, 32);
     slab_commit(&w.slab, i, &next);
-    r->account = r->device = i;
     r->name_len = 3;
     memcpy(r->name, "bob", 3);
     r->phase = SLAB_OPEN;
