@@ -21,11 +21,13 @@
 #include "log.h"
 #include "sandbox.h"
 
+enum { NAP_MS = 5 };
+
 struct keeper {
     struct loop loop;
     struct chan master;
     struct loop_io takeover; /* where a new master calls; ready NULL: none yet, we do not know everything */
-    struct loop_timer grace;
+    struct loop_timer grace, nap;
     struct settings set;
     struct sandbox_report sandbox;
     uid_t owner; /* of the state folder: who may call, beside root */
@@ -112,11 +114,29 @@ static void on_slab(struct keeper *k, struct slice p, int fd)
     kept_slab(&k->kept, cur_u32(&c), fd);
 }
 
+/*
+ * In a storm of connections each would wake this process, and nobody waits for it: what is told lies in
+ * the socket, safe from the master's death. So it looks only now and then, once it knows everything.
+ */
+static void nap(struct keeper *k)
+{
+    if (!k->takeover.ready || k->nap.armed) return;
+    chan_pause(&k->master, true);
+    loop_timer_set(&k->loop, &k->nap, NAP_MS);
+}
+
+static void nap_over(struct loop_timer *t)
+{
+    struct keeper *k = container_of(t, struct keeper, nap);
+    chan_pause(&k->master, false);
+}
+
 static void on_keep(struct keeper *k, struct slice p, int fd)
 {
     struct cur c = cur_of(p.data, p.len);
     uint32_t slot = cur_u32(&c), index = cur_u32(&c), generation = cur_u32(&c);
     kept_put(&k->kept, slot, index, generation, fd);
+    nap(k);
 }
 
 static void on_let_go(struct keeper *k, struct slice p, int fd)
@@ -125,6 +145,7 @@ static void on_let_go(struct keeper *k, struct slice p, int fd)
     struct cur c = cur_of(p.data, p.len);
     uint32_t slot = cur_u32(&c), index = cur_u32(&c), generation = cur_u32(&c);
     kept_drop(&k->kept, slot, index, generation);
+    nap(k);
 }
 
 static void no_packet(struct chan *c, uint8_t type, struct slice fields, int fd)
@@ -340,6 +361,7 @@ int main(void)
     child_start("keeper");
     loop_init(&k.loop);
     k.grace.fire = grace_over;
+    k.nap.fire = nap_over;
     serve_master(&k, CTL_FD);
     loop_run(&k.loop);
     return 0;
