@@ -53,7 +53,9 @@ void session_watch(struct session *s)
     size_t unsent;
     slab_tx_data(&s->worker->slab, s->index, &unsent);
     bool read = !s->holds && (!awaits_broker(s) || (s->io.events & EPOLLIN));
-    loop_mod(&s->worker->loop, &s->io, (read ? EPOLLIN : 0) | (unsent ? EPOLLOUT : 0));
+    /* What is about to be flushed is watched after that: the kernel takes it at once as a rule. */
+    bool write = s->dirty ? (s->io.events & EPOLLOUT) != 0 : unsent > 0;
+    loop_mod(&s->worker->loop, &s->io, (read ? EPOLLIN : 0) | (write ? EPOLLOUT : 0));
 }
 
 void session_hold(struct session *s, uint8_t why)
@@ -397,7 +399,7 @@ struct session *session_adopt(struct worker *w, uint32_t index, uint32_t generat
 void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer)
 {
     struct session *s = new_session(w, index, generation, fd, peer);
-    struct kernel_counts k = kernel_count(fd);
+    struct kernel_counts k = kernel_fresh(fd);
     slab_start(&w->slab, index, generation, k.read, k.written);
     list_append(w, s);
     loop_add(&w->loop, &s->io, EPOLLIN);

@@ -59,6 +59,11 @@ struct kernel_counts kernel_count(int fd)
     return (struct kernel_counts){.read = IN + c->sent - waits(fd), .written = OUT + c->received + coming};
 }
 
+struct kernel_counts kernel_fresh(int fd)
+{
+    return kernel_count(fd);
+}
+
 /* In place of worker.c, too: nobody stops it here. */
 void worker_stop(struct worker *worker)
 {
