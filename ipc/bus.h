@@ -49,7 +49,8 @@ enum ctl_type {
     CTL_ANSWER, /* broker: token u64, last u8, text rest */
     /* master to keeper, which keeps it all for the next master; process: a slot, or CTL_BROKER_SLOT */
     CTL_LISTEN,    /* name str8; descriptor: a listening socket */
-    CTL_PROCESS,   /* process u32, generation u32; descriptor: its pidfd. CTL_INTRO follows */
+    CTL_PROCESS,   /* process u32, generation u32; descriptor: its pidfd, and CTL_INTRO follows; without one:
+                      the slot has no worker just now */
     CTL_KEEP_SLAB, /* slot u32; descriptor: its slab. Connections kept for the slot so far are forgotten */
     CTL_KEEP,      /* slot u32, index u32, generation u32; descriptor: a connection */
     CTL_LET_GO,    /* slot u32, index u32, generation u32: that connection has ended */

@@ -175,6 +175,12 @@ static void ready(struct loop_io *io, uint32_t events)
     }
 }
 
+void chan_pause(struct chan *c, bool pause)
+{
+    if (c->closed) return;
+    loop_mod(c->loop, &c->io, (pause ? 0 : EPOLLIN) | (c->io.events & EPOLLOUT));
+}
+
 void chan_drain(struct chan *c)
 {
     while (!c->closed && receive(c)) {

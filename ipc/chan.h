@@ -66,6 +66,9 @@ int chan_send(struct chan *c, uint8_t type, const struct buf *fields, int fd);
  */
 int chan_try(struct chan *c, uint8_t type, const struct buf *fields, int fd, chan_room *room);
 
+/* Stops and resumes reading: what comes meanwhile waits in the socket. Its end is told all the same. */
+void chan_pause(struct chan *c, bool pause);
+
 /* Reads what has come and calls packet() for it, outside of the loop: before judging a dead peer. */
 void chan_drain(struct chan *c);
 

@@ -18,12 +18,13 @@ int hkdf_expand(const uint8_t prk[HKDF_HASH_LEN], struct slice info, uint8_t *ou
 {
     if (n > HKDF_OUT_MAX) return -1;
 
-    crypto_auth_hmacsha256_state st;
+    crypto_auth_hmacsha256_state keyed, st;
     uint8_t block[HKDF_HASH_LEN];
     uint8_t counter = 0;
+    crypto_auth_hmacsha256_init(&keyed, prk, HKDF_HASH_LEN);
     for (size_t done = 0; done < n;) {
         /* T(i) = HMAC(prk, T(i-1) || info || i), T(0) is empty */
-        crypto_auth_hmacsha256_init(&st, prk, HKDF_HASH_LEN);
+        st = keyed;
         if (counter > 0) crypto_auth_hmacsha256_update(&st, block, sizeof block);
         crypto_auth_hmacsha256_update(&st, info.data, info.len);
         counter++;
@@ -34,6 +35,7 @@ int hkdf_expand(const uint8_t prk[HKDF_HASH_LEN], struct slice info, uint8_t *ou
         memcpy(out + done, block, take);
         done += take;
     }
+    sodium_memzero(&keyed, sizeof keyed);
     sodium_memzero(&st, sizeof st);
     sodium_memzero(block, sizeof block);
     return 0;

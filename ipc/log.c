@@ -123,6 +123,11 @@ static size_t unit_visible(const char *text, size_t len, char out[UNIT_MAX], siz
 {
     const unsigned char *s = (const unsigned char *)text;
     uint32_t code = 0;
+    if (s[0] >= ' ' && s[0] < 0x7f) { /* nearly all of it */
+        *out = *text;
+        *shown = 1;
+        return 1;
+    }
     size_t n = utf8_take(s, len, &code);
     if (n > 0 && !is_unseen(code)) {
         memcpy(out, text, n);

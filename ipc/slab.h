@@ -28,7 +28,7 @@
 #include "bus.h"
 
 enum {
-    SLAB_VERSION = 1,
+    SLAB_VERSION = 2,
     SLAB_BUFFER = 131072, /* bytes of a buffer: the longest record and then some */
 };
 
@@ -57,7 +57,6 @@ struct slab_record {
     char name[WIRE_NAME_MAX];
     uint8_t ticket[BUS_TICKET];
     uint32_t heard_ms; /* when the client was heard last, on the monotonic clock: an order, nothing else */
-    uint64_t account, device;
     uint64_t kernel_in, kernel_out; /* the kernel's counters at hand-over */
     _Atomic uint64_t rx_seen;       /* bytes the kernel gave us */
     _Atomic uint64_t tx_sent;       /* bytes the kernel took from us */

@@ -64,9 +64,18 @@ static void tell_process(struct master *m, uint32_t process, uint32_t generation
     if (pidfd != c->pidfd.fd) close(pidfd);
 }
 
+/* A slot whose worker is dead and not replaced yet is named, too: its connections wait for a successor. */
 void keep_worker(struct slot *s)
 {
-    if (s->child && s->child->has_chan) tell_process(s->master, s->number, s->generation, s->child);
+    struct buf p = {0};
+    if (s->child && s->child->has_chan) {
+        tell_process(s->master, s->number, s->generation, s->child);
+    } else if (s->slab >= 0) {
+        buf_put_u32(&p, s->number);
+        buf_put_u32(&p, s->generation);
+        tell_both(s->master, CTL_PROCESS, &p, -1);
+    }
+    buf_free(&p);
 }
 
 void keep_broker(struct master *m)

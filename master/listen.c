@@ -42,21 +42,6 @@ static void refuse(int fd, uint8_t why, const char *peer, const char *reason)
     LOG(LOG_DEBUG, "accept", "refuse", log_s("peer", peer), log_s("reason", reason));
 }
 
-/*
- * Options that only the master may set: no waiting for more bytes, and a peer that is silent or
- * takes nothing for a minute is given up by the kernel, which needs no timer of ours.
- */
-static void set_options(int fd)
-{
-    static const struct {
-        int level, name, value;
-    } options[] = {{IPPROTO_TCP, TCP_NODELAY, 1},       {SOL_SOCKET, SO_KEEPALIVE, 1},
-                   {IPPROTO_TCP, TCP_KEEPIDLE, 60},     {IPPROTO_TCP, TCP_KEEPINTVL, 15},
-                   {IPPROTO_TCP, TCP_USER_TIMEOUT, 60000}};
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
-}
-
 static void hand_over(struct master *m, struct slot *w, int fd, const char *peer)
 {
     uint32_t index, generation;
@@ -87,7 +72,6 @@ static void admit(struct master *m, int fd, const struct sockaddr *from)
                !limit_allow(&m->by_network, from, m->loop.now_ms)) {
         refuse(fd, WIRE_REFUSE_ADDRESS, peer, "too many connections from this address");
     } else {
-        set_options(fd);
         hand_over(m, w, fd, peer);
     }
 }
@@ -146,6 +130,22 @@ void listen_update(struct master *m)
 
 /* --- opening --- */
 
+/*
+ * Options that only the master may set: no waiting for more bytes, and a peer that is silent or
+ * takes nothing for a minute is given up by the kernel, which needs no timer of ours. Set at the
+ * listening socket: every connection inherits them.
+ */
+static void set_options(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {{IPPROTO_TCP, TCP_NODELAY, 1},       {SOL_SOCKET, SO_KEEPALIVE, 1},
+                   {IPPROTO_TCP, TCP_KEEPIDLE, 60},     {IPPROTO_TCP, TCP_KEEPINTVL, 15},
+                   {IPPROTO_TCP, TCP_USER_TIMEOUT, 60000}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+}
+
 static void open_one(struct master *m, const struct sockaddr_storage *a, socklen_t len)
 {
     struct listener *l = &m->listener[m->n_listeners];
@@ -170,6 +170,7 @@ static void open_one(struct master *m, const struct sockaddr_storage *a, socklen
     }
     getsockname(fd, (struct sockaddr *)&bound, &bound_len);
     listen_name((struct sockaddr *)&bound, l->name, sizeof l->name);
+    set_options(fd);
     l->master = m;
     l->io = (struct loop_io){.fd = fd, .ready = ready};
     loop_add(&m->loop, &l->io, 0);
@@ -186,6 +187,7 @@ void listen_take(struct master *m, int fd, const char *name)
     struct listener *l = &m->listener[m->n_listeners++];
     *l = (struct listener){.io = {.fd = fd, .ready = ready}, .master = m};
     snprintf(l->name, sizeof l->name, "%s", name);
+    set_options(fd); /* it may be of an earlier release */
     loop_add(&m->loop, &l->io, 0);
     LOG(LOG_INFO, "server", "listen", log_s("addr", l->name), log_s("from", "an earlier master"));
 }

@@ -84,22 +84,26 @@ static void on_process(struct master *m, struct slice p, int fd)
 {
     struct cur c = cur_of(p.data, p.len);
     uint32_t process = cur_u32(&c), generation = cur_u32(&c);
-    if (process == CTL_BROKER_SLOT && !m->broker) {
+    if (process == CTL_BROKER_SLOT && !m->broker && fd >= 0) {
         m->broker = meet(m, CHILD_BROKER, process, fd);
         m->broker_generation = generation;
         return;
     }
     if (process >= MASTER_WORKERS_MAX) {
-        close(fd);
+        if (fd >= 0) close(fd);
         return;
     }
     while (m->n_slots <= process)
         slot_init_one(m, m->n_slots++);
     struct slot *s = &m->slot[process];
-    s->child = meet(m, CHILD_WORKER, process, fd);
-    s->child->slot = s;
     s->generation = generation;
     s->awaited = true;
+    if (fd < 0) { /* its worker had died before the last master did */
+        takeover_want(s);
+        return;
+    }
+    s->child = meet(m, CHILD_WORKER, process, fd);
+    s->child->slot = s;
 }
 
 static void on_listen(struct master *m, struct slice p, int fd)

@@ -71,7 +71,7 @@ static void bad(struct session *s, uint16_t code, const char *what, uint8_t type
 /* Takes cost and bytes from the buckets; over the mark the session is read no further for a while. */
 static void pay(struct session *s, unsigned messages, size_t bytes)
 {
-    s->tokens_messages -= messages;
+    s->tokens_messages -= (int32_t)messages;
     s->tokens_bytes -= (int64_t)bytes;
     if (s->tokens_messages <= 0 || s->tokens_bytes <= 0) session_hold(s, HOLD_RATE);
 }

@@ -27,7 +27,7 @@ static void list_remove(struct session_list *l, struct session *s)
 static void list_append(struct worker *w, struct session *s)
 {
     struct session_list *l = &w->unfinished;
-    s->since_ms = w->loop.now_ms;
+    s->since_ms = (uint32_t)w->loop.now_ms;
     s->prev = l->last;
     s->next = NULL;
     *(l->last ? &l->last->next : &l->first) = s;
@@ -38,12 +38,24 @@ static void list_append(struct worker *w, struct session *s)
 
 /* --- waiting --- */
 
+/* It is the broker's turn to answer, not the client's. */
+static bool awaits_broker(const struct session *s)
+{
+    return s->state == SESSION_DH || s->state == SESSION_LOGGING;
+}
+
+/*
+ * While the broker is awaited, a client that keeps to the protocol says nothing: so what it says is not
+ * waited for, but only when something has come (see ready()), which saves four system calls a login.
+ */
 void session_watch(struct session *s)
 {
     size_t unsent;
     slab_tx_data(&s->worker->slab, s->index, &unsent);
-    bool read = !s->holds && s->state != SESSION_DH && s->state != SESSION_LOGGING;
-    loop_mod(&s->worker->loop, &s->io, (read ? EPOLLIN : 0) | (unsent ? EPOLLOUT : 0));
+    bool read = !s->holds && (!awaits_broker(s) || (s->io.events & EPOLLIN));
+    /* What is about to be flushed is watched after that: the kernel takes it at once as a rule. */
+    bool write = s->dirty ? (s->io.events & EPOLLOUT) != 0 : unsent > 0;
+    loop_mod(&s->worker->loop, &s->io, (read ? EPOLLIN : 0) | (write ? EPOLLOUT : 0));
 }
 
 void session_hold(struct session *s, uint8_t why)
@@ -65,7 +77,7 @@ static void refill(struct session *s)
     if (passed > 1000) passed = 1000; /* a bucket holds one second */
     if (rate * passed < 1000) return; /* not yet a whole token */
     int64_t m = s->tokens_messages + rate * passed / 1000, b = s->tokens_bytes + bytes * passed / 1000;
-    s->tokens_messages = m < rate ? m : rate;
+    s->tokens_messages = (int32_t)(m < rate ? m : rate);
     s->tokens_bytes = b < bytes ? b : bytes;
     s->tokens_ms = (uint32_t)w->loop.now_ms;
     if (s->tokens_messages > 0 && s->tokens_bytes > 0) s->holds &= (uint8_t)~HOLD_RATE;
@@ -313,6 +325,10 @@ static void ready(struct loop_io *io, uint32_t events)
     struct worker *w = s->worker;
     if (events & EPOLLOUT) session_touch(s);
     if (!(events & ~(uint32_t)EPOLLOUT)) return;
+    if (awaits_broker(s) && !(events & (EPOLLHUP | EPOLLERR))) {
+        loop_mod(&w->loop, io, io->events & ~(uint32_t)EPOLLIN);
+        return;
+    }
     if (s->state == SESSION_CLOSING) {
         discard(s);
         return;
@@ -340,6 +356,12 @@ static void ready(struct loop_io *io, uint32_t events)
 
 /* --- taking, finding, deadlines --- */
 
+/* How long it has been in its state. */
+static uint32_t age_of(const struct session *s)
+{
+    return (uint32_t)s->worker->loop.now_ms - s->since_ms;
+}
+
 struct session *session_find(struct worker *w, uint64_t sid)
 {
     uint32_t i = bus_index(sid);
@@ -354,7 +376,7 @@ static struct session *new_session(struct worker *w, uint32_t index, uint32_t ge
     s->worker = w;
     s->index = index;
     s->generation = generation;
-    s->tokens_messages = (int64_t)w->set.limits.messages_per_second;
+    s->tokens_messages = (int32_t)w->set.limits.messages_per_second;
     s->tokens_bytes = (int64_t)w->set.limits.bytes_per_second;
     s->tokens_ms = (uint32_t)w->loop.now_ms;
     memcpy(s->peer, peer, strlen(peer));
@@ -377,7 +399,7 @@ struct session *session_adopt(struct worker *w, uint32_t index, uint32_t generat
 void session_take(struct worker *w, uint32_t index, uint32_t generation, int fd, const char *peer)
 {
     struct session *s = new_session(w, index, generation, fd, peer);
-    struct kernel_counts k = kernel_count(fd);
+    struct kernel_counts k = kernel_fresh(fd);
     slab_start(&w->slab, index, generation, k.read, k.written);
     list_append(w, s);
     loop_add(&w->loop, &s->io, EPOLLIN);
@@ -391,7 +413,7 @@ void session_settled(struct session *s)
     list_remove(&s->worker->unfinished, s);
 }
 
-static void check_deadline(struct session *s, uint64_t age)
+static void check_deadline(struct session *s, uint32_t age)
 {
     const struct settings *set = &s->worker->set;
     if (s->state == SESSION_CLOSING) {
@@ -409,9 +431,9 @@ void session_tick(struct worker *w)
                                                                        : WORKER_CLOSING_MS;
     struct session *s = w->unfinished.first;
     unsigned n = w->unfinished.n; /* a refused one goes to the end of the list: look at each once */
-    while (s && n-- > 0 && w->loop.now_ms - s->since_ms >= least) {
+    while (s && n-- > 0 && age_of(s) >= least) {
         struct session *next = s->next;
-        check_deadline(s, w->loop.now_ms - s->since_ms);
+        check_deadline(s, age_of(s));
         s = next;
     }
     session_release(w);

@@ -42,8 +42,6 @@ static bool on_logged(struct worker *w, struct slice p)
     struct session *s = session_find(w, m.sid);
     if (!s || s->state != SESSION_LOGGING) return true;
     struct slab_record *r = &w->slab.record[s->index];
-    r->account = m.account;
-    r->device = m.device;
     r->name_len = (uint8_t)m.name.len;
     memcpy(r->name, m.name.data, m.name.len);
     memcpy(r->ticket, m.ticket, BUS_TICKET);

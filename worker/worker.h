@@ -60,10 +60,11 @@ struct session {
     bool polite;     /* said BYE */
     bool in_parts;   /* a PART has come and what closes it has not */
     bool unsure;     /* adopted: whether one has come is not known before RESUME */
-    uint32_t unread; /* CLOSING: bytes thrown away so far */
-    int64_t tokens_messages, tokens_bytes; /* token buckets; below 0: a record took more than was there */
-    uint32_t tokens_ms;                    /* when they were filled last */
-    uint64_t since_ms;                                 /* of the state, on the loop's clock */
+    uint32_t unread;   /* CLOSING: bytes thrown away so far */
+    uint32_t since_ms; /* unfinished: of the state, on the loop's clock, which may have wrapped */
+    uint32_t tokens_ms;      /* when the buckets were filled last; likewise */
+    int32_t tokens_messages; /* token buckets; below 0: a record took more than was there */
+    int64_t tokens_bytes;
     struct buf out;                                    /* plaintext frames that wait to be sealed */
     struct handshake *handshake;                       /* until the session is open */
     struct session *next_dirty, *next_held;
@@ -226,5 +227,7 @@ struct kernel_counts {
     uint64_t read, written;
 };
 struct kernel_counts kernel_count(int fd);
+/* The same for a connection that nobody has used yet: one question instead of four. */
+struct kernel_counts kernel_fresh(int fd);
 
 #endif

@@ -56,9 +56,7 @@ struct account {
     uint64_t since_ms;   /* login, or when last seen */
     char *away_text;     /* NULL when there is none */
     struct device *device;
-    struct account *next_leaving; /* presence.c: absent, within the grace time */
-    uint64_t leaving_ms;          /* 0: not on that list */
-    const char *leaving_reason;
+    struct leaving *leaving; /* presence.c: absent, within the grace time; else NULL */
 };
 
 /*
@@ -112,11 +110,12 @@ struct inbox {
     uint32_t putting;    /* puts whose end the store has not told yet */
     uint32_t settling;   /* of those: acknowledged already, so no load may bring them again */
     uint32_t retries;    /* messages that found the disk full and try again: nothing may overtake them */
+    uint32_t waiting;    /* rows in the store (or on the way there) beyond acked_row */
     bool loading, ready; /* ready: the receiver has told its place */
     bool listed;
     uint64_t seq, acked_seq; /* last number given; acknowledged */
     uint64_t row, acked_row; /* last row taken from the store; acknowledged */
-    uint64_t waiting, waiting_bytes; /* rows in the store (or on the way there) beyond acked_row */
+    uint64_t waiting_bytes;  /* of the rows that wait */
     struct device *next_active;      /* inboxes that hold something, for the tick */
 };
 
@@ -128,14 +127,18 @@ struct held {
     uint8_t bytes[];
 };
 
-/* What a device sends: see route.c and refuse.c. */
-struct outbox {
-    struct message *refused, *last_refused; /* told, and not confirmed; in order */
-    uint64_t refused_from, refused_to; /* told or not: unconfirmed ones are between; 0: there are none */
-    uint32_t n_refused;                /* as many */
-    struct held *held, *last_held;     /* ids that follow taken, in order, without a gap */
-    uint32_t n_held;
+/* Refusals that a client has not confirmed, and what waits behind them: see refuse.c. */
+struct refusals {
+    struct message *told, *last_told; /* in order */
+    uint64_t from, to;                /* told or not: unconfirmed ones are between; 0: there are none */
+    struct held *held, *last_held;    /* ids that follow taken, in order, without a gap */
     size_t held_bytes;
+    uint32_t n, n_held;
+};
+
+/* What a device sends: see route.c. */
+struct outbox {
+    struct refusals *refusals; /* NULL as a rule: no refusal is unconfirmed, nothing waits */
     struct account *last_to; /* recipient of the last message, found by name; never a pending one */
     uint64_t taken;      /* highest id taken */
     uint64_t room_id;    /* highest id that reached a room durably */
@@ -163,12 +166,12 @@ struct session {
     struct device *device;
     struct session *next; /* of the device */
     struct wire_joiner *joiner; /* a frame in parts is under way; else NULL */
-    uint32_t caps;
-    bool returned;  /* opened by a ticket: an earlier broker, or worker, had it */
-    bool resyncing; /* RESYNC said, RESUME awaited: what comes before it is old */
     uint64_t token; /* of the last RESYNC */
+    uint32_t caps;
+    bool returned : 1;  /* opened by a ticket: an earlier broker, or worker, had it */
+    bool resyncing : 1; /* RESYNC said, RESUME awaited: what comes before it is old */
     /* the lobby */
-    bool in_lobby, live, loading;
+    bool in_lobby : 1, live : 1, loading : 1;
     uint32_t live_at; /* place in the link's list */
     uint32_t load;    /* counts up, so that a stale load is known */
     uint64_t lobby_sent, lobby_acked;
@@ -229,7 +232,7 @@ struct change {
 struct presence {
     struct change *change;
     uint32_t n, cap;
-    struct account *leaving, **last_leaving;
+    struct leaving *leaving, **last_leaving; /* in the order in which their time ends */
     struct loop_timer tick, grace;
 };
 
@@ -365,6 +368,14 @@ void broker_said(struct broker *b, const char *ev, const struct message *m, cons
                  const char *state);
 
 /* refuse.c */
+/* Is one unconfirmed? */
+static inline bool refuse_unconfirmed(const struct outbox *out) { return out->refusals && out->refusals->to; }
+/* The first message that waits behind it, NULL when none does; and how many do. */
+static inline const struct held *refuse_held(const struct outbox *out)
+{
+    return out->refusals ? out->refusals->held : NULL;
+}
+static inline uint32_t refuse_n_held(const struct outbox *out) { return out->refusals ? out->refusals->n_held : 0; }
 /* This one was refused: from now on something is unconfirmed. */
 void refuse_note(struct outbox *out, uint64_t id);
 /* May another one be refused, though an earlier refusal is not confirmed? */

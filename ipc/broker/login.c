@@ -147,7 +147,7 @@ static void welcome(struct session *s, bool fresh)
                              .fresh = fresh,
                              .role = a->role,
                              .lobby_head = b->lobby.head,
-                             .waiting = (uint32_t)d->in.waiting,
+                             .waiting = d->in.waiting,
                              .keep_s = (uint32_t)(b->set.limits.queue_keep / 1000),
                              .server = {(const uint8_t *)b->set.server.name, strlen(b->set.server.name)}};
     size_t at;

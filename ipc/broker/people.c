@@ -160,7 +160,7 @@ static void load_device(void *arg, const struct store_device *s)
     d->out.taken = s->last_id;
     d->out.room_id = s->last_room_id;
     d->in.acked_row = d->in.row = s->acked;
-    d->in.waiting = s->waiting;
+    d->in.waiting = (uint32_t)s->waiting;
     d->in.waiting_bytes = s->waiting_bytes;
 }
 

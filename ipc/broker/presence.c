@@ -74,19 +74,27 @@ static void tell(struct loop_timer *t)
 
 /* --- joining and leaving, with grace --- */
 
+/* Somebody who is absent, and may come back unnoticed until then. */
+struct leaving {
+    struct leaving *next;
+    struct account *account;
+    uint64_t until_ms;
+};
+
 static void forgive(struct broker *b, struct account *a)
 {
-    struct account **at = &b->presence.leaving;
-    while (*at && *at != a)
-        at = &(*at)->next_leaving;
-    if (*at) *at = a->next_leaving;
-    if (b->presence.last_leaving == &a->next_leaving) b->presence.last_leaving = at;
-    a->leaving_ms = 0;
+    struct leaving **at = &b->presence.leaving, *l = a->leaving;
+    while (*at != l)
+        at = &(*at)->next;
+    *at = l->next;
+    if (b->presence.last_leaving == &l->next) b->presence.last_leaving = at;
+    free(l);
+    a->leaving = NULL;
 }
 
 void presence_joined(struct broker *b, struct account *a)
 {
-    if (a->leaving_ms) forgive(b, a);
+    if (a->leaving) forgive(b, a);
     if (a->announced) return;
     a->announced = true;
     a->said_gone = false;
@@ -112,16 +120,16 @@ static void gone(struct broker *b, struct account *a, const char *reason)
 void presence_left(struct broker *b, struct account *a, bool polite)
 {
     struct presence *p = &b->presence;
-    if (!a->announced || a->leaving_ms) return;
+    if (!a->announced || a->leaving) return;
     if (a->receiving == 0) a->away = false;
     if (polite || b->set.presence.grace == 0) {
         gone(b, a, NULL);
         return;
     }
-    a->leaving_ms = b->loop.now_ms + b->set.presence.grace;
-    a->next_leaving = NULL;
-    *p->last_leaving = a;
-    p->last_leaving = &a->next_leaving;
+    struct leaving *l = a->leaving = xmalloc(sizeof *l);
+    *l = (struct leaving){.account = a, .until_ms = b->loop.now_ms + b->set.presence.grace};
+    *p->last_leaving = l;
+    p->last_leaving = &l->next;
     if (!p->grace.armed) loop_timer_set(&b->loop, &p->grace, b->set.presence.grace);
 }
 
@@ -129,12 +137,12 @@ static void grace_over(struct loop_timer *t)
 {
     struct broker *b = container_of(t, struct broker, presence.grace);
     struct presence *p = &b->presence;
-    while (p->leaving && p->leaving->leaving_ms <= b->loop.now_ms) {
-        struct account *a = p->leaving;
+    while (p->leaving && p->leaving->until_ms <= b->loop.now_ms) {
+        struct account *a = p->leaving->account;
         forgive(b, a);
         if (a->in_lobby == 0) gone(b, a, "connection lost");
     }
-    if (p->leaving) loop_timer_set(&b->loop, t, p->leaving->leaving_ms - b->loop.now_ms);
+    if (p->leaving) loop_timer_set(&b->loop, t, p->leaving->until_ms - b->loop.now_ms);
 }
 
 void presence_start(struct broker *b)

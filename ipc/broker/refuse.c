@@ -21,16 +21,26 @@ enum {
 
 /* --- refusals --- */
 
+/* Few devices ever have any: memory is taken for the first, and given back with the last. */
+static void give_back(struct outbox *out)
+{
+    if (out->refusals->to || out->refusals->held) return;
+    free(out->refusals);
+    out->refusals = NULL;
+}
+
 void refuse_note(struct outbox *out, uint64_t id)
 {
-    if (!out->refused_from || id < out->refused_from) out->refused_from = id;
-    if (id > out->refused_to) out->refused_to = id;
-    out->n_refused++;
+    if (!out->refusals) out->refusals = xcalloc(1, sizeof *out->refusals);
+    struct refusals *r = out->refusals;
+    if (!r->from || id < r->from) r->from = id;
+    if (id > r->to) r->to = id;
+    r->n++;
 }
 
 bool refuse_more(const struct outbox *out)
 {
-    return out->n_refused < REFUSED_MAX;
+    return !out->refusals || out->refusals->n < REFUSED_MAX;
 }
 
 /* What was refused is said again without it. */
@@ -45,33 +55,38 @@ static struct message *without_text(struct message *m)
 
 void refuse_keep(struct outbox *out, struct message *m)
 {
+    struct refusals *r = out->refusals;
     if (m->refs == 1) m = without_text(m);
     m->next_out = NULL;
-    *(out->refused ? &out->last_refused->next_out : &out->refused) = m;
-    out->last_refused = m;
+    *(r->told ? &r->last_told->next_out : &r->told) = m;
+    r->last_told = m;
 }
 
 /* A client cannot know what it was not told: what is unsettled here stays unconfirmed. */
 void refuse_confirm(struct outbox *out, uint64_t next_id)
 {
+    struct refusals *r = out->refusals;
+    if (!r) return;
     uint64_t unsettled = out->first ? out->first->id : out->taken + 1;
     if (next_id > unsettled) next_id = unsettled;
-    while (out->refused && out->refused->id < next_id) {
-        struct message *m = out->refused;
-        out->refused = m->next_out;
-        out->n_refused--;
+    while (r->told && r->told->id < next_id) {
+        struct message *m = r->told;
+        r->told = m->next_out;
+        r->n--;
         message_drop(m);
     }
-    if (next_id > out->refused_to)
-        out->refused_from = out->refused_to = 0;
-    else if (next_id > out->refused_from)
-        out->refused_from = next_id;
+    if (next_id > r->to)
+        r->from = r->to = 0;
+    else if (next_id > r->from)
+        r->from = next_id;
+    give_back(out);
 }
 
 void refuse_tell_again(struct session *s, uint64_t next_id)
 {
+    const struct refusals *r = s->device->out.refusals;
     uint64_t told = next_id - 1;
-    for (const struct message *m = s->device->out.refused; m; m = m->next_out) {
+    for (const struct message *m = r ? r->told : NULL; m; m = m->next_out) {
         if (m->id < next_id) continue;
         size_t at;
         struct buf *to = session_begin(s, &at);
@@ -95,30 +110,33 @@ static struct slice copy(uint8_t **at, struct slice s)
 
 bool refuse_hold(struct outbox *out, const struct wire_send *m, bool receives)
 {
-    if (out->n_held >= HELD_MAX || out->held_bytes >= HELD_BYTES_MAX) return false;
+    struct refusals *r = out->refusals;
+    if (r->n_held >= HELD_MAX || r->held_bytes >= HELD_BYTES_MAX) return false;
     struct held *h = xmalloc(sizeof *h + m->to.len + m->body.len);
     uint8_t *at = h->bytes;
     *h = (struct held){.receives = receives, .m = {.id = m->id, .kind = m->kind}};
     h->m.to = copy(&at, m->to);
     h->m.body = copy(&at, m->body);
-    *(out->held ? &out->last_held->next : &out->held) = h;
-    out->last_held = h;
-    out->n_held++;
-    out->held_bytes += m->body.len;
+    *(r->held ? &r->last_held->next : &r->held) = h;
+    r->last_held = h;
+    r->n_held++;
+    r->held_bytes += m->body.len;
     return true;
 }
 
 void refuse_drop(struct outbox *out)
 {
-    struct held *h = out->held;
-    out->held = h->next;
-    out->n_held--;
-    out->held_bytes -= h->m.body.len;
+    struct refusals *r = out->refusals;
+    struct held *h = r->held;
+    r->held = h->next;
+    r->n_held--;
+    r->held_bytes -= h->m.body.len;
     free(h);
+    give_back(out);
 }
 
 void refuse_drop_all(struct outbox *out)
 {
-    while (out->held)
+    while (refuse_held(out))
         refuse_drop(out);
 }

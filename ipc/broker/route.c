@@ -140,7 +140,7 @@ uint64_t route_mark(const struct message *m)
 {
     const struct outbox *out = &m->sender->out;
     uint64_t mark = out->in_memory == 0 ? m->id : out->first->id - 1;
-    return out->refused_from && out->refused_from <= mark ? out->refused_from - 1 : mark;
+    return refuse_unconfirmed(out) && out->refusals->from <= mark ? out->refusals->from - 1 : mark;
 }
 
 static void put_accepted(struct buf *to, const struct broker *b, const struct message *m)
@@ -367,7 +367,7 @@ static bool judge(struct broker *b, struct device *d, const struct wire_send *m,
     r.to = NULL;
     r.about_name = false;
     bool refused = refuses(b, d, m, receives, &r);
-    if (d->out.refused_to && !(refused && refuse_more(&d->out))) return false;
+    if (refuse_unconfirmed(&d->out) && !(refused && refuse_more(&d->out))) return false;
     struct message *msg = take(b, d, m);
     msg->to = r.to;
     if (refused)
@@ -382,8 +382,9 @@ static bool judge(struct broker *b, struct device *d, const struct wire_send *m,
 void route_confirm(struct broker *b, struct device *d, uint64_t next_id)
 {
     struct outbox *out = &d->out;
+    const struct held *h;
     refuse_confirm(out, next_id);
-    while (out->held && judge(b, d, &out->held->m, out->held->receives))
+    while ((h = refuse_held(out)) && judge(b, d, &h->m, h->receives))
         refuse_drop(out);
 }
 
@@ -402,7 +403,7 @@ void route_resume(struct session *s, uint64_t next_id)
 void route_send(struct session *s, const struct wire_send *m)
 {
     struct outbox *out = &s->device->out;
-    uint64_t known = out->taken + out->n_held;
+    uint64_t known = out->taken + refuse_n_held(out);
     bool receives = s->caps & WIRE_CAP_RECEIVE;
     if (m->id <= known) {
         /* A repeat: settled ones are confirmed once more, the others are on their way. */
@@ -417,6 +418,6 @@ void route_send(struct session *s, const struct wire_send *m)
         session_resync(s);
         return;
     }
-    if (!out->held && judge(s->link->broker, s->device, m, receives)) return;
+    if (!refuse_held(out) && judge(s->link->broker, s->device, m, receives)) return;
     if (!refuse_hold(out, m, receives)) session_resync(s);
 }

@@ -21,11 +21,13 @@
 #include "log.h"
 #include "sandbox.h"
 
+enum { NAP_MS = 5 };
+
 struct keeper {
     struct loop loop;
     struct chan master;
     struct loop_io takeover; /* where a new master calls; ready NULL: none yet, we do not know everything */
-    struct loop_timer grace;
+    struct loop_timer grace, nap;
     struct settings set;
     struct sandbox_report sandbox;
     uid_t owner; /* of the state folder: who may call, beside root */
@@ -112,11 +114,29 @@ static void on_slab(struct keeper *k, struct slice p, int fd)
     kept_slab(&k->kept, cur_u32(&c), fd);
 }
 
+/*
+ * In a storm of connections each would wake this process, and nobody waits for it: what is told lies in
+ * the socket, safe from the master's death. So it looks only now and then, once it knows everything.
+ */
+static void nap(struct keeper *k)
+{
+    if (!k->takeover.ready || k->nap.armed) return;
+    chan_pause(&k->master, true);
+    loop_timer_set(&k->loop, &k->nap, NAP_MS);
+}
+
+static void nap_over(struct loop_timer *t)
+{
+    struct keeper *k = container_of(t, struct keeper, nap);
+    chan_pause(&k->master, false);
+}
+
 static void on_keep(struct keeper *k, struct slice p, int fd)
 {
     struct cur c = cur_of(p.data, p.len);
     uint32_t slot = cur_u32(&c), index = cur_u32(&c), generation = cur_u32(&c);
     kept_put(&k->kept, slot, index, generation, fd);
+    nap(k);
 }
 
 static void on_let_go(struct keeper *k, struct slice p, int fd)
@@ -125,6 +145,7 @@ static void on_let_go(struct keeper *k, struct slice p, int fd)
     struct cur c = cur_of(p.data, p.len);
     uint32_t slot = cur_u32(&c), index = cur_u32(&c), generation = cur_u32(&c);
     kept_drop(&k->kept, slot, index, generation);
+    nap(k);
 }
 
 static void no_packet(struct chan *c, uint8_t type, struct slice fields, int fd)
@@ -163,10 +184,8 @@ static bool may_call(const struct keeper *k, int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && (who.uid == 0 || who.uid == k->owner);
 }
 
-static void tell_process(struct keeper *k, uint32_t process)
+static void tell_process(struct keeper *k, uint32_t process, const struct kept_process *p)
 {
-    const struct kept_process *p = kept_find(&k->kept, process);
-    if (!p) return;
     struct buf m = {0};
     buf_put_u32(&m, process);
     buf_put_u32(&m, p->generation);
@@ -182,9 +201,11 @@ static void tell_all(struct keeper *k)
         buf_put_str8(&m, k->kept.listener[i].name, strlen(k->kept.listener[i].name));
         chan_send(&k->master, CTL_LISTEN, &m, k->kept.listener[i].fd);
     }
-    tell_process(k, CTL_BROKER_SLOT);
-    for (uint32_t i = 0; i < k->kept.slots; i++)
-        tell_process(k, i);
+    if (k->kept.broker.pidfd >= 0) tell_process(k, CTL_BROKER_SLOT, &k->kept.broker);
+    for (uint32_t i = 0; i < k->kept.slots; i++) {
+        const struct kept_slot *s = &k->kept.slot[i];
+        if (s->worker.pidfd >= 0 || s->slab >= 0) tell_process(k, i, &s->worker);
+    }
     chan_send(&k->master, CTL_ALL, NULL, -1);
     buf_free(&m);
 }
@@ -340,6 +361,7 @@ int main(void)
     child_start("keeper");
     loop_init(&k.loop);
     k.grace.fire = grace_over;
+    k.nap.fire = nap_over;
     serve_master(&k, CTL_FD);
     loop_run(&k.loop);
     return 0;

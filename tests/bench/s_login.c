@@ -52,6 +52,7 @@ void scenario_login(void)
     conns_make(load.o.n ? load.o.n : CROWD, 0);
     result_int("connections", load.n);
     result_int("at_once", load.o.at_once);
+    turns(SETTLE_S); /* a server that has just started may not have all its processes yet */
     procs_usage(load.o.root, true, &empty);
     log_in("first_cpu_us", "first_rate", &after);
     idle(&empty);

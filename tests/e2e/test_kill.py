@@ -423,6 +423,32 @@ def test_master_dies_in_mid_takeover(env):
     equal(bob.take_message().text_body, 'still here', 'after three masters')
 
 
+def test_master_dies_before_a_worker_is_replaced(env):
+    """A slot may have no worker when its master tells a keeper of it, and dies: its connections live on."""
+    server = env.server(server__workers=1)
+    alice, bob = env.login('alice', server), env.login('bob', server)
+    kill_with_master(server, ['worker', 'spare'])
+    for _ in range(8):
+        late = Program(server.argv, server.folder, parse=parse_logfmt)
+        env.programs.append(late)
+        starting = [late.err.wait(20, sub='worker', ev='start', count=n)['child'] for n in (1, 2)]
+        for pid in starting:
+            os.kill(int(pid), signal.SIGSTOP)  # nobody adopts
+        late.err.wait(20, sub='keeper', ev='ready')
+        until(lambda: not os.path.exists(server.state / 'takeover.next'), 'the keeper knows everything')
+        late.process.kill()
+        late.process.wait()
+        for pid in starting:
+            os.kill(int(pid), signal.SIGKILL)
+    server = env.keep(server.restart())
+    server.wait_log(timeout=20, sub='session', ev='adopt')
+    for client in (alice, bob):
+        client.drain(0.3)  # asked for its place once or more often, as some successors had got that far
+        client.resume(next_id=1)
+    alice.send('bob', 'still here', 1)
+    equal(bob.take_message().text_body, 'still here', 'after all that')
+
+
 def test_keeper_killed(env):
     """SIGKILL of the keeper: nobody notices, the next one is told everything."""
     server = env.server()

@@ -1,9 +1,12 @@
 """Names, keys, roles and sessions, by the reference client against the real server: section 5 of
 docs/protocol.md."""
+import os
+import signal
 import time
 
 import csmsg
 from csmsg import Identity
+from frames import Frame, encode
 from harness import check, equal, raises, until
 
 
@@ -152,3 +155,30 @@ def test_bye_and_broken_connection(env):
     reasons = [server.wait_log(sub='session', ev='drop', user=name)['reason']
                for name in ('alice', 'bob')]
     check(reasons[0] != reasons[1], 'one reason for both: %s' % reasons)
+
+
+def cpu_ticks(pid):
+    """User and system time of a process so far, in hundredths of a second."""
+    with open('/proc/%d/stat' % pid, encoding='ascii') as stat:
+        fields = stat.read().rsplit(')', 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_talking_while_the_broker_is_awaited(env):
+    """What a client says before its LOGIN is answered wakes nobody again and again, and is heard after it."""
+    server = env.server(server__workers=1)
+    worker, broker = server.pids('worker')[0], server.pids('broker')[0]
+    client = env.dial(server, 'alice').connect()
+    os.kill(broker, signal.SIGSTOP)
+    try:
+        for frame in (client.identity.login(client.h, client.hello.challenge), Frame('PING', value=7)):
+            client.send_bytes(client.seal(b''.join(encode(frame))))
+        before, deadline = cpu_ticks(worker), time.monotonic() + 0.5
+        while time.monotonic() < deadline:
+            time.sleep(0.05)
+        spent = cpu_ticks(worker) - before
+    finally:
+        os.kill(broker, signal.SIGCONT)
+    client.expect('WELCOME')
+    client.expect('PONG', value=7)
+    check(spent < 15, 'the worker was busy for %d of 50 ticks' % spent)

@@ -123,14 +123,15 @@ static void drop_share(void *arg, struct account *from)
 /* What waits behind a refusal follows what was taken, and waits for something. */
 static void check_waiting(const struct outbox *out)
 {
+    const struct refusals *r = out->refusals;
     uint32_t n = 0;
-    for (const struct held *h = out->held; h; h = h->next)
+    if (!r) return;
+    for (const struct held *h = r->held; h; h = h->next)
         CHECK(h->m.id == out->taken + ++n);
-    CHECK(n == out->n_held && (n == 0) == (out->held_bytes == 0));
-    CHECK(!out->held || out->refused_to);
-    CHECK(!out->refused_to == !out->refused_from && out->refused_from <= out->refused_to);
-    for (const struct message *m = out->refused; m; m = m->next_out)
-        CHECK(m->id >= out->refused_from && m->id <= out->refused_to);
+    CHECK(n == r->n_held && (n == 0) == (r->held_bytes == 0));
+    CHECK(r->from && r->from <= r->to && r->n > 0); /* else its memory had been given back */
+    for (const struct message *m = r->told; m; m = m->next_out)
+        CHECK(m->id >= r->from && m->id <= r->to);
 }
 
 static void check_device(const struct device *d)
@@ -148,7 +149,7 @@ static void check_device(const struct device *d)
     if (r) CHECK(in_list(r) && r->device == d && (r->caps & WIRE_CAP_RECEIVE));
     CHECK(d->in.waiting < SMALL && d->in.n < SMALL && d->in.n_stored <= d->in.n);
     check_waiting(&d->out);
-    if (!d->session) CHECK(!d->out.held);
+    if (!d->session) CHECK(!refuse_held(&d->out));
     CHECK(d->in.n_storing <= d->in.n_stored && d->out.in_memory < SMALL && d->in.retries < SMALL);
 }
 
@@ -452,7 +453,7 @@ static void stop(void)
             CHECK(!d->out.first && !d->in.first && d->out.in_memory == 0);
             CHECK(d->in.waiting < SMALL);
             refuse_confirm(&((struct device *)(uintptr_t)d)->out, UINT64_MAX);
-            CHECK(!d->out.refused && !d->out.refused_to && d->out.n_refused == 0);
+            CHECK(!d->out.refusals);
         }
     }
     free(b.names.bucket);

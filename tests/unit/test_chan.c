@@ -107,6 +107,26 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void paused_it_reads_nothing_but_the_end(void **state)
+{
+    (void)state;
+    chan_pause(&near, true);
+    assert_int_equal(send(far, "P", 1, 0), 1);
+    turn();
+    assert_int_equal(packets, 0);
+    chan_pause(&near, false);
+    turn();
+    assert_int_equal(packets, 1);
+
+    chan_pause(&near, true);
+    assert_int_equal(send(far, "Q", 1, 0), 1);
+    close(far);
+    far = -1;
+    turn();
+    assert_int_equal(packets, 2); /* what was said before the end is heard before it */
+    assert_int_equal(ends, 1);
+}
+
 /* A raw packet with any number of descriptors, as a hostile peer may send it. */
 static void send_raw(const void *data, size_t n, const int *fd, size_t n_fd)
 {
@@ -454,6 +474,7 @@ int main(void)
         WITH_CHAN(both_ways),
         WITH_CHAN(the_longest_packet_and_one_more),
         WITH_CHAN(the_end),
+        WITH_CHAN(paused_it_reads_nothing_but_the_end),
         WITH_CHAN(a_callback_may_close_it),
         WITH_CHAN(one_descriptor_comes_through),
         WITH_CHAN(surplus_descriptors_are_closed),

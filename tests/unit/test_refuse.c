@@ -321,7 +321,7 @@ static void the_end_of_the_session(void **state)
     say(ALICE, 2, "bob");
     HEARD("alice REJECTED 1");
     session_close(session[ALICE], false);
-    assert_null(device_of(ALICE)->out.held);
+    assert_null(refuse_held(&device_of(ALICE)->out));
     enter(ALICE, 1);
     say(ALICE, 1, "nobody");
     say(ALICE, 2, "bob");
@@ -345,7 +345,7 @@ static void more_than_can_wait(void **state)
     for (id = 2; id <= 1027; id++)
         say(ALICE, id, "bob");
     assert_int_equal(device_of(ALICE)->out.taken, 1027);
-    assert_null(device_of(ALICE)->out.held);
+    assert_null(refuse_held(&device_of(ALICE)->out));
 }
 
 /* --- a full disk --- */

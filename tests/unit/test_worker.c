@@ -63,7 +63,7 @@ static void start_over(uint8_t session_state)
     s->state = session_state;
     s->holds = 0;
     s->in_parts = s->unsure = s->announced = s->polite = false;
-    s->tokens_messages = s->tokens_bytes = PLENTY;
+    s->tokens_bytes = s->tokens_messages = PLENTY;
     buf_free(&s->out);
     buf_free(&w.broker.out);
 }
