@@ -59,11 +59,27 @@ GROUP = b"\1" + str8(b"#lobby") + u64(9) + u32(3) + str16(b"")
 GROUP_ASK = b"\1" + str8(b"#lobby")
 HISTORY = str8(b"#lobby") + u64(3)
 HISTORY_ASK = HISTORY + u16(10)
+SIGNED = u32(3) + u64(5) + bytes(range(96))
+PREFIX = b"\1" + u64(7) + SIGNED + u16(0)
+PUBLISH = PREFIX + u16(2) + u32(1) + bytes(32) + u32(2) + bytes(range(32))
+BUNDLES = b"\1" + str8(b"bob") + u64(0) + b"\2" + str16(PREFIX + b"\0") + str16(PREFIX + b"\1" + u32(1) + bytes(32))
+KEYS_FETCH = b"\2" + str8(b"bob") + u64(0)
+KEYS_REFUSED = b"\3\2" + str8(b"bob") + u16(30) + u32(1000) + str16(b"too many")
+LIST_FETCH = b"\1" + str8(b"bob") + u32(0)
+LIST_APPEND = b"\2" + bytes(32) + b"entry"
+KEYS_FRAMES = [b"\1" + PUBLISH, BUNDLES, b"\2" + u32(3) + u16(24) + u32(100), LIST_FETCH,
+               b"\1" + str8(b"bob") + bytes(32) + u32(2) + str16(b"one") + str16(b"two"), b"\2" + str8(b"bob") + u32(2),
+               KEYS_REFUSED, PUBLISH]
 FRAMES = [LOGIN, WELCOME, RESUME, SEND, ACCEPTED, REJECTED, DELIVER, ACK, RECEIPT, ERROR, ASK[0], CHANGES, ABOUT,
           GROUP, GROUP_ASK, HISTORY, HISTORY_ASK, u64(8), RESYNC, LIST, HEADS]
 
 for i, f in enumerate(FRAMES):
     seed("wire_frames", i, f)
+for i, f in enumerate(KEYS_FRAMES):
+    seed("wire_frames", len(FRAMES) + i, f)
+seed("wire_frames", len(FRAMES), KEYS_FETCH)
+seed("wire_frames", len(FRAMES), b"\3")
+seed("wire_frames", len(FRAMES) + 3, LIST_APPEND)
 seed("wire_frames", 10, ASK[1])
 seed("wire_frames", 10, ASK[2])
 
