@@ -96,10 +96,11 @@ static struct slice copy(uint8_t **at, struct slice s)
 bool refuse_hold(struct outbox *out, const struct wire_send *m, bool receives)
 {
     if (out->n_held >= HELD_MAX || out->held_bytes >= HELD_BYTES_MAX) return false;
-    struct held *h = xmalloc(sizeof *h + m->to.len + m->body.len);
+    struct held *h = xmalloc(sizeof *h + m->to.len + m->head_bytes.len + m->body.len);
     uint8_t *at = h->bytes;
-    *h = (struct held){.receives = receives, .m = {.id = m->id, .kind = m->kind}};
+    *h = (struct held){.receives = receives, .m = {.id = m->id, .kind = m->kind, .heads = m->heads}};
     h->m.to = copy(&at, m->to);
+    h->m.head_bytes = copy(&at, m->head_bytes);
     h->m.body = copy(&at, m->body);
     *(out->held ? &out->last_held->next : &out->held) = h;
     out->last_held = h;

@@ -219,6 +219,21 @@ BEHIND = BOTH + send(0, 0, 1, 5) + send(0, 0, 2, 1) + send(0, 0, 3, 7) + send(0,
 seed("broker", BEHIND, ack(0, 0, 2, 1), ack(0, 0, 2, 3), ack(1, 1, 0, 2))
 seed("broker", BEHIND, send(0, 0, 9, 1), broke(12, 0), 0, 255, 2, broke(12, 0), 0, 0, 2, ack(0, 0, 2, 3))
 seed("broker", BEHIND, broke(10, 0), 0, 1)
+# Prekeys published, fetched, and run out; a list asked for, and an entry that is none.
+def keys(link, seat, kind, payload): return broke(9, link) + bytes([seat, kind]) + piece(payload)
+
+
+PUBLISHED = b"\1\1" + u64(1) + SIGNED + u16(0) + u16(1) + u32(1) + bytes(32)
+FETCH_ALICE = b"\2" + str8(b"alice") + u64(0)
+seed("broker", BOTH, keys(0, 0, 0x40, PUBLISHED), STORE, keys(1, 1, 0x40, FETCH_ALICE), STORE, keys(1, 1, 0x40, FETCH_ALICE),
+     STORE, keys(0, 0, 0x40, b"\3"), keys(0, 0, 0x40, b"\1junk"), keys(1, 1, 0x40, b"\2" + str8(b"nobody1") + u64(0)), STORE)
+seed("broker", BOTH, keys(1, 1, 0x42, b"\1" + str8(b"alice") + u32(0)), keys(0, 0, 0x42, b"\2" + bytes(32) + b"entry"),
+     keys(0, 0, 0x42, b"\2" + bytes(32) + b"entry"), STORE)
+# Sealed: bob to both of alice's devices, one of them absent; to one alone, which is refused; alice to bob and her other one.
+ALICE_2 = enter(2, 0, 64, 3)
+seed("broker", BOTH, send(1, 1, 1, 128 | 1 << 3, 5), STORE, ALICE_2, STORE, ack(0, 0, 0, 1), ack(2, 0, 0, 1), STORE)
+seed("broker", BOTH, ALICE_2, send(1, 1, 1, 128 | 1 << 3, 4), ack(1, 1, 2, 1), send(1, 1, 2, 128 | 1 << 3, 5), STORE)
+seed("broker", BOTH, ALICE_2, send(0, 0, 1, 128 | 1 | 2 << 3, 5), ack(1, 1, 0, 1), broke(14, 0), 20, STORE, ack(2, 0, 0, 1), STORE)
 # Found once: a peer that is no text, and an operator who asks who is there.
 found("broker", "peer-no-text", broke(16, 0), 0, 0, 9, 3, piece(b"\xff\xfe\0\x1b[2J"), broke(15, 0), 0)
 # Found once: a disk that is full between a load and what was put meanwhile.
