@@ -254,11 +254,13 @@ static bool queue_is_full(const struct broker *b, const struct device *sender, c
 {
     const struct account *from = sender->account;
     size_t bytes = m->body.len;
-    const char *hint = to == from ? "let your other device catch up, or revoke it" : "try again when they have been here";
+    const char *hint =
+        to == from ? "let your other device catch up, or revoke it" : "try again when they have been here";
     for (const struct device *d = to->device; d; d = d->next) {
         if (m->heads && d == sender) continue;
         if ((m->heads > 1 || to->device->next) && inbox_refuses(b, &d->in))
-            return refusal(r, WIRE_DISK_FULL, "the server's disk is nearly full, the message was not stored", "try again later");
+            return refusal(r, WIRE_DISK_FULL, "the server's disk is nearly full, the message was not stored",
+                           "try again later");
         if (d->in.waiting >= b->set.limits.queue_per_sender &&
             share_of(b, d, from) >= b->set.limits.queue_per_sender) {
             snprintf(r->words, sizeof r->words, "%llu messages of yours wait for \"%s\" already; that is the limit",
@@ -287,7 +289,8 @@ static bool refuses_direct(struct broker *b, const struct device *d, const struc
     }
     r->to = to;
     if (!to->device)
-        return refusal(r, WIRE_NO_DEVICE, "every device of this account was revoked", "they must admit one before they can read");
+        return refusal(r, WIRE_NO_DEVICE, "every device of this account was revoked",
+                       "they must admit one before they can read");
     struct account *other = m->heads ? devices_differ(d, to, m) : NULL;
     if (other) {
         r->to = other;

@@ -159,8 +159,8 @@ static enum store_status load_list(struct sql *q, struct request *r)
 static enum store_status drop_device(struct sql *q, uint64_t account, uint64_t device)
 {
     static const char *const texts[] = {
-        "UPDATE device SET acked=max(acked,ifnull((SELECT max(id) FROM queue WHERE account=?1 AND device=?2),0))"
-        " WHERE account=?1 AND device=?2",
+        ("UPDATE device SET acked=max(acked,ifnull((SELECT max(id) FROM queue WHERE account=?1 AND device=?2),0))"
+         " WHERE account=?1 AND device=?2"),
         "DELETE FROM one_time WHERE account=?1 AND device=?2",
         "DELETE FROM prekey WHERE account=?1 AND device=?2",
     };

@@ -84,8 +84,8 @@ def test_publish_and_fetch(env):
     for number in range(1, 4):
         got = alice.fetch_keys('BOB')
         equal((got.person, got.device, len(got.bundles)), ('bob', 0, 1), 'the answer')
-        equal(got.bundles[0], sealed.bundle(device.keys.device, device.signed, (number, device.one_time[number].public)),
-              'bundle %d' % number)
+        one_time = number, device.one_time[number].public
+        equal(got.bundles[0], sealed.bundle(device.keys.device, device.signed, one_time), 'bundle %d' % number)
     equal([bob.expect('KEYS_S', op=OWN_ANSWER).left for _ in range(2)], [24, 23], 'what the owner is told')
     bob.bye()
     again = enter(env, server, device)
@@ -208,7 +208,8 @@ def test_outdated_list(env):
     check(again > number, 'a new id')
     equal(phone.read(bob, bob.take_message()), 'two, anew', 'at the first device')
     alice.ping()
-    equal([f for f in alice.drain(0.2) if f.name == 'ACCEPTED' and f.id == again], [], 'settled before both devices have it')
+    early = [f for f in alice.drain(0.2) if f.name == 'ACCEPTED' and f.id == again]
+    equal(early, [], 'settled before both devices have it')
     equal(tablet.read(other, other.take_message()), 'two, anew', 'at the second')
     equal(alice.expect('ACCEPTED', id=again).state, DELIVERED, 'ACCEPTED')
 
@@ -225,6 +226,49 @@ def test_wrong_heads(env):
         got = alice.take_rejected(number)
         equal((got.code_name, got.subject), ('devices-changed', 'bob'), 'heads for %s' % devices)
     equal(bob.drain(0.1), [], 'what bob heard')
+
+
+def test_heads_wait_behind_a_refusal(env):
+    """What is sealed right and waits for the confirmation of a refusal keeps its heads."""
+    server = env.server()
+    bob, alice = env.login('bob', server), env.login('alice', server)
+
+    def sent(number, device, head):
+        return Frame('SEND', id=number, kind=0, to='bob', heads=[dict(device=device, head=head)], body=b'\1body')
+    alice.send_frames(sent(1, 5, b'for nobody'), sent(2, bob.identity.device, b'for bob'))
+    equal(alice.expect('REJECTED', id=1).code_name, 'devices-changed', 'the first')
+    alice.ping()
+    equal(bob.drain(0.1), [], 'what bob has before the refusal is confirmed')
+    alice.settled(1)
+    got = bob.take_message()
+    equal((got.id, got.head, got.body), (2, b'for bob', b'\1body'), 'the second')
+
+
+def test_two_devices_of_one_number(env):
+    """Somebody chose the number that a device of mine has: the order of the heads says whose is whose."""
+    server = env.server()
+    person, laptop, alice = begun(env, server, 'alice')
+    tablet, other = second(env, server, person, alice, laptop)
+    bob = env.login(csmsg.Identity('bob', device=tablet.keys.device), server)
+    heads = [dict(device=tablet.keys.device, head=head) for head in (b'for bob', b'for my tablet')]
+    alice.send_frames(Frame('SEND', id=1, kind=0, to='bob', heads=heads, body=b'\1x'))
+    equal((bob.take_message().head, other.take_message().head), (b'for bob', b'for my tablet'), 'the heads')
+
+
+def test_own_queue_is_full(env):
+    """A device of mine that never comes holds up what I seal, with words that say so."""
+    server = env.server(limits__queue_messages=2)
+    person, laptop, alice = begun(env, server, 'alice')
+    _, _, bob = begun(env, server, 'bob')
+    _, other = second(env, server, person, alice, laptop)
+    leave(server, other)
+    for _ in range(2):
+        number = laptop.send(alice, 'bob', 'one of two')
+        bob.take_message()
+        alice.expect('ACCEPTED', id=number)
+    got = alice.take_rejected(laptop.send(alice, 'bob', 'too many'))
+    said = 'wait for "alice"' in got.text and 'revoke it' in got.hint
+    equal((got.code_name, said), ('queue-full', True), 'REJECTED: %s' % got)
 
 
 def test_own_devices(env):
@@ -439,4 +483,5 @@ def test_restart_keeps_everything(env):
     no = raises(csmsg.Refused, lambda: enter(env, server, gone), 'the revoked')
     equal(no.frame.code_name, 'revoked', 'ERROR')
     laptop.send(alice, 'bob', 'and on')
-    equal((phone.read(bob, bob.take_message()), tablet.read(other, other.take_message())), ('and on',) * 2, 'afterwards')
+    equal(phone.read(bob, bob.take_message()), 'and on', 'afterwards, at bob')
+    equal(tablet.read(other, other.take_message()), 'and on', 'afterwards, the copy')

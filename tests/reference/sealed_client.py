@@ -126,7 +126,8 @@ class Device:
         me = self.person.name
         theirs, mine = (self.lists.get(n) or self.list_of(client, n) for n in (to, me))
         key, seqs = os.urandom(32), (mine.seq, theirs.seq)
-        ad = s.body_ad(me.encode(), self.person.account, self.keys.device, number, to.encode(), theirs.account_key, *seqs)
+        ad = s.body_ad(me.encode(), self.person.account, self.keys.device, number, to.encode(), theirs.account_key,
+                       *seqs)
         rows = [(to, theirs, r) for r in theirs.rows] + ([(me, mine, r) for r in mine.rows] if to != me else [])
         heads = [dict(device=r[0], head=self.head_for(client, n, chain, r, s.head_text(key, *seqs)))
                  for n, chain, r in rows if r[3] and (n, r[0]) != (me, self.keys.device)]
