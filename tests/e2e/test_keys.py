@@ -404,6 +404,8 @@ def test_device_revoked(env):
     _, laptop, alice = begun(env, server, 'alice')
     tablet, other = second(env, server, person, bob, phone)
     leave(server, other)
+    got = {sealed.Cursor(b[1:]).u64() for b in alice.fetch_keys('bob').bundles}
+    equal(got, {phone.keys.device, tablet.keys.device}, 'devices with bundles')
     number = laptop.send(alice, 'bob', 'waits for the tablet')
     equal(phone.read(bob, bob.take_message()), 'waits for the tablet', 'at the phone')
     equal(alice.expect('ACCEPTED', id=number).state, KEPT, 'ACCEPTED')
@@ -414,7 +416,8 @@ def test_device_revoked(env):
     no = raises(csmsg.Refused, lambda: enter(env, server, tablet), 'when it comes back')
     equal(no.frame.code_name, 'revoked', 'ERROR')
     check('revoked from the account "bob"' in no.frame.text, 'the reason: %s' % no.frame.text)
-    equal(len(alice.fetch_keys('bob').bundles), 1, 'bundles')
+    got = [sealed.Cursor(b[1:]).u64() for b in alice.fetch_keys('bob').bundles]
+    equal(got, [phone.keys.device], 'devices with bundles afterwards')
     got = alice.take_rejected(laptop.send(alice, 'bob', 'for both'))
     equal((got.code_name, got.subject), ('devices-changed', 'bob'), 'a head too many')
     laptop.list_of(alice, 'bob')
