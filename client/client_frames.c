@@ -75,7 +75,7 @@ static int take_welcome(struct client *c, struct slice p)
 static int take_error(struct client *c, struct slice p)
 {
     static const uint16_t final[] = {WIRE_NAME_TAKEN, WIRE_NAME_INVALID, WIRE_NOT_ON_ROSTER,
-                                     WIRE_ELSEWHERE};
+                                     WIRE_ELSEWHERE,  WIRE_REVOKED};
     struct wire_error m;
     char text[256];
     if (!wire_get_error(p, &m)) return -1;

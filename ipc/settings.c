@@ -79,6 +79,9 @@ const struct conf_key settings_table[] = {
           "with less free disk, messages to absent users are refused"),
     COUNT(limits, window_messages, "256", 1, 65536, "unacknowledged messages of one device"),
     BYTES(limits, window_bytes, "256KiB", KIB, GIB, "unacknowledged bytes of one device"),
+    COUNT(limits, key_requests, "60", 1, 1000000,
+          "questions about keys a minute of one user; ten times that in a burst"),
+    COUNT(limits, one_time_prekeys, "200", 25, 1000, "one-time prekeys kept for one device"),
 
     DURATION(presence, grace, "5s", 0, 10 * MIN,
              "how long somebody who lost the connection is not yet shown as gone"),

@@ -47,6 +47,8 @@ struct settings {
         uint64_t queue_messages, queue_per_sender, queue_bytes, queue_keep; /* of one user */
         uint64_t disk_free;
         uint64_t window_messages, window_bytes; /* unacknowledged, of one device */
+        uint64_t key_requests;     /* KEYS and LIST a minute of one account; burst is ten times that */
+        uint64_t one_time_prekeys; /* of one device */
     } limits;
     struct {
         uint64_t grace, tick;

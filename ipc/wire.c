@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "wire_keys.h"
+
 static const uint8_t client_magic[4] = {'C', 'S', 'M', 'G'};
 static const uint8_t server_magic[2] = {'C', 'S'};
 
@@ -30,6 +32,10 @@ static const struct wire_row rows[WIRE_TYPES] = {
     [WIRE_RECEIPT] =      {"RECEIPT",    WIRE_SERVER, WIRE_OPEN,  10, 265},
     [WIRE_PRESENCE_ASK] = {"PRESENCE",   WIRE_CLIENT, WIRE_OPEN,  1, 512},
     [WIRE_PRESENCE] =     {"PRESENCE",   WIRE_SERVER, WIRE_OPEN,  1, WIRE_PAYLOAD_MAX},
+    [WIRE_KEYS_ASK] =     {"KEYS",       WIRE_CLIENT, WIRE_OPEN,  1, 1 + WIRE_PUBLISH_MAX},
+    [WIRE_KEYS] =         {"KEYS",       WIRE_SERVER, WIRE_OPEN,  11, 4096},
+    [WIRE_LIST_ASK] =     {"LIST",       WIRE_CLIENT, WIRE_OPEN,  6, 33 + WIRE_ENTRY_MAX},
+    [WIRE_LIST] =         {"LIST",       WIRE_SERVER, WIRE_OPEN,  6, WIRE_PAYLOAD_MAX},
     [WIRE_GROUP_ASK] =    {"GROUP",      WIRE_CLIENT, WIRE_OPEN,  2, 512},
     [WIRE_GROUP] =        {"GROUP",      WIRE_SERVER, WIRE_OPEN,  16, 4096},
     [WIRE_HISTORY_ASK] =  {"HISTORY",    WIRE_CLIENT, WIRE_OPEN,  11, 512},
@@ -59,6 +65,7 @@ const char *wire_code_name(uint16_t code)
         [WIRE_RECONNECT] = "reconnect",
         [WIRE_SLOW] = "slow",
         [WIRE_TIMEOUT] = "timeout",
+        [WIRE_REVOKED] = "revoked",
         [WIRE_NO_SUCH_USER] = "no-such-user",
         [WIRE_NO_SUCH_ROOM] = "no-such-room",
         [WIRE_NOT_MEMBER] = "not-member",
@@ -67,6 +74,12 @@ const char *wire_code_name(uint16_t code)
         [WIRE_DISK_FULL] = "disk-full",
         [WIRE_BLOCKED] = "blocked",
         [WIRE_BAD_BODY] = "bad-body",
+        [WIRE_DEVICES_CHANGED] = "devices-changed",
+        [WIRE_NO_DEVICE] = "no-device",
+        [WIRE_TOO_FAST] = "too-fast",
+        [WIRE_BAD_KEYS] = "bad-keys",
+        [WIRE_LIST_CHANGED] = "list-changed",
+        [WIRE_BAD_ENTRY] = "bad-entry",
     };
     const char *name = code < sizeof names / sizeof *names ? names[code] : NULL;
     return name ? name : "unknown";

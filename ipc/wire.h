@@ -33,7 +33,9 @@ enum {
     WIRE_PAYLOAD_MAX = 65000,    /* of one frame; longer ones travel in parts */
     WIRE_JOINED_MAX = 81920,     /* of a frame put together from its parts */
     WIRE_NAME_MAX = 32,
-    WIRE_HEADS_MAX = 64,
+    WIRE_HEADS_MAX = 16,         /* of a SEND: 8 devices of the recipient, 8 of the sender */
+    WIRE_HEAD_MAX = 256,         /* bytes of one */
+    WIRE_SEALED_MORE = 4113,     /* bytes that a body with heads may be longer than max_text */
     WIRE_CHANGES_MAX = 16,       /* presence changes listed by name */
     WIRE_HISTORY_MAX = 500,
 };
@@ -46,7 +48,8 @@ enum wire_type {
     WIRE_ERROR = 0x05, WIRE_LOGIN = 0x10, WIRE_WELCOME = 0x11, WIRE_RESUME = 0x12,
     WIRE_RESYNC = 0x13, WIRE_SEND = 0x20, WIRE_ACCEPTED = 0x21, WIRE_REJECTED = 0x22,
     WIRE_DELIVER = 0x23, WIRE_ACK = 0x24, WIRE_RECEIPT = 0x25, WIRE_PRESENCE_ASK = 0x30,
-    WIRE_PRESENCE = 0x31, WIRE_GROUP_ASK = 0x50, WIRE_GROUP = 0x51, WIRE_HISTORY_ASK = 0x70,
+    WIRE_PRESENCE = 0x31, WIRE_KEYS_ASK = 0x40, WIRE_KEYS = 0x41, WIRE_LIST_ASK = 0x42,
+    WIRE_LIST = 0x43, WIRE_GROUP_ASK = 0x50, WIRE_GROUP = 0x51, WIRE_HISTORY_ASK = 0x70,
     WIRE_HISTORY = 0x71, WIRE_TYPES = 0x80,
 };
 
@@ -66,9 +69,10 @@ const struct wire_row *wire_row(uint8_t type);
 enum wire_code {
     WIRE_OK = 0, WIRE_BAD_FRAME = 1, WIRE_BAD_STATE, WIRE_BAD_LOGIN, WIRE_NAME_TAKEN,
     WIRE_NAME_INVALID, WIRE_NOT_ON_ROSTER, WIRE_ELSEWHERE, WIRE_TOO_MANY_SESSIONS, WIRE_BUSY,
-    WIRE_STOPPING, WIRE_RECONNECT, WIRE_SLOW, WIRE_TIMEOUT, WIRE_NO_SUCH_USER = 20,
+    WIRE_STOPPING, WIRE_RECONNECT, WIRE_SLOW, WIRE_TIMEOUT, WIRE_REVOKED, WIRE_NO_SUCH_USER = 20,
     WIRE_NO_SUCH_ROOM, WIRE_NOT_MEMBER, WIRE_QUEUE_FULL, WIRE_TOO_LARGE, WIRE_DISK_FULL,
-    WIRE_BLOCKED, WIRE_BAD_BODY,
+    WIRE_BLOCKED, WIRE_BAD_BODY, WIRE_DEVICES_CHANGED, WIRE_NO_DEVICE, WIRE_TOO_FAST, WIRE_BAD_KEYS,
+    WIRE_LIST_CHANGED, WIRE_BAD_ENTRY,
 };
 
 /* The code's name as in the document ("no-such-user"), "unknown" for others. */

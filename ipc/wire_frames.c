@@ -209,11 +209,12 @@ bool wire_get_send(struct slice p, struct wire_send *m)
     const uint8_t *heads = c.p;
     uint64_t device;
     struct slice head;
-    for (unsigned i = 0; i < m->heads && i < WIRE_HEADS_MAX; i++)
-        wire_next_head(&c, &device, &head);
+    if (m->heads > WIRE_HEADS_MAX || (m->heads && m->kind == WIRE_TO_ROOM)) return false;
+    for (unsigned i = 0; i < m->heads; i++)
+        if (!wire_next_head(&c, &device, &head) || head.len > WIRE_HEAD_MAX) return false;
     m->head_bytes = (struct slice){heads, (size_t)(c.p - heads)};
     m->body = cur_rest(&c);
-    return cur_end(&c) && m->heads <= WIRE_HEADS_MAX && m->kind <= WIRE_TO_ROOM && m->id > 0 && m->id <= INT64_MAX;
+    return cur_end(&c) && m->kind <= WIRE_TO_ROOM && m->id > 0 && m->id <= INT64_MAX;
 }
 
 void wire_put_accepted(struct buf *b, const struct wire_accepted *m)

@@ -57,6 +57,7 @@ static const struct row rows[WIRE_TYPES] = {
     [WIRE_BYE] = {0, on_bye},           [WIRE_LOGIN] = {1, on_login},
     [WIRE_RESUME] = {1, pass_on},       [WIRE_SEND] = {1, pass_on},
     [WIRE_ACK] = {0, pass_on},          [WIRE_PRESENCE_ASK] = {1, pass_on},
+    [WIRE_KEYS_ASK] = {8, pass_on},     [WIRE_LIST_ASK] = {8, pass_on},
     [WIRE_GROUP_ASK] = {1, pass_on},    [WIRE_HISTORY_ASK] = {8, pass_on},
 };
 

@@ -249,7 +249,7 @@ static void expired(void *ctx, const struct store_message *m, size_t n, bool mor
         if (d->in.waiting) d->in.waiting--;
         d->in.waiting_bytes -= m[i].body.len < d->in.waiting_bytes ? m[i].body.len : d->in.waiting_bytes;
         if (from) share_drop(b, d, from);
-        if (from) route_receipt(b, from, m[i].from_device, m[i].id, to, WIRE_STATE_EXPIRED);
+        if (from && !m[i].to) route_receipt(b, from, m[i].from_device, m[i].id, to, WIRE_STATE_EXPIRED);
     }
     if (n) LOG(LOG_INFO, "queue", "expire", log_u("messages", n));
     uint64_t pause = b->set.limits.queue_keep / 4;

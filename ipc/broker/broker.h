@@ -12,6 +12,8 @@
  *   session.c   life of a session at the broker
  *   route.c     what a client sends: judged, taken, settled in order
  *   refuse.c    refusals that a client has not confirmed, and what waits behind them
+ *   prekeys.c   what devices publish so that others can write to them first
+ *   devices.c   device lists: a device comes in, or goes
  *   inbox.c     what a device receives: window, store, acknowledgement
  *   share.c     how much of an inbox waits from one sender
  *   room.c      the lobby: one order for everybody
@@ -35,6 +37,7 @@
 #include "store.h"
 #include "stream.h"
 #include "table.h"
+#include "wire_keys.h"
 
 struct broker;
 struct session;
@@ -55,8 +58,12 @@ struct account {
     uint16_t sessions;
     uint64_t since_ms;   /* login, or when last seen */
     char *away_text;     /* NULL when there is none */
-    struct device *device;
-    struct leaving *leaving; /* presence.c: absent, within the grace time; else NULL */
+    struct device *device;       /* those that are in */
+    struct device *revoked;      /* those that are not any more: nothing is for them */
+    struct leaving *leaving;     /* presence.c: absent, within the grace time; else NULL */
+    struct store_list list;      /* head 0: there is none */
+    uint64_t keys_full_us;       /* prekeys.c: when it may ask as much as ever again */
+    bool appending;              /* an entry is on its way into it */
 };
 
 /*
@@ -85,8 +92,10 @@ struct message {
     uint32_t refs;
     uint8_t state;       /* enum message_state */
     uint8_t absent;      /* as in ACCEPTED */
-    uint16_t undelivered; /* devices that have not acknowledged it */
-    uint16_t unsafe;      /* … of those: it is not on disk for them either */
+    uint8_t heads;       /* that stand in bytes, as in SEND; 0: what stands there is the one head, or nothing */
+    bool shared;         /* it goes to several devices: once it is taken it cannot be refused */
+    uint16_t undelivered; /* devices of the recipient that have not acknowledged it */
+    uint16_t unsafe;      /* … and of the sender: it is not on disk for them either */
     uint16_t memory;      /* … of those: not even on the way to the disk */
     uint32_t waiting;    /* of the recipient when it was stored */
     struct device *sender;     /* NULL when read back from the store */
@@ -97,7 +106,7 @@ struct message {
     struct account *from, *to; /* to: NULL for a room */
     uint64_t from_device;
     struct buf *rejection;     /* REJECTED frame */
-    uint8_t bytes[];           /* head, body */
+    uint8_t bytes[];           /* head or heads, body */
 };
 
 /* What a device receives: see inbox.c. */
@@ -123,7 +132,7 @@ struct inbox {
 struct held {
     struct held *next;
     bool receives;      /* its session does */
-    struct wire_send m; /* to and body are in bytes; heads have no meaning here */
+    struct wire_send m; /* to, heads and body are in bytes */
     uint8_t bytes[];
 };
 
@@ -154,6 +163,9 @@ struct device {
     struct account *account;
     struct device *next;
     struct session *session; /* list */
+    struct {
+        uint32_t signed_id, top, left; /* as in store_prekeys */
+    } prekeys;
     struct inbox in;
     struct outbox out;
 };
@@ -166,6 +178,7 @@ struct session {
     struct device *device;
     struct session *next; /* of the device */
     struct wire_joiner *joiner; /* a frame in parts is under way; else NULL */
+    struct watch *watch;        /* devices.c: whose lists it has fetched; NULL: nobody's */
     uint64_t token; /* of the last RESYNC */
     uint32_t caps;
     bool returned : 1;  /* opened by a ticket: an earlier broker, or worker, had it */
@@ -287,6 +300,8 @@ void people_roster(struct broker *b, int fd);
 struct account *people_find(struct broker *b, struct slice name);
 struct account *people_by_id(struct broker *b, uint64_t id);
 struct device *people_device(const struct account *a, uint64_t device);
+/* The same among those that were revoked. */
+struct device *people_revoked(const struct account *a, uint64_t device);
 /* The account whose name looks like this one, NULL when none does. */
 struct account *people_alike(struct broker *b, struct slice name);
 /* Role by the roster: -1 when not on it. Without a roster everybody is a member (0). */
@@ -338,10 +353,37 @@ struct seat *link_seat(struct link *l, uint64_t sid);
 void seat_clear(struct seat *seat);
 void link_identity(struct broker *b);
 
+/* prekeys.c */
+/* Who asked, for an answer that comes when the store has spoken. */
+struct asker {
+    struct broker *broker;
+    struct device *device;
+    uint32_t slot, generation;
+    uint64_t sid;
+};
+struct asker asker_of(const struct session *s);
+/* NULL: gone meanwhile. */
+struct session *asker_session(const struct asker *a);
+void prekeys_load(struct broker *b);
+void prekeys_ask(struct session *s, const struct wire_keys_ask *m);
+/* Just logged in: it is told when few of its prekeys are left. */
+void prekeys_welcome(struct session *s);
+/* type: WIRE_KEYS or WIRE_LIST; asked: the op of the question. */
+void keys_refuse(struct session *s, uint8_t type, uint8_t asked, struct slice name, uint16_t code, uint32_t retry_ms,
+                 const char *text);
+/* May this account ask one more question about keys? If not, it has been told. */
+bool keys_afford(struct session *s, uint8_t type, uint8_t asked, struct slice name);
+
+/* devices.c */
+void devices_load(struct broker *b);
+void devices_ask(struct session *s, const struct wire_list_ask *m);
+/* The account whose devices are others than those that m has heads for; NULL: there is a head for each. */
+struct account *devices_differ(const struct device *sender, struct account *to, const struct wire_send *m);
+
 /* route.c */
 void route_send(struct session *s, const struct wire_send *m);
-/* One device has acknowledged it (durable: it was on that device's disk queue), … */
-void route_delivered(struct broker *b, struct message *m, bool durable);
+/* Device d has acknowledged it (durable: it was on its disk queue), … */
+void route_delivered(struct broker *b, const struct device *d, struct message *m, bool durable);
 /* … one has it on its disk queue now, … */
 void route_durable(struct broker *b, struct message *m);
 /* … it goes to one's disk queue, or comes back from there since the disk is full. */
@@ -392,6 +434,8 @@ void refuse_drop(struct outbox *out);
 void refuse_drop_all(struct outbox *out);
 
 /* inbox.c */
+/* Would a message for this device be refused now, since it had to go to the disk? */
+bool inbox_refuses(const struct broker *b, const struct inbox *in);
 void inbox_push(struct broker *b, struct device *d, struct message *m);
 void inbox_ack(struct broker *b, struct device *d, uint64_t incarnation, uint64_t seq);
 /* A session starts to receive (after its RESUME or LOGIN told its place). */

@@ -27,15 +27,38 @@ struct put {
     struct put *next; /* retry list */
 };
 
-static size_t size_of(const struct message *m)
+/*
+ * What was sealed for this device. In memory a message holds the heads of all its devices, those of the
+ * recipient's first; one from the store holds its own alone.
+ */
+static struct slice head_of(const struct device *d, const struct message *m)
 {
-    return m->head_len + m->body_len;
+    struct slice found = {m->bytes, m->heads ? 0 : m->head_len}, head;
+    struct cur c = cur_of(m->bytes, m->head_len);
+    uint64_t device;
+    for (unsigned i = 0; i < m->heads && wire_next_head(&c, &device, &head); i++) {
+        if (device != d->id) continue;
+        found = head;
+        if (d->account == m->to) break; /* another's device may have the same number */
+    }
+    return found;
+}
+
+static size_t size_of(const struct device *d, const struct message *m)
+{
+    return (m->heads ? head_of(d, m).len : m->head_len) + m->body_len;
+}
+
+/* Is it a copy of what the sender sent from another device? */
+static bool is_copy(const struct device *d, const struct message *m)
+{
+    return d->account != m->to;
 }
 
 static void done_waiting(struct broker *b, struct device *d, const struct message *m)
 {
     d->in.waiting--;
-    d->in.waiting_bytes -= size_of(m);
+    d->in.waiting_bytes -= size_of(d, m);
     share_drop(b, d, m->from);
 }
 
@@ -47,7 +70,7 @@ static void load_more(struct broker *b, struct device *d);
 static void send_entry(struct broker *b, struct device *d, const struct entry *e)
 {
     const struct message *m = e->msg;
-    const char *to = d->account->name;
+    const char *to = m->to->name;
     struct wire_deliver w = {.flags = e->state == ENTRY_MEMORY ? 0 : WIRE_FLAG_STORED,
                              .incarnation = b->incarnation,
                              .seq = e->seq,
@@ -56,7 +79,7 @@ static void send_entry(struct broker *b, struct device *d, const struct entry *e
                              .from_device = m->from_device,
                              .id = m->id,
                              .to = {(const uint8_t *)to, strlen(to)},
-                             .head = {m->bytes, m->head_len},
+                             .head = head_of(d, m),
                              .body = {m->bytes + m->head_len, m->body_len}};
     size_t at;
     wire_put_deliver(session_begin(d->in.receiver, &at), &w);
@@ -72,7 +95,7 @@ static struct entry *append(struct broker *b, struct device *d, struct message *
     *(in->last ? &in->last->next : &in->first) = e;
     in->last = e;
     in->n++;
-    in->bytes += (uint32_t)size_of(m);
+    in->bytes += (uint32_t)size_of(d, m);
     if (state == ENTRY_STORED) in->n_stored++;
     if (!in->listed) {
         in->listed = true;
@@ -102,11 +125,12 @@ static void submit(struct put *p)
                                .id = m->id,
                                .settled = m->sender ? route_mark(m) : 0,
                                .time_ms = m->time_ms,
-                               .head = {m->bytes, m->head_len},
+                               .to = is_copy(d, m) ? m->to->id : 0,
+                               .head = head_of(d, m),
                                .body = {m->bytes + m->head_len, m->body_len}};
     d->in.putting++;
     d->in.waiting++;
-    d->in.waiting_bytes += size_of(m);
+    d->in.waiting_bytes += size_of(d, m);
     share_add(p->broker, d, m->from);
     store_put_message(p->broker->store, &sm, stored, p);
 }
@@ -133,6 +157,20 @@ static void spill(struct broker *b, struct device *d)
         if (e->state == ENTRY_MEMORY) put(b, d, e->msg, e, true);
 }
 
+/* The sender is told that the recipient is absent, not that a device of its own is. */
+static void note_absent(const struct device *d, struct message *m, uint8_t absent, uint64_t waiting)
+{
+    if (is_copy(d, m)) return;
+    m->absent = absent;
+    m->waiting = (uint32_t)waiting;
+}
+
+/* What was on disk has been acknowledged. */
+static void say_delivered(struct broker *b, const struct device *d, const struct message *m)
+{
+    if (!is_copy(d, m)) route_receipt(b, m->from, m->from_device, m->id, d->account, WIRE_STATE_DELIVERED);
+}
+
 static void put_done(struct put *p)
 {
     message_drop(p->msg);
@@ -156,7 +194,7 @@ static void stored_well(struct put *p, uint64_t row)
         d->in.acked_row = row;
         if (d->in.row < row) d->in.row = row;
         store_ack(b->store, d->account->id, d->id, row);
-        route_receipt(b, p->msg->from, p->msg->from_device, p->msg->id, d->account, WIRE_STATE_DELIVERED);
+        say_delivered(b, d, p->msg);
     } else {
         broker_said(b, "store", p->msg, d->account->name, p->msg->absent == 2 ? "slow" : "absent");
     }
@@ -234,7 +272,8 @@ static void loaded(void *ctx, const struct store_message *rows, size_t n, bool m
     if (l.number != in->load) return; /* for a receiver that is gone */
     in->loading = false;
     for (size_t i = 0; i < n; i++) {
-        struct message *m = from_row(l.broker, &rows[i], l.device->account);
+        struct account *to = rows[i].to ? people_by_id(l.broker, rows[i].to) : l.device->account;
+        struct message *m = to ? from_row(l.broker, &rows[i], to) : NULL;
         in->row = rows[i].row;
         if (!m) continue;
         send_entry(l.broker, l.device, append(l.broker, l.device, m, ENTRY_STORED, rows[i].row));
@@ -269,11 +308,20 @@ static void load_more(struct broker *b, struct device *d)
 
 /* --- in --- */
 
+static bool keeps_up(const struct inbox *in)
+{
+    return in->receiver && in->ready && !in->loading && !in->retries && in->waiting == in->n_stored;
+}
+
+bool inbox_refuses(const struct broker *b, const struct inbox *in)
+{
+    return !(keeps_up(in) && window_open(b, in)) && (b->disk_low || in->retries);
+}
+
 void inbox_push(struct broker *b, struct device *d, struct message *m)
 {
     struct inbox *in = &d->in;
-    bool keeps_up = in->receiver && in->ready && !in->loading && !in->retries && in->waiting == in->n_stored;
-    if (keeps_up && window_open(b, in)) {
+    if (keeps_up(in) && window_open(b, in)) {
         send_entry(b, d, append(b, d, m, ENTRY_MEMORY, 0));
         broker_said(b, "route", m, d->account->name, "sent");
         return;
@@ -285,21 +333,21 @@ void inbox_push(struct broker *b, struct device *d, struct message *m)
         return;
     }
     spill(b, d);
-    m->absent = in->receiver ? 2 : 1;
-    put(b, d, m, NULL, false);
-    m->waiting = (uint32_t)in->waiting;
+    put(b, d, m, NULL, m->shared);
+    note_absent(d, m, in->receiver ? 2 : 1, in->waiting);
 }
 
 /* --- acknowledged --- */
 
-static void drop_first(struct inbox *in)
+static void drop_first(struct device *d)
 {
+    struct inbox *in = &d->in;
     struct entry *e = in->first;
     in->first = e->next;
     if (!in->first) in->last = NULL;
     in->n--;
     struct message *m = e->msg;
-    in->bytes -= (uint32_t)size_of(m);
+    in->bytes -= (uint32_t)size_of(d, m);
     if (e == &m->own)
         e->msg = NULL;
     else
@@ -319,13 +367,13 @@ static void pop_acked(struct broker *b, struct device *d)
             row = e->row;
             in->n_stored--;
             done_waiting(b, d, e->msg);
-            route_delivered(b, e->msg, true);
-            route_receipt(b, e->msg->from, e->msg->from_device, e->msg->id, d->account, WIRE_STATE_DELIVERED);
+            route_delivered(b, d, e->msg, true);
+            say_delivered(b, d, e->msg);
         } else {
             route_leaves_memory(e->msg);
-            route_delivered(b, e->msg, false);
+            route_delivered(b, d, e->msg, false);
         }
-        drop_first(in);
+        drop_first(d);
     }
     if (row) {
         in->acked_row = row;
@@ -378,11 +426,10 @@ static void leave_entry(struct broker *b, struct device *d, struct entry *e)
         if (acked) d->in.settling++;
     } else if (e->state == ENTRY_MEMORY && acked) {
         route_leaves_memory(e->msg);
-        route_delivered(b, e->msg, false);
+        route_delivered(b, d, e->msg, false);
     } else if (e->state == ENTRY_MEMORY) {
-        e->msg->absent = 1;
         put(b, d, e->msg, NULL, true);
-        e->msg->waiting = (uint32_t)d->in.waiting;
+        note_absent(d, e->msg, 1, d->in.waiting);
     }
 }
 
@@ -391,7 +438,7 @@ void inbox_detach(struct broker *b, struct device *d)
     struct inbox *in = &d->in;
     while (in->first) {
         leave_entry(b, d, in->first);
-        drop_first(in);
+        drop_first(d);
     }
     in->n_stored = in->n_storing = 0;
     in->receiver = NULL;
@@ -430,9 +477,7 @@ static void spill_old(struct broker *b, struct device *d)
     if (!e || (uint32_t)b->loop.now_ms - e->since_ms < BROKER_SPILL_MS || b->disk_low) return;
     uint32_t waiting = (uint32_t)d->in.waiting;
     for (struct entry *m = d->in.first; m; m = m->next) {
-        if (m->state != ENTRY_MEMORY) continue;
-        m->msg->absent = 2;
-        m->msg->waiting = ++waiting;
+        if (m->state == ENTRY_MEMORY) note_absent(d, m->msg, 2, ++waiting);
     }
     spill(b, d);
 }

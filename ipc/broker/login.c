@@ -167,6 +167,7 @@ static void let_in(struct link *l, uint64_t sid, struct device *d, const struct 
                                      (struct slice){(const uint8_t *)peer, strlen(peer)});
     welcome(s, fresh);
     session_resume(s, &login->resume);
+    prekeys_welcome(s);
 }
 
 static void registered(void *ctx, enum store_status status, uint64_t row)
@@ -226,9 +227,13 @@ static void verified(struct link *l, struct auth_job *job)
             enroll(l, job);
         return;
     }
-    struct device *d = people_device(a, login->device);
+    struct device *d = people_device(a, login->device), *gone = people_revoked(a, login->device);
     if (a->pending) {
         refuse(l, job->sid, WIRE_BUSY, 300, "this name is being registered just now");
+    } else if (gone && sodium_memcmp(gone->key, login->device_key, 32) == 0) {
+        snprintf(text, sizeof text,
+                 "this device was revoked from the account \"%s\"; a device that is in can admit it with new keys", a->name);
+        refuse(l, job->sid, WIRE_REVOKED, 0, text);
     } else if (!d || sodium_memcmp(d->key, login->device_key, 32) != 0) {
         snprintf(text, sizeof text,
                  "the name \"%s\" belongs to another key; use the computer where it was registered, or another name",

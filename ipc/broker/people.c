@@ -78,12 +78,21 @@ struct account *people_by_id(struct broker *b, uint64_t id)
     return NULL;
 }
 
-struct device *people_device(const struct account *a, uint64_t device)
+static struct device *in_list(struct device *d, uint64_t device)
 {
-    struct device *d = a->device;
     while (d && d->id != device)
         d = d->next;
     return d;
+}
+
+struct device *people_device(const struct account *a, uint64_t device)
+{
+    return in_list(a->device, device);
+}
+
+struct device *people_revoked(const struct account *a, uint64_t device)
+{
+    return in_list(a->revoked, device);
 }
 
 struct account *people_add(struct broker *b, uint64_t id, struct slice name, uint8_t role)
@@ -111,17 +120,23 @@ struct device *people_add_device(struct account *a, uint64_t id, const uint8_t k
     return d;
 }
 
+static void free_devices(struct device *d)
+{
+    while (d) {
+        struct device *next = d->next;
+        free(d);
+        d = next;
+    }
+}
+
 void people_remove(struct broker *b, struct account *a)
 {
     table_remove(&b->names, &a->by_name);
     table_remove(&b->skeletons, &a->by_skeleton);
     table_remove(&b->ids, &a->by_id);
     b->accounts--;
-    while (a->device) {
-        struct device *d = a->device;
-        a->device = d->next;
-        free(d);
-    }
+    free_devices(a->device);
+    free_devices(a->revoked);
     free(a->away_text);
     free(a);
 }
@@ -157,6 +172,11 @@ static void load_device(void *arg, const struct store_device *s)
     struct account *a = people_by_id(arg, s->account);
     if (!a) return;
     struct device *d = people_add_device(a, s->device, s->key);
+    if (s->revoked) {
+        a->device = d->next;
+        d->next = a->revoked;
+        a->revoked = d;
+    }
     d->out.taken = s->last_id;
     d->out.room_id = s->last_room_id;
     d->in.acked_row = d->in.row = s->acked;
@@ -168,6 +188,8 @@ void people_load(struct broker *b)
 {
     store_each_account(b->store, load_account, b);
     store_each_device(b->store, load_device, b);
+    prekeys_load(b);
+    devices_load(b);
 }
 
 /* --- the roster: CSV, name,role; '#' begins a comment --- */

@@ -214,9 +214,9 @@ static void about(struct session *s, struct slice name)
                                 .state = a->away ? 1 : 0,
                                 .role = a->role,
                                 .since_ms = a->since_ms,
-                                .waiting = a->receiving ? 0 : (uint32_t)a->device->in.waiting,
+                                .waiting = a->receiving || !a->device ? 0 : (uint32_t)a->device->in.waiting,
                                 .text = text_of(a->away ? a->away_text : NULL)};
-        memcpy(w.device_key, a->device->key, 32);
+        if (a->device) memcpy(w.device_key, a->device->key, 32);
     }
     size_t at;
     wire_put_about(session_begin(s, &at), &w);

@@ -49,6 +49,7 @@ static struct message *without_text(struct message *m)
     struct message *bare = pool_get(sizeof *bare);
     *bare = *m;
     bare->head_len = bare->body_len = 0;
+    bare->heads = 0;
     pool_put(m, sizeof *m + m->head_len + m->body_len);
     return bare;
 }
@@ -112,10 +113,11 @@ bool refuse_hold(struct outbox *out, const struct wire_send *m, bool receives)
 {
     struct refusals *r = out->refusals;
     if (r->n_held >= HELD_MAX || r->held_bytes >= HELD_BYTES_MAX) return false;
-    struct held *h = xmalloc(sizeof *h + m->to.len + m->body.len);
+    struct held *h = xmalloc(sizeof *h + m->to.len + m->head_bytes.len + m->body.len);
     uint8_t *at = h->bytes;
-    *h = (struct held){.receives = receives, .m = {.id = m->id, .kind = m->kind}};
+    *h = (struct held){.receives = receives, .m = {.id = m->id, .kind = m->kind, .heads = m->heads}};
     h->m.to = copy(&at, m->to);
+    h->m.head_bytes = copy(&at, m->head_bytes);
     h->m.body = copy(&at, m->body);
     *(r->held ? &r->last_held->next : &r->held) = h;
     r->last_held = h;

@@ -79,9 +79,9 @@ static void weigh(struct broker *b, struct message *m)
     if (m->unsafe == 0) decide(b, m, m->undelivered ? MSG_STORED : MSG_DELIVERED);
 }
 
-void route_delivered(struct broker *b, struct message *m, bool durable)
+void route_delivered(struct broker *b, const struct device *d, struct message *m, bool durable)
 {
-    m->undelivered--;
+    if (d->account == m->to) m->undelivered--;
     if (!durable) m->unsafe--;
     weigh(b, m);
 }
@@ -248,11 +248,19 @@ static bool refusal(struct refusal *r, uint16_t code, const char *text, const ch
     return true;
 }
 
-static bool queue_is_full(const struct broker *b, const struct account *from, const struct account *to,
-                          size_t bytes, struct refusal *r)
+/* The devices of one account that m would go to; with heads it does not go to the one that sends it. */
+static bool queue_is_full(const struct broker *b, const struct device *sender, const struct account *to,
+                          const struct wire_send *m, struct refusal *r)
 {
-    static const char hint[] = "try again when they have been here";
+    const struct account *from = sender->account;
+    size_t bytes = m->body.len;
+    const char *hint =
+        to == from ? "let your other device catch up, or revoke it" : "try again when they have been here";
     for (const struct device *d = to->device; d; d = d->next) {
+        if (m->heads && d == sender) continue;
+        if ((m->heads > 1 || to->device->next) && inbox_refuses(b, &d->in))
+            return refusal(r, WIRE_DISK_FULL, "the server's disk is nearly full, the message was not stored",
+                           "try again later");
         if (d->in.waiting >= b->set.limits.queue_per_sender &&
             share_of(b, d, from) >= b->set.limits.queue_per_sender) {
             snprintf(r->words, sizeof r->words, "%llu messages of yours wait for \"%s\" already; that is the limit",
@@ -290,7 +298,16 @@ static bool refuses_direct(struct broker *b, struct device *d, const struct wire
         return refusal(r, WIRE_NO_SUCH_USER, "no such user", r->near.n ? "" : "/who lists who is here");
     }
     r->to = to;
-    return queue_is_full(b, d->account, to, m->body.len, r);
+    if (!to->device)
+        return refusal(r, WIRE_NO_DEVICE, "every device of this account was revoked",
+                       "they must admit one before they can read");
+    struct account *other = m->heads ? devices_differ(d, to, m) : NULL;
+    if (other) {
+        r->to = other;
+        return refusal(r, WIRE_DEVICES_CHANGED, "this account has other devices than the message is sealed for",
+                       "fetch its list and seal the message anew");
+    }
+    return queue_is_full(b, d, to, m, r) || (m->heads && to != d->account && queue_is_full(b, d, d->account, m, r));
 }
 
 static bool refuses_room(const struct broker *b, const struct device *d, const struct wire_send *m, bool receives,
@@ -313,7 +330,7 @@ static bool refuses(struct broker *b, struct device *d, const struct wire_send *
                     struct refusal *r)
 {
     if (m->body.len == 0) return refusal(r, WIRE_BAD_BODY, "the message is empty", "");
-    if (m->body.len > b->set.limits.text + 16) {
+    if (m->body.len > b->set.limits.text + (m->heads ? WIRE_SEALED_MORE : 16)) {
         snprintf(r->words, sizeof r->words, "the message has %zu bytes; the limit is %llu", m->body.len,
                  (unsigned long long)b->set.limits.text);
         return refusal(r, WIRE_TOO_LARGE, r->words, "send it in pieces");
@@ -325,15 +342,18 @@ static bool refuses(struct broker *b, struct device *d, const struct wire_send *
 
 static struct message *take(struct broker *b, struct device *d, const struct wire_send *m)
 {
-    struct message *msg = pool_get(sizeof *msg + m->body.len);
+    struct message *msg = pool_get(sizeof *msg + m->head_bytes.len + m->body.len);
     *msg = (struct message){.refs = 1,
                             .id = m->id,
                             .time_ms = clock_wall_ms(),
                             .from = d->account,
                             .from_device = d->id,
                             .sender = d,
+                            .heads = m->heads,
+                            .head_len = (uint32_t)m->head_bytes.len,
                             .body_len = (uint32_t)m->body.len};
-    memcpy(msg->bytes, m->body.data, m->body.len);
+    if (m->heads) memcpy(msg->bytes, m->head_bytes.data, m->head_bytes.len);
+    memcpy(msg->bytes + msg->head_len, m->body.data, m->body.len);
     if (d->out.last)
         d->out.last->next_out = msg;
     else
@@ -344,15 +364,33 @@ static struct message *take(struct broker *b, struct device *d, const struct wir
     return msg;
 }
 
-static void direct(struct broker *b, struct message *msg, struct account *to)
+static void push_all(struct broker *b, struct message *msg, const struct account *to, const struct device *except)
 {
     for (struct device *d = to->device; d; d = d->next)
-        msg->undelivered++;
-    msg->unsafe = msg->memory = msg->undelivered;
+        if (d != except) inbox_push(b, d, msg);
+}
+
+static uint16_t count_devices(const struct account *to, const struct device *except)
+{
+    uint16_t n = 0;
+    for (const struct device *d = to->device; d; d = d->next)
+        if (d != except) n++;
+    return n;
+}
+
+/* What is sealed goes to the sender's other devices, too, and never to the one that it came from. */
+static void direct(struct broker *b, struct message *msg, struct account *to)
+{
+    const struct device *sender = msg->sender, *except = msg->heads ? sender : NULL;
+    bool copies = msg->heads && to != msg->from;
+    msg->undelivered = count_devices(to, except);
+    msg->unsafe = (uint16_t)(msg->undelivered + (copies ? count_devices(msg->from, sender) : 0));
+    msg->memory = msg->unsafe;
+    msg->shared = msg->unsafe > 1;
     msg->sender->out.in_memory++;
     message_hold(msg);
-    for (struct device *d = to->device; d; d = d->next)
-        inbox_push(b, d, msg);
+    push_all(b, msg, to, except);
+    if (copies) push_all(b, msg, msg->from, sender);
     message_drop(msg);
 }
 

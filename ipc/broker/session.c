@@ -91,6 +91,7 @@ void session_close(struct session *s, bool polite)
         if (a->receiving == 0) presence_left(b, a, polite);
     }
     session_unjoin(s);
+    free(s->watch);
     free(s);
 }
 

@@ -20,6 +20,7 @@
 
 #include "log.h"
 #include "store_work.h"
+#include "wire_keys.h"
 
 enum { RETRY_MS = 200 }; /* what the full disk did not take */
 
@@ -195,16 +196,42 @@ uint64_t store_room_head(struct store *s, uint64_t room)
     return sql_room_head(work_sql(s->work), room);
 }
 
+void store_each_prekeys(struct store *s, void (*each)(void *, const struct store_prekeys *), void *arg)
+{
+    assert(!s->running);
+    sql_each_prekeys(work_sql(s->work), each, arg);
+}
+
+void store_each_list(struct store *s, void (*each)(void *, const struct store_list *), void *arg)
+{
+    assert(!s->running);
+    sql_each_list(work_sql(s->work), each, arg);
+}
+
 int store_fd(const struct store *s)
 {
     return s->fd;
+}
+
+/* The prefix of what was found, and behind it the one-time prekey, if one was taken. */
+static void hand_over_bundle(const struct request *r)
+{
+    struct slice prefix = {r->out.data, buf_len(&r->out)}, one_time = {0};
+    if (prefix.len && r->keys.taken) {
+        prefix.len -= WIRE_ONE_TIME;
+        one_time = (struct slice){prefix.data + prefix.len, WIRE_ONE_TIME};
+    }
+    r->bundle(r->ctx, r->status, prefix, one_time, &r->keys.now);
 }
 
 static void complete(struct request *r)
 {
     if (r->done) r->done(r->ctx, r->status, r->status == STORE_OK ? r->row : 0);
     if (r->loaded) r->loaded(r->ctx, r->list.m, r->list.n, r->list.more);
+    if (r->bundle) hand_over_bundle(r);
+    if (r->entries) r->entries(r->ctx, (struct slice){r->out.data, buf_len(&r->out)});
     sql_list_free(&r->list);
+    buf_free(&r->out);
     free(r);
 }
 
@@ -346,5 +373,65 @@ void store_trim_room(struct store *s, uint64_t room, uint64_t keep_from)
     struct request *r = ask(REQUEST_TRIM_ROOM, 0, NULL);
     r->room = room;
     r->number = keep_from;
+    submit(s, r);
+}
+
+/* --- prekeys and device lists --- */
+
+static struct request *ask_keys(enum request_kind kind, size_t bytes, uint64_t account, uint64_t device,
+                                store_bundle *done, void *ctx)
+{
+    struct request *r = ask(kind, bytes, ctx);
+    r->bundle = done;
+    r->keys.now = (struct store_prekeys){.account = account, .device = device};
+    return r;
+}
+
+void store_publish(struct store *s, uint64_t account, uint64_t device, uint32_t signed_id, struct slice prefix,
+                   struct slice one_time, uint32_t keep, store_bundle *done, void *ctx)
+{
+    struct request *r = ask_keys(REQUEST_PUBLISH, prefix.len + one_time.len, account, device, done, ctx);
+    r->keys.signed_id = signed_id;
+    r->keys.keep = keep;
+    r->keys.prefix = copy(r->bytes, prefix);
+    r->keys.one_time = copy(r->bytes + prefix.len, one_time);
+    submit(s, r);
+}
+
+void store_take_bundle(struct store *s, uint64_t account, uint64_t device, store_bundle *done, void *ctx)
+{
+    submit(s, ask_keys(REQUEST_TAKE_BUNDLE, 0, account, device, done, ctx));
+}
+
+static struct request *ask_list(enum request_kind kind, size_t bytes, uint64_t account, uint32_t seq, void *ctx)
+{
+    struct request *r = ask(kind, bytes, ctx);
+    r->list_of.account = account;
+    r->list_of.seq = seq;
+    return r;
+}
+
+void store_load_list(struct store *s, uint64_t account, uint32_t after, store_entries *done, void *ctx)
+{
+    struct request *r = ask_list(REQUEST_LOAD_LIST, 0, account, after, ctx);
+    r->entries = done;
+    submit(s, r);
+}
+
+void store_append(struct store *s, const struct store_list *l, struct slice entry, const struct store_device *d,
+                  store_done *done, void *ctx)
+{
+    struct request *r = ask_list(REQUEST_APPEND, entry.len, l->account, l->head, ctx);
+    r->done = done;
+    memcpy(r->list_of.account_key, l->account_key, sizeof l->account_key);
+    r->list_of.entry = copy(r->bytes, entry);
+    r->list_of.device = *d;
+    submit(s, r);
+}
+
+void store_drop_device(struct store *s, uint64_t account, uint64_t device)
+{
+    struct request *r = ask_list(REQUEST_DROP_DEVICE, 0, account, 0, NULL);
+    r->list_of.device.device = device;
     submit(s, r);
 }

@@ -1,5 +1,5 @@
 /*
- * store.h - what lasts: accounts, devices, waiting messages, rooms.
+ * store.h - what lasts: accounts, devices, waiting messages, rooms, prekeys, device lists.
  *
  * One thread owns the database, so that an fsync never stalls routing. The broker's loop makes
  * requests and hands them in with store_flush(), once a turn; the thread runs what has gathered as one transaction (group commit: whatever arrived
@@ -44,16 +44,32 @@ struct store_device {
     uint64_t last_room_id; /* as a sender: highest id that has a number in a room */
     uint64_t acked;   /* queue row up to which (inclusive) everything is acknowledged */
     uint64_t waiting, waiting_bytes; /* rows beyond acked; bytes = head + body */
+    uint32_t revoked; /* seq of the entry of its account's list that did it; 0: it is in */
 };
 
 /* A direct message waiting for one device, or a message of a room (device, account, head unused). */
 struct store_message {
     uint64_t row;             /* queue: row number, rising; room: number in the room, from 1, no gaps */
     uint64_t account, device; /* recipient */
+    uint64_t to;              /* account that it was written to; 0: the recipient's, else a copy for the sender */
     uint64_t from_account, from_device, id;
     uint64_t settled; /* put: what becomes the sender device's last_id, unless it is higher already */
     uint64_t time_ms; /* when the broker took it */
     struct slice head, body;
+};
+
+/* What a device has published: docs/protocol.md, section 6.5. */
+struct store_prekeys {
+    uint64_t account, device;
+    uint32_t signed_id; /* 0: nothing */
+    uint32_t top;       /* highest id of a one-time prekey that was ever taken in */
+    uint32_t left;      /* one-time prekeys there are */
+};
+
+struct store_list {
+    uint64_t account;
+    uint8_t account_key[32];
+    uint32_t head; /* seq of the newest entry */
 };
 
 /*
@@ -84,6 +100,8 @@ void store_each_device(struct store *s, void (*each)(void *arg, const struct sto
 void store_each_waiting(struct store *s,
                         void (*each)(void *arg, uint64_t account, uint64_t device, uint64_t from_account),
                         void *arg);
+void store_each_prekeys(struct store *s, void (*each)(void *arg, const struct store_prekeys *p), void *arg);
+void store_each_list(struct store *s, void (*each)(void *arg, const struct store_list *l), void *arg);
 /* Highest number given in a room, 0 when none. */
 uint64_t store_room_head(struct store *s, uint64_t room);
 
@@ -140,6 +158,37 @@ void store_load_room(struct store *s, uint64_t room, uint64_t after, size_t max_
  * the completion lists them (of head and body only body.len, the bytes of both), already deleted, so that senders can be told.
  */
 void store_expire(struct store *s, uint64_t before_ms, store_loaded *done, void *ctx);
+
+/*
+ * prefix: what every bundle of the device begins with; empty: it has published nothing. one_time:
+ * id and key, empty when there is none. All valid until the callback returns. now: what is left.
+ */
+typedef void store_bundle(void *ctx, enum store_status status, struct slice prefix, struct slice one_time,
+                          const struct store_prekeys *now);
+
+/*
+ * Takes in what a device publishes; of one_time (id u32, key 32, one behind the other) those with ids
+ * above the highest ever, and of all the newest keep. In the completion prefix and one_time are empty.
+ */
+void store_publish(struct store *s, uint64_t account, uint64_t device, uint32_t signed_id, struct slice prefix,
+                   struct slice one_time, uint32_t keep, store_bundle *done, void *ctx);
+
+/* A bundle of a device. Its one-time prekey is gone, durably, when the completion comes. */
+void store_take_bundle(struct store *s, uint64_t account, uint64_t device, store_bundle *done, void *ctx);
+
+/* Entries of a device list with seq above after, str16 of each; valid until the callback returns. */
+typedef void store_entries(void *ctx, struct slice entries);
+void store_load_list(struct store *s, uint64_t account, uint32_t after, store_entries *done, void *ctx);
+
+/*
+ * Appends an entry, whose seq is l->head, to the list of l->account. d is the device that it adds, or
+ * (d->revoked not 0) revokes; what waits for that one goes, and so do its prekeys. Completion: the seq.
+ */
+void store_append(struct store *s, const struct store_list *l, struct slice entry, const struct store_device *d,
+                  store_done *done, void *ctx);
+
+/* Once more, when nothing more can come for a device that was revoked. No completion. */
+void store_drop_device(struct store *s, uint64_t account, uint64_t device);
 
 /* Forgets a room's messages with numbers below keep_from; in slices, later. */
 void store_trim_room(struct store *s, uint64_t room, uint64_t keep_from);

@@ -49,6 +49,7 @@ static void add_device(struct devices *l, sqlite3_stmt *st)
                                .acked = (uint64_t)sqlite3_column_int64(st, 3)};
     memcpy(d->key, sqlite3_column_blob(st, 4), sizeof d->key); /* 32 by a CHECK of the table */
     d->last_room_id = (uint64_t)sqlite3_column_int64(st, 5);
+    d->revoked = (uint32_t)sqlite3_column_int64(st, 6);
 }
 
 static void count_row(struct devices *l, sqlite3_stmt *st)
@@ -64,7 +65,7 @@ static void count_row(struct devices *l, sqlite3_stmt *st)
 void sql_each_device(struct sql *q, void (*each)(void *, const struct store_device *), void *arg)
 {
     struct devices l = {0};
-    each_row(sql_db(q), "SELECT account,device,last_id,acked,key,last_room_id FROM device", add_device, &l);
+    each_row(sql_db(q), "SELECT account,device,last_id,acked,key,last_room_id,revoked FROM device", add_device, &l);
     if (l.n) {
         qsort(l.v, l.n, sizeof *l.v, by_name);
         each_row(sql_db(q),

@@ -38,6 +38,18 @@ static const char *const scripts[] = {
     "  from_account INTEGER NOT NULL, from_device INTEGER NOT NULL, mid INTEGER NOT NULL,"
     "  time INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(room, number)) STRICT, WITHOUT "
     "ROWID;",
+    /* Sealed messages: prekeys, device lists; copies for the sender's other devices. */
+    "ALTER TABLE queue ADD COLUMN recipient INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE device ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE prekey(account INTEGER NOT NULL, device INTEGER NOT NULL, signed_id INTEGER NOT NULL,"
+    "  prefix BLOB NOT NULL, top INTEGER NOT NULL, remaining INTEGER NOT NULL,"
+    "  PRIMARY KEY(account, device)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE one_time(account INTEGER NOT NULL, device INTEGER NOT NULL, id INTEGER NOT NULL,"
+    "  public BLOB NOT NULL CHECK(length(public)=32), PRIMARY KEY(account, device, id)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE device_list(account INTEGER PRIMARY KEY REFERENCES account(id),"
+    "  account_key BLOB NOT NULL CHECK(length(account_key)=32), head INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE device_entry(account INTEGER NOT NULL, seq INTEGER NOT NULL, entry BLOB NOT NULL,"
+    "  PRIMARY KEY(account, seq)) STRICT, WITHOUT ROWID;",
 };
 enum { SCRIPTS = sizeof scripts / sizeof *scripts };
 

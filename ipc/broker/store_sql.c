@@ -44,9 +44,9 @@ static const char *const text_of[STATEMENTS] = {
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
     [PUT_ACCOUNT] = "INSERT INTO account VALUES(?1,?2,?3,?4)",
-    [PUT_DEVICE] = "INSERT INTO device VALUES(?1,?2,?3,?4,?5,0)",
-    [PUT_MESSAGE] = "INSERT INTO queue(account,device,from_account,from_device,mid,time,head,body)"
-                    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [PUT_DEVICE] = "INSERT INTO device VALUES(?1,?2,?3,?4,?5,0,0)",
+    [PUT_MESSAGE] = "INSERT INTO queue(account,device,from_account,from_device,mid,time,recipient,head,body)"
+                    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [PUT_ROOM] = "INSERT INTO room_message VALUES(?1,?2,?3,?4,?5,?6,?7)",
     [RAISE_LAST_ID] = "UPDATE device SET last_id=?3 WHERE account=?1 AND device=?2 AND last_id<?3",
     [RAISE_ROOM_ID] = "UPDATE device SET last_room_id=?3 WHERE account=?1 AND device=?2"
@@ -56,14 +56,14 @@ static const char *const text_of[STATEMENTS] = {
                   " ifnull((SELECT max(number) FROM room_message WHERE room=?1),0))",
     [ACK] = "UPDATE device SET acked=?3 WHERE account=?1 AND device=?2 AND acked<?3",
     /* Acknowledged rows are gone for everybody, also before the sweeper came by. */
-    [LOAD] = "SELECT id,account,device,from_account,from_device,mid,time,head,body FROM queue"
+    [LOAD] = "SELECT id,account,device,from_account,from_device,mid,time,head,body,recipient FROM queue"
              " WHERE account=?1 AND device=?2 AND id>max(?3,ifnull("
              "(SELECT acked FROM device WHERE account=?1 AND device=?2),0)) ORDER BY id",
-    [LOAD_ROOM] = "SELECT number,0,0,from_account,from_device,mid,time,x'',body FROM room_message"
+    [LOAD_ROOM] = "SELECT number,0,0,from_account,from_device,mid,time,x'',body,0 FROM room_message"
                   " WHERE room=?1 AND number>?2 ORDER BY number",
-    [EXPIRED] = "SELECT q.id,q.account,q.device,from_account,from_device,mid,time,x'',zeroblob(size)"
+    [EXPIRED] = "SELECT q.id,q.account,q.device,from_account,from_device,mid,time,x'',zeroblob(size),recipient"
                 " FROM (SELECT id,account,device,from_account,from_device,mid,time,"
-                "       length(head)+length(body) AS size FROM queue"
+                "       length(head)+length(body) AS size,recipient FROM queue"
                 "       ORDER BY id LIMIT ?2) q"
                 " LEFT JOIN device d ON d.account=q.account AND d.device=q.device"
                 " WHERE q.time<?1 AND q.id>ifnull(d.acked,0) ORDER BY q.id",
@@ -300,9 +300,9 @@ enum store_status sql_put_account(struct sql *q, const struct store_account *a,
 enum store_status sql_put_message(struct sql *q, const struct store_message *m, uint64_t *row)
 {
     sqlite3_stmt *st = BIND(q, PUT_MESSAGE, m->account, m->device, m->from_account, m->from_device,
-                            m->id, m->time_ms);
-    bind_bytes(st, 7, m->head.data, m->head.len);
-    bind_bytes(st, 8, m->body.data, m->body.len);
+                            m->id, m->time_ms, m->to);
+    bind_bytes(st, 8, m->head.data, m->head.len);
+    bind_bytes(st, 9, m->body.data, m->body.len);
     if (run(q, st) != STORE_OK) return STORE_FULL;
     q->newest = *row = (uint64_t)sqlite3_last_insert_rowid(q->db);
     return note_sender(q, m);
@@ -347,7 +347,8 @@ static void append(struct sql_list *l, sqlite3_stmt *st)
                                 .from_account = column(st, 3),
                                 .from_device = column(st, 4),
                                 .id = column(st, 5),
-                                .time_ms = column(st, 6)};
+                                .time_ms = column(st, 6),
+                                .to = column(st, 9)};
     m->head.len = (size_t)sqlite3_column_bytes(st, 7);
     m->body.len = (size_t)sqlite3_column_bytes(st, 8);
     buf_put(&l->bytes, sqlite3_column_blob(st, 7), m->head.len);

@@ -64,6 +64,9 @@ void sql_each_device(struct sql *q, void (*each)(void *arg, const struct store_d
 void sql_each_waiting(struct sql *q, void (*each)(void *arg, uint64_t account, uint64_t device, uint64_t from),
                       void *arg);
 uint64_t sql_room_head(struct sql *q, uint64_t room);
+/* store_keys.c */
+void sql_each_prekeys(struct sql *q, void (*each)(void *arg, const struct store_prekeys *p), void *arg);
+void sql_each_list(struct sql *q, void (*each)(void *arg, const struct store_list *l), void *arg);
 
 /* writes: takes the write lock at once, and waits as long as another program holds it. */
 void sql_begin(struct sql *q, bool writes);

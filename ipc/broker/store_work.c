@@ -133,6 +133,13 @@ static enum store_status run_trim_room(struct work *w, struct request *r)
     return STORE_OK;
 }
 
+static enum store_status run_keys(struct work *w, struct request *r)
+{
+    if (r->kind == REQUEST_DROP_DEVICE || r->kind == REQUEST_APPEND)
+        sweep_device(w->sweep, r->list_of.account, r->list_of.device.device);
+    return keys_run(w->sql, r);
+}
+
 static const struct op {
     bool writes; /* needs the write lock */
     bool grows;  /* is refused when the disk is full */
@@ -146,6 +153,11 @@ static const struct op {
     [REQUEST_LOAD_ROOM] = {false, false, run_load_room},
     [REQUEST_EXPIRE] = {true, false, run_expire},
     [REQUEST_TRIM_ROOM] = {false, false, run_trim_room},
+    [REQUEST_PUBLISH] = {true, true, run_keys},
+    [REQUEST_TAKE_BUNDLE] = {true, false, run_keys},
+    [REQUEST_LOAD_LIST] = {false, false, run_keys},
+    [REQUEST_APPEND] = {true, true, run_keys},
+    [REQUEST_DROP_DEVICE] = {true, false, run_keys},
 };
 
 /* --- one transaction --- */
@@ -154,8 +166,10 @@ static void undo(struct work *w, struct requests *l)
 {
     sql_rollback(w->sql);
     sweep_end(w->sweep, false);
-    for (struct request *r = l->first; r; r = r->next)
+    for (struct request *r = l->first; r; r = r->next) {
         sql_list_free(&r->list);
+        buf_free(&r->out);
+    }
 }
 
 static enum store_status run_all(struct work *w, struct requests *l, bool puts)

@@ -21,6 +21,11 @@ enum request_kind {
     REQUEST_LOAD_ROOM,
     REQUEST_EXPIRE,
     REQUEST_TRIM_ROOM,
+    REQUEST_PUBLISH,
+    REQUEST_TAKE_BUNDLE,
+    REQUEST_LOAD_LIST,
+    REQUEST_APPEND,
+    REQUEST_DROP_DEVICE,
     REQUEST_KINDS
 };
 
@@ -33,8 +38,11 @@ struct request {
     uint64_t row; /* result of a put */
     store_done *done;
     store_loaded *loaded;
+    store_bundle *bundle;
+    store_entries *entries;
     void *ctx;
     struct sql_list list; /* result of a load; its memory is the request's */
+    struct buf out;       /* of a list; of take_bundle: prefix, and when one was taken the one-time prekey */
     union {
         struct {
             struct store_account account;
@@ -48,10 +56,22 @@ struct request {
             uint64_t account, device, after;
             size_t max_rows, max_bytes;
         } load;
+        struct { /* publish, take_bundle */
+            struct store_prekeys now;
+            uint32_t signed_id, keep;
+            struct slice prefix, one_time;
+            bool found, taken;
+        } keys;
+        struct { /* load_list, append, drop_device */
+            uint64_t account, seq;
+            uint8_t account_key[32];
+            struct slice entry;
+            struct store_device device;
+        } list_of;
     };
     uint64_t room;   /* put_room, load_room, trim_room */
     uint64_t number; /* expire: before_ms; trim_room: keep_from */
-    uint8_t bytes[]; /* head and body */
+    uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry */
 };
 
 struct requests {
@@ -64,6 +84,9 @@ void requests_add(struct requests *l, struct request *r);
 void requests_move(struct requests *from, struct requests *to, size_t max);
 
 struct work;
+
+/* A request from REQUEST_PUBLISH on, in the running transaction (store_keys.c). */
+enum store_status keys_run(struct sql *q, struct request *r);
 
 /*
  * Opens everything there is in DIR. The checkpoint's thread starts with work_start(). NULL with a

@@ -121,11 +121,29 @@ static bool on_history(struct session *s, struct slice p)
     return true;
 }
 
+static bool on_keys(struct session *s, struct slice p)
+{
+    struct wire_keys_ask m;
+    if (!wire_get_keys_ask(p, &m)) return false;
+    prekeys_ask(s, &m);
+    return true;
+}
+
+static bool on_list(struct session *s, struct slice p)
+{
+    struct wire_list_ask m;
+    if (!wire_get_list_ask(p, &m)) return false;
+    devices_ask(s, &m);
+    return true;
+}
+
 static bool (*const client_rows[WIRE_TYPES])(struct session *s, struct slice p) = {
     [WIRE_SEND] = on_send,
     [WIRE_ACK] = on_ack,
     [WIRE_RESUME] = on_resume,
     [WIRE_PRESENCE_ASK] = on_presence,
+    [WIRE_KEYS_ASK] = on_keys,
+    [WIRE_LIST_ASK] = on_list,
     [WIRE_GROUP_ASK] = on_group,
     [WIRE_HISTORY_ASK] = on_history,
 };

@@ -4,7 +4,7 @@
  * the rules.
  */
 #include "fuzz.h"
-#include "sealed/device_list.h"
+#include "device_list.h"
 
 static const uint8_t name[] = "alice";
 enum { ACCOUNT_AT = 64 }; /* bytes of an entry's last signature */

@@ -9,8 +9,11 @@
 #include "auth.h"
 #include "fuzz.h"
 #include "store.h"
+#include "wire_keys.h"
 
-enum request_kind { ASK_ACCOUNT, ASK_PUT, ASK_ROOM, ASK_ACK, ASK_LOAD, ASK_LOAD_ROOM };
+enum request_kind {
+    ASK_ACCOUNT, ASK_PUT, ASK_ROOM, ASK_ACK, ASK_LOAD, ASK_LOAD_ROOM, ASK_PUBLISH, ASK_BUNDLE, ASK_LIST, ASK_DROP
+};
 
 struct request {
     struct request *next;
@@ -20,6 +23,8 @@ struct request {
     size_t max;
     store_done *done;
     store_loaded *loaded;
+    store_bundle *bundle;
+    store_entries *entries;
     void *ctx;
     bool stored;
     uint8_t bytes[];
@@ -30,6 +35,7 @@ struct store {
     struct request *kept; /* what is stored, newest first */
     uint64_t row, room_head;
     size_t pending;
+    struct store_prekeys prekeys[16]; /* by account; of one device each */
 };
 
 static inline struct store *fuzz_store_open(void)
@@ -125,6 +131,50 @@ void store_stats(const struct store *s, uint64_t *commits, uint64_t *last_commit
     *last_commit_us = 0;
 }
 
+/* --- prekeys are counted, lists stay empty: nobody here can sign an entry --- */
+
+void store_publish(struct store *s, uint64_t account, uint64_t device, uint32_t signed_id, struct slice prefix,
+                   struct slice one_time, uint32_t keep, store_bundle *done, void *ctx)
+{
+    CHECK(prefix.len > 0 && one_time.len % WIRE_ONE_TIME == 0 && keep > 0 && signed_id > 0);
+    struct store_message m = {.account = account, .device = device, .id = signed_id, .head = one_time, .body = prefix};
+    request_add(s, ASK_PUBLISH, &m, ctx)->bundle = done;
+}
+
+void store_take_bundle(struct store *s, uint64_t account, uint64_t device, store_bundle *done, void *ctx)
+{
+    struct store_message m = {.account = account, .device = device};
+    request_add(s, ASK_BUNDLE, &m, ctx)->bundle = done;
+}
+
+void store_load_list(struct store *s, uint64_t account, uint32_t after, store_entries *done, void *ctx)
+{
+    (void)after;
+    request_add(s, ASK_LIST, &(struct store_message){.account = account}, ctx)->entries = done;
+}
+
+void store_append(struct store *s, const struct store_list *l, struct slice entry, const struct store_device *d,
+                  store_done *done, void *ctx)
+{
+    (void)s, (void)l, (void)entry, (void)d, (void)done, (void)ctx;
+    fuzz_failed("nobody can sign an entry", __FILE__, __LINE__);
+}
+
+void store_drop_device(struct store *s, uint64_t account, uint64_t device)
+{
+    request_add(s, ASK_DROP, &(struct store_message){.account = account, .device = device}, NULL);
+}
+
+void store_each_prekeys(struct store *s, void (*each)(void *arg, const struct store_prekeys *p), void *arg)
+{
+    (void)s, (void)each, (void)arg;
+}
+
+void store_each_list(struct store *s, void (*each)(void *arg, const struct store_list *l), void *arg)
+{
+    (void)s, (void)each, (void)arg;
+}
+
 /* people_load() is not used here, but stands in the same file as what is. */
 void store_each_account(struct store *s, void (*each)(void *arg, const struct store_account *a),
                         void *arg)
@@ -186,6 +236,24 @@ static inline void answer_ack(struct store *s, const struct request *r)
     }
 }
 
+static inline void answer_keys(struct store *s, const struct request *r, bool full)
+{
+    static const uint8_t bytes[119 + WIRE_ONE_TIME] = {1};
+    struct store_prekeys *p = &s->prekeys[r->m.account % 16];
+    struct slice prefix = {0}, one_time = {0};
+    p->account = r->m.account;
+    p->device = r->m.device;
+    if (r->kind == ASK_PUBLISH && !full) {
+        p->signed_id = (uint32_t)r->m.id;
+        p->left += (uint32_t)(r->m.head.len / WIRE_ONE_TIME);
+    } else if (r->kind == ASK_BUNDLE && p->signed_id) {
+        prefix = (struct slice){bytes, 119};
+        if (p->left) one_time = (struct slice){bytes + 119, WIRE_ONE_TIME};
+        if (p->left) p->left--;
+    }
+    r->bundle(r->ctx, full && r->kind == ASK_PUBLISH ? STORE_FULL : STORE_OK, prefix, one_time, p);
+}
+
 static inline void answer_put(struct store *s, struct request *r, bool full)
 {
     uint64_t row = r->kind == ASK_ACCOUNT ? r->m.account : 0;
@@ -211,7 +279,11 @@ static inline void fuzz_store_answer(struct store *s, size_t n, bool full)
             answer_load(s, r);
         else if (r->kind == ASK_ACK)
             answer_ack(s, r);
-        else
+        else if (r->kind == ASK_PUBLISH || r->kind == ASK_BUNDLE)
+            answer_keys(s, r, full);
+        else if (r->kind == ASK_LIST)
+            r->entries(r->ctx, (struct slice){0});
+        else if (r->kind != ASK_DROP)
             answer_put(s, r, full);
         if (!r->stored) free(r);
     }

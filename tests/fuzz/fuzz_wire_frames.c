@@ -5,7 +5,7 @@
  * Three frames have a byte of which one bit counts; those are not compared when others are set.
  */
 #include "fuzz.h"
-#include "wire.h"
+#include "wire_keys.h"
 
 static void same(struct buf *out, uint8_t type, struct slice p)
 {
@@ -152,11 +152,37 @@ static void try_heads(struct slice p)
     CHECK(cur_end(&c));
 }
 
+FRAME(keys_ask, WIRE_KEYS_ASK, false)
+FRAME(bundles, WIRE_KEYS, false)
+FRAME(keys_own, WIRE_KEYS, false)
+FRAME(list_ask, WIRE_LIST_ASK, false)
+FRAME(list_entries, WIRE_LIST, false)
+FRAME(new_head, WIRE_LIST, false)
+
+static void try_keys_refused(struct slice p)
+{
+    struct wire_keys_refused m;
+    struct buf out = {0};
+    if (!wire_get_keys_refused(p, &m)) return;
+    wire_put_keys_refused(&out, WIRE_KEYS, &m);
+    same(&out, WIRE_KEYS, p);
+}
+
+/* What is published ends in the one-time prekeys that it counts, and its prefix begins it. */
+static void try_publish(struct slice p)
+{
+    struct wire_publish m;
+    if (!wire_get_publish(p, &m)) return;
+    CHECK(m.prefix.data == p.data && m.prefix.len + 2 + m.n * (size_t)WIRE_ONE_TIME == p.len);
+    CHECK(m.one_time + m.n * (size_t)WIRE_ONE_TIME == p.data + p.len);
+}
+
 static void (*const tries[])(struct slice) = {
     try_login,   try_welcome, try_resume,    try_send,    try_accepted,     try_rejected,
     try_deliver, try_ack,     try_receipt,   try_error,   try_presence_ask, try_changes,
     try_about,   try_group,   try_group_ask, try_history, try_history_ask,  try_ping,
-    try_resync,  try_list,    try_heads,
+    try_resync,  try_list,    try_heads,     try_keys_ask, try_bundles,     try_keys_own,
+    try_list_ask, try_list_entries, try_new_head, try_keys_refused, try_publish,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -59,11 +59,27 @@ GROUP = b"\1" + str8(b"#lobby") + u64(9) + u32(3) + str16(b"")
 GROUP_ASK = b"\1" + str8(b"#lobby")
 HISTORY = str8(b"#lobby") + u64(3)
 HISTORY_ASK = HISTORY + u16(10)
+SIGNED = u32(3) + u64(5) + bytes(range(96))
+PREFIX = b"\1" + u64(7) + SIGNED + u16(0)
+PUBLISH = PREFIX + u16(2) + u32(1) + bytes(32) + u32(2) + bytes(range(32))
+BUNDLES = b"\1" + str8(b"bob") + u64(0) + b"\2" + str16(PREFIX + b"\0") + str16(PREFIX + b"\1" + u32(1) + bytes(32))
+KEYS_FETCH = b"\2" + str8(b"bob") + u64(0)
+KEYS_REFUSED = b"\3\2" + str8(b"bob") + u16(30) + u32(1000) + str16(b"too many")
+LIST_FETCH = b"\1" + str8(b"bob") + u32(0)
+LIST_APPEND = b"\2" + bytes(32) + b"entry"
+KEYS_FRAMES = [b"\1" + PUBLISH, BUNDLES, b"\2" + u32(3) + u16(24) + u32(100), LIST_FETCH,
+               b"\1" + str8(b"bob") + bytes(32) + u32(2) + str16(b"one") + str16(b"two"), b"\2" + str8(b"bob") + u32(2),
+               KEYS_REFUSED, PUBLISH]
 FRAMES = [LOGIN, WELCOME, RESUME, SEND, ACCEPTED, REJECTED, DELIVER, ACK, RECEIPT, ERROR, ASK[0], CHANGES, ABOUT,
           GROUP, GROUP_ASK, HISTORY, HISTORY_ASK, u64(8), RESYNC, LIST, HEADS]
 
 for i, f in enumerate(FRAMES):
     seed("wire_frames", i, f)
+for i, f in enumerate(KEYS_FRAMES):
+    seed("wire_frames", len(FRAMES) + i, f)
+seed("wire_frames", len(FRAMES), KEYS_FETCH)
+seed("wire_frames", len(FRAMES), b"\3")
+seed("wire_frames", len(FRAMES) + 3, LIST_APPEND)
 seed("wire_frames", 10, ASK[1])
 seed("wire_frames", 10, ASK[2])
 
@@ -203,6 +219,21 @@ BEHIND = BOTH + send(0, 0, 1, 5) + send(0, 0, 2, 1) + send(0, 0, 3, 7) + send(0,
 seed("broker", BEHIND, ack(0, 0, 2, 1), ack(0, 0, 2, 3), ack(1, 1, 0, 2))
 seed("broker", BEHIND, send(0, 0, 9, 1), broke(12, 0), 0, 255, 2, broke(12, 0), 0, 0, 2, ack(0, 0, 2, 3))
 seed("broker", BEHIND, broke(10, 0), 0, 1)
+# Prekeys published, fetched, and run out; a list asked for, and an entry that is none.
+def keys(link, seat, kind, payload): return broke(9, link) + bytes([seat, kind]) + piece(payload)
+
+
+PUBLISHED = b"\1\1" + u64(1) + SIGNED + u16(0) + u16(1) + u32(1) + bytes(32)
+FETCH_ALICE = b"\2" + str8(b"alice") + u64(0)
+seed("broker", BOTH, keys(0, 0, 0x40, PUBLISHED), STORE, keys(1, 1, 0x40, FETCH_ALICE), STORE, keys(1, 1, 0x40, FETCH_ALICE),
+     STORE, keys(0, 0, 0x40, b"\3"), keys(0, 0, 0x40, b"\1junk"), keys(1, 1, 0x40, b"\2" + str8(b"nobody1") + u64(0)), STORE)
+seed("broker", BOTH, keys(1, 1, 0x42, b"\1" + str8(b"alice") + u32(0)), keys(0, 0, 0x42, b"\2" + bytes(32) + b"entry"),
+     keys(0, 0, 0x42, b"\2" + bytes(32) + b"entry"), STORE)
+# Sealed: bob to both of alice's devices, one of them absent; to one alone, which is refused; alice to bob and her other one.
+ALICE_2 = enter(2, 0, 64, 3)
+seed("broker", BOTH, send(1, 1, 1, 128 | 1 << 3, 5), STORE, ALICE_2, STORE, ack(0, 0, 0, 1), ack(2, 0, 0, 1), STORE)
+seed("broker", BOTH, ALICE_2, send(1, 1, 1, 128 | 1 << 3, 4), ack(1, 1, 2, 1), send(1, 1, 2, 128 | 1 << 3, 5), STORE)
+seed("broker", BOTH, ALICE_2, send(0, 0, 1, 128 | 1 | 2 << 3, 5), ack(1, 1, 0, 1), broke(14, 0), 20, STORE, ack(2, 0, 0, 1), STORE)
 # Found once: a peer that is no text, and an operator who asks who is there.
 found("broker", "peer-no-text", broke(16, 0), 0, 0, 9, 3, piece(b"\xff\xfe\0\x1b[2J"), broke(15, 0), 0)
 # Found once: a disk that is full between a load and what was put meanwhile.

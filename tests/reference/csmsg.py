@@ -395,6 +395,41 @@ class Client(Link):
                                body=body))
         return number
 
+    def publish(self, publication):
+        """KEYS publish, of docs/sealed.md section 3."""
+        self.send_frames(Frame('KEYS_C', op=frames.PUBLISH, publish=publication))
+
+    def fetch_keys(self, name, device=0):
+        """KEYS fetch: the answer, bundles or refused."""
+        self.send_frames(Frame('KEYS_C', op=frames.FETCH, person=name, device=device))
+        return self.answer_of('KEYS_S', frames.BUNDLES, frames.FETCH)
+
+    def own_keys(self):
+        """KEYS own: what the server has of this device."""
+        self.send_frames(Frame('KEYS_C', op=frames.OWN))
+        return self.answer_of('KEYS_S', frames.OWN_ANSWER, frames.OWN)
+
+    def fetch_list(self, name, after=0):
+        """LIST fetch: the answer, entries or refused."""
+        self.send_frames(Frame('LIST_C', op=frames.LIST_FETCH, person=name, after=after))
+        return self.answer_of('LIST_S', frames.ENTRIES, frames.LIST_FETCH)
+
+    def append(self, account_key, entry):
+        """LIST append; the answer is a head, or refused."""
+        self.send_frames(Frame('LIST_C', op=frames.APPEND, account_key=account_key, entry=entry))
+
+    def answer_of(self, name, op, asked):
+        """The answer of this op, or the refusal of the question; what else comes waits its turn."""
+        passed = []
+        while True:
+            frame = self.recv()
+            if frame.name == name and (frame.op == op or (frame.op == frames.REFUSED and frame.asked == asked)):
+                self.pending = passed + self.pending
+                return frame
+            if frame.name == 'ERROR':
+                raise Unexpected('expected %s, came %s' % (name, frame))
+            passed.append(frame)
+
     def ack(self, frame):
         """Acknowledges a DELIVER."""
         in_room = frame.flags & frames.IN_ROOM

@@ -19,13 +19,19 @@ SET, LIST, ABOUT = 1, 2, 3                     # PRESENCE_C.op
 CHANGES = 1                                    # PRESENCE_S.op; 2 and 3 as above
 JOINED, LEFT, AWAY, BACK = 1, 2, 3, 4          # changes[].change
 JOIN, PARTING, REFUSED = 1, 2, 3               # GROUP op: join(ed), part(ed), refused
+PUBLISH, FETCH, OWN = 1, 2, 3                  # KEYS_C.op; LIST_C: fetch is 1
+BUNDLES = 1                                    # KEYS_S.op; 2 is OWN_ANSWER, 3 REFUSED
+OWN_ANSWER = 2
+LIST_FETCH, APPEND = 1, 2                      # LIST_C.op
+ENTRIES, HEAD = 1, 2                           # LIST_S.op; 3 is REFUSED
 
 CODES = {
     1: 'bad-frame', 2: 'bad-state', 3: 'bad-login', 4: 'name-taken', 5: 'name-invalid',
     6: 'not-on-roster', 7: 'elsewhere', 8: 'too-many-sessions', 9: 'busy', 10: 'stopping',
-    11: 'reconnect', 12: 'slow', 13: 'timeout', 20: 'no-such-user', 21: 'no-such-room',
+    11: 'reconnect', 12: 'slow', 13: 'timeout', 14: 'revoked', 20: 'no-such-user', 21: 'no-such-room',
     22: 'not-member', 23: 'queue-full', 24: 'too-large', 25: 'disk-full', 26: 'blocked',
-    27: 'bad-body'}
+    27: 'bad-body', 28: 'devices-changed', 29: 'no-device', 30: 'too-fast', 31: 'bad-keys',
+    32: 'list-changed', 33: 'bad-entry'}
 
 
 class Invalid(Exception):
@@ -155,6 +161,22 @@ class Many:
         return [self.item.get(cursor) for _ in range(count)]
 
 
+class UpToEnd:
+    """Items of one kind, as many as the frame has."""
+
+    def __init__(self, item):
+        self.item = item
+
+    def put(self, value):
+        return b''.join(self.item.put(v) for v in value)
+
+    def get(self, cursor):
+        found = []
+        while cursor.left():
+            found.append(self.item.get(cursor))
+        return found
+
+
 class Choice:
     """A u8 that says which fields follow; these land beside it in the frame."""
 
@@ -171,6 +193,8 @@ ABOUT_PERSON = [
     ('found', U8), ('person', STR8), ('online', U8), ('state', U8), ('role', U8), ('since', U64),
     ('waiting', U32), ('device_key', KEY), ('text', STR8)]
 GROUP_ANSWER = [('room', STR8), ('head', U64), ('members', U32), ('text', STR16)]
+
+KEYS_NO = [('asked', U8), ('person', STR8), ('code', U16), ('retry_ms', U32), ('text', STR16)]
 
 TABLE = {
     0x00: ('PAD', [('zeros', REST)]),
@@ -209,6 +233,19 @@ TABLE = {
         CHANGES: [('joined', U32), ('left', U32), ('changes', Many(U16, CHANGE))],
         LIST: [('flags', U8), ('people', Many(U16, PERSON))],
         ABOUT: ABOUT_PERSON}))]),
+    0x40: ('KEYS_C', [('op', Choice({
+        PUBLISH: [('publish', REST)], FETCH: [('person', STR8), ('device', U64)], OWN: []}))]),
+    0x41: ('KEYS_S', [('op', Choice({
+        BUNDLES: [('person', STR8), ('device', U64), ('bundles', Many(U8, BLOB16))],
+        OWN_ANSWER: [('signed', U32), ('left', U16), ('top', U32)],
+        REFUSED: KEYS_NO}))]),
+    0x42: ('LIST_C', [('op', Choice({
+        LIST_FETCH: [('person', STR8), ('after', U32)],
+        APPEND: [('account_key', KEY), ('entry', REST)]}))]),
+    0x43: ('LIST_S', [('op', Choice({
+        ENTRIES: [('person', STR8), ('account_key', KEY), ('head', U32), ('entries', UpToEnd(BLOB16))],
+        HEAD: [('person', STR8), ('head', U32)],
+        REFUSED: KEYS_NO}))]),
     0x50: ('GROUP_C', [('op', Choice({JOIN: [('room', STR8)], PARTING: [('room', STR8)]}))]),
     0x51: ('GROUP_S', [('op', Choice({
         JOIN: GROUP_ANSWER, PARTING: GROUP_ANSWER, REFUSED: GROUP_ANSWER}))]),

@@ -129,12 +129,13 @@ static int tear_down(void **state)
         inbox_tick(&b);
         route_settle(&b);
     }
-    for (unsigned i = 0; i < PEOPLE; i++) {
-        refuse_confirm(&device_of(i)->out, UINT64_MAX);
-        for (unsigned from = 0; from < PEOPLE; from++)
-            while (share_of(&b, device_of(i), people_by_id(&b, from + 1)))
-                share_drop(&b, device_of(i), people_by_id(&b, from + 1));
-    }
+    for (unsigned i = 0; i < PEOPLE; i++)
+        for (struct device *d = people_by_id(&b, i + 1)->device; d; d = d->next) {
+            refuse_confirm(&d->out, UINT64_MAX);
+            for (unsigned from = 0; from < PEOPLE; from++)
+                while (share_of(&b, d, people_by_id(&b, from + 1)))
+                    share_drop(&b, d, people_by_id(&b, from + 1));
+        }
     for (unsigned i = 0; i < PEOPLE; i++)
         people_remove(&b, people_by_id(&b, i + 1));
     free(b.names.bucket);
@@ -406,6 +407,26 @@ static void tokens_of_another_incarnation(void **state)
     assert_true(session[ALICE]->token != first);
 }
 
+/* --- several devices --- */
+
+/* One device has it, the disk is full for the other: it is kept in memory, and the next one is refused as a whole. */
+static void what_one_device_has_is_not_refused(void **state)
+{
+    (void)state;
+    const uint8_t key[32] = {BOB};
+    people_add_device(people_by_id(&b, BOB + 1), 9, key);
+    say(ALICE, 1, "bob");
+    HEARD("bob DELIVER 1");
+    fuzz_store_answer(b.store, SIZE_MAX, true);
+    HEARD("");
+    ack(BOB, 1);
+    say(ALICE, 2, "bob");
+    HEARD(""); /* told in order */
+    inbox_tick(&b);
+    fuzz_store_answer(b.store, SIZE_MAX, false);
+    HEARD("alice ACCEPTED 1, alice REJECTED 2");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -425,6 +446,7 @@ int main(void)
         TEST(the_answer_to_an_earlier_resync),
         TEST(resume_that_nobody_asked_for),
         TEST(tokens_of_another_incarnation),
+        TEST(what_one_device_has_is_not_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,29 @@ static void a_good_list(void **state)
     buf_free(&raw);
 }
 
+/* What was verified once is taken without its signatures, and by all other rules. */
+static void a_list_is_recalled(void **state)
+{
+    struct account *a = *state;
+    struct device_list list, read;
+    struct buf raw = travel(a, 3), two = travel(a, 2), forged = travel(a, 3);
+    assert_int_equal(read_list(a, &raw, NULL, &read), DEVICE_GOOD);
+    assert_int_equal(device_list_recall(&list, a->alice.account, a->alice.name, sealed_head(&raw)), DEVICE_GOOD);
+    assert_memory_equal(&list, &read, sizeof list);
+    forged.data[forged.len - 1] ^= 1; /* a signature: believed, but the list is another one then */
+    assert_int_equal(device_list_recall(&list, a->alice.account, a->alice.name, sealed_head(&forged)), DEVICE_GOOD);
+    assert_memory_not_equal(list.head.hash, read.head.hash, sizeof read.head.hash);
+    buf_put_str16(&two, buf_head(&a->entry[0]), buf_len(&a->entry[0]));
+    assert_int_equal(device_list_recall(&list, a->alice.account, a->alice.name, sealed_head(&two)), DEVICE_GAP);
+    raw.len--;
+    assert_int_equal(device_list_recall(&list, a->alice.account, a->alice.name, sealed_head(&raw)), DEVICE_DAMAGED);
+    assert_int_equal(device_list_recall(&list, a->alice.account, a->alice.name, (struct slice){0}), DEVICE_GOOD);
+    assert_int_equal(list.head.seq, 0);
+    buf_free(&raw);
+    buf_free(&two);
+    buf_free(&forged);
+}
+
 static void no_rollback_and_no_fork(void **state)
 {
     struct account *a = *state;
@@ -254,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_good_list),
+        TEST(a_list_is_recalled),
         TEST(no_rollback_and_no_fork),
         TEST(no_entry_left_out_or_exchanged),
         TEST(every_flipped_bit_is_refused),

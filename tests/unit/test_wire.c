@@ -41,6 +41,8 @@ static void the_table_is_the_document(void **state)
         {0x22, "REJECTED", WIRE_SERVER, WIRE_OPEN}, {0x23, "DELIVER", WIRE_SERVER, WIRE_OPEN},
         {0x24, "ACK", WIRE_CLIENT, WIRE_OPEN},      {0x25, "RECEIPT", WIRE_SERVER, WIRE_OPEN},
         {0x30, "PRESENCE", WIRE_CLIENT, WIRE_OPEN}, {0x31, "PRESENCE", WIRE_SERVER, WIRE_OPEN},
+        {0x40, "KEYS", WIRE_CLIENT, WIRE_OPEN},     {0x41, "KEYS", WIRE_SERVER, WIRE_OPEN},
+        {0x42, "LIST", WIRE_CLIENT, WIRE_OPEN},     {0x43, "LIST", WIRE_SERVER, WIRE_OPEN},
         {0x50, "GROUP", WIRE_CLIENT, WIRE_OPEN},    {0x51, "GROUP", WIRE_SERVER, WIRE_OPEN},
         {0x70, "HISTORY", WIRE_CLIENT, WIRE_OPEN},  {0x71, "HISTORY", WIRE_SERVER, WIRE_OPEN},
     };
@@ -69,8 +71,9 @@ static void codes(void **state)
         {8, "too-many-sessions"}, {10, "stopping"},     {11, "reconnect"},    {12, "slow"},
         {13, "timeout"},          {20, "no-such-user"}, {21, "no-such-room"}, {22, "not-member"},
         {23, "queue-full"},       {24, "too-large"},    {25, "disk-full"},    {26, "blocked"},
-        {27, "bad-body"},         {14, "unknown"},      {19, "unknown"},      {28, "unknown"},
-        {65535, "unknown"}};
+        {27, "bad-body"},         {14, "revoked"},      {19, "unknown"},      {28, "devices-changed"},
+        {29, "no-device"},        {30, "too-fast"},     {31, "bad-keys"},     {32, "list-changed"},
+        {33, "bad-entry"},        {15, "unknown"},      {34, "unknown"},      {65535, "unknown"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_string_equal(wire_code_name(rows[i].code), rows[i].name);
 }

@@ -240,6 +240,19 @@ static void send_bounds(void **state)
     assert_false(send_decodes(1, 0, WIRE_HEADS_MAX, WIRE_HEADS_MAX - 1));
     assert_false(send_decodes(1, 0, WIRE_HEADS_MAX + 1, WIRE_HEADS_MAX + 1));
     assert_false(send_decodes(1, 0, 255, 255));
+    assert_false(send_decodes(1, 1, 1, 1)); /* a room has none */
+}
+
+static void send_head_bounds(void **state)
+{
+    (void)state;
+    for (size_t n = WIRE_HEAD_MAX - 1; n <= WIRE_HEAD_MAX + 1; n++) {
+        struct buf out = {0}, b = fields("81s18S", N1, UINT64_C(0), text("bob"), UINT64_C(1), N2,
+                                         (struct slice){noise, n});
+        assert_int_equal(decodes(again_send, buf_head(&b), buf_len(&b), &out), n <= WIRE_HEAD_MAX);
+        buf_free(&b);
+        buf_free(&out);
+    }
 }
 
 static void deliver(void **state)
@@ -493,6 +506,7 @@ int main(void)
         cmocka_unit_test(send),
         cmocka_unit_test(send_with_heads),
         cmocka_unit_test(send_bounds),
+        cmocka_unit_test(send_head_bounds),
         cmocka_unit_test(deliver),
         cmocka_unit_test(long_bodies),
         cmocka_unit_test(accepted),

@@ -230,7 +230,7 @@ static void take(struct device_list *list, const struct entry *e)
     buf_free(&b);
 }
 
-enum device_verdict device_list_apply(struct device_list *list, struct slice raw)
+static enum device_verdict judge(struct device_list *list, struct slice raw, bool signatures)
 {
     struct entry e;
     if (raw.len > DEVICE_ENTRY_MAX || !decode(raw, &e)) return DEVICE_DAMAGED;
@@ -238,10 +238,28 @@ enum device_verdict device_list_apply(struct device_list *list, struct slice raw
     if (memcmp(e.prev, list->head.hash, SEALED_HASH) != 0) return DEVICE_FORK;
     if (e.name.len != list->name_len || memcmp(e.name.data, list->name, e.name.len) != 0)
         return DEVICE_NOT_OURS;
-    if (!signed_well(list, &e)) return DEVICE_FORGED;
+    if (signatures && !signed_well(list, &e)) return DEVICE_FORGED;
     if (!allowed(list, &e)) return DEVICE_FORBIDDEN;
     take(list, &e);
     return DEVICE_GOOD;
+}
+
+enum device_verdict device_list_apply(struct device_list *list, struct slice raw)
+{
+    return judge(list, raw, true);
+}
+
+enum device_verdict device_list_recall(struct device_list *list, const uint8_t account_key[SEALED_KEY],
+                                       struct slice name, struct slice entries)
+{
+    struct cur c = cur_of(entries.data, entries.len);
+    enum device_verdict v = DEVICE_GOOD;
+    device_list_start(list, account_key, name);
+    while (v == DEVICE_GOOD && c.p != c.end) {
+        struct slice entry = cur_str16(&c);
+        v = c.bad ? DEVICE_DAMAGED : judge(list, entry, false);
+    }
+    return v;
 }
 
 enum device_verdict device_list_read(struct device_list *list,

@@ -93,6 +93,10 @@ enum device_verdict device_list_read(struct device_list *list,
                                      struct slice entries, const struct device_head *known)
     __attribute__((warn_unused_result));
 
+/* The same for a list that this program has verified entry by entry and kept: signatures are believed. */
+enum device_verdict device_list_recall(struct device_list *list, const uint8_t account_key[SEALED_KEY],
+                                       struct slice name, struct slice entries) __attribute__((warn_unused_result));
+
 /* The device of this number, if it is in (or ever was). NULL: none. */
 const struct device_row *device_list_find(const struct device_list *list, uint64_t device);
 const struct device_row *device_list_ever(const struct device_list *list, uint64_t device);

@@ -1,6 +1,6 @@
 /*
- * primitives.h - the few cryptographic steps that all of client/sealed is made of, each with its
- * purpose bound in (docs/sealed.md section 1). All else is libsodium's.
+ * primitives.h - the few cryptographic steps that device_list.c and all of client/sealed are made
+ * of, each with its purpose bound in (docs/sealed.md section 1). All else is libsodium's.
  *
  * Labels are C strings of at most 255 bytes; the functions put their length in front. Whoever
  * calls wipes the secrets it gets.
