@@ -138,6 +138,18 @@ static void give_buffer(struct slab *s, uint32_t number)
     STEP(BUFFER_GIVEN);
 }
 
+void slab_cool(struct slab *s)
+{
+    for (uint32_t i = 0; i < s->n_unused && s->warm > 0; i++) {
+        uint32_t b = s->unused[i];
+        size_t n = beyond(s, b);
+        if (n == 0) continue;
+        madvise(bytes_of(s, b + 1) + KEEP, n, MADV_REMOVE);
+        s->touched[b] = KEEP;
+        s->warm -= n;
+    }
+}
+
 /* --- records --- */
 
 void slab_start(struct slab *s, uint32_t i, uint32_t generation, uint64_t kernel_in,

@@ -138,6 +138,9 @@ uint32_t slab_in_hand(const struct slab *s);
 /* Records below high that nobody claimed are wiped, and what those held that were lost is free. */
 void slab_adopted(struct slab *s, uint32_t high);
 
+/* Gives back what free buffers keep warm for the next: when there is a pause. */
+void slab_cool(struct slab *s);
+
 /* Starts a record for a new connection: phase HANDSHAKE, everything else zero. */
 void slab_start(struct slab *s, uint32_t i, uint32_t generation, uint64_t kernel_in,
                 uint64_t kernel_out);

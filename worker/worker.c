@@ -178,6 +178,19 @@ void worker_serve_master(struct worker *w, int fd)
     chan_open(&w->master, &w->loop, fd, packet, master_gone, w);
 }
 
+/* What is kept warm costs an idle server more than it saves. */
+static void rest(struct loop_timer *t)
+{
+    struct worker *w = container_of(t, struct worker, rest);
+    if (w->flushes != w->rested_at) {
+        w->rested_at = w->flushes;
+        loop_timer_set(&w->loop, &w->rest, WORKER_REST_MS);
+        return;
+    }
+    if (w->slab.head) slab_cool(&w->slab);
+    malloc_trim(0);
+}
+
 static void end_of_turn(void *arg)
 {
     struct worker *w = arg;
@@ -188,7 +201,9 @@ static void end_of_turn(void *arg)
         w->dirty = s->next_dirty;
         s->dirty = false;
         session_flush(s);
+        w->flushes++;
     }
+    if (w->flushes != w->rested_at && !w->rest.armed) loop_timer_set(&w->loop, &w->rest, WORKER_REST_MS);
     STEP(TURN_SEALED);
     stream_flush(&w->broker);
     STEP(TURN_FLUSHED);
@@ -229,6 +244,7 @@ int main(void)
     w.loop.arg = &w;
     w.tick.fire = tick;
     w.again.fire = again;
+    w.rest.fire = rest;
     orphan_prepare(&w);
     worker_serve_master(&w, CTL_FD);
     loop_run(&w.loop);

@@ -108,7 +108,8 @@ struct worker {
     struct session_list unfinished; /* handshakes and logins, closing ones */
     struct session **due;           /* sessions whose DH result has come */
     unsigned n_due, cap_due;
-    struct loop_timer tick, again;
+    struct loop_timer tick, again, rest;
+    uint64_t flushes, rested_at; /* how often something was sent; when rest was last looked for */
     uint64_t in, out; /* messages from and to clients */
     bool stopping;
     uint64_t refused_second; /* log lines about refused strangers: a few a second */
@@ -122,6 +123,7 @@ enum {
     WORKER_OUT_MAX = 4 << 20,      /* plaintext waiting for one client: over it, it is too slow */
     WORKER_HANDSHAKES_A_TURN = 8,  /* so that a storm of logins does not stall the others */
     WORKER_CLOSING_MS = 2000,
+    WORKER_REST_MS = 500, /* nothing sent for so long: memory kept for the next turn is given back */
     WORKER_REFUSALS_A_SECOND = 10000, /* written to the log; the others are counted */
 };
 
