@@ -44,6 +44,14 @@ struct session;
 
 /* --- people --- */
 
+/* What accounts have that seal their messages. */
+struct keyring {
+    struct device *revoked; /* devices that are not in any more: nothing is for them */
+    struct store_list list; /* head 0: there is none */
+    uint64_t full_us;       /* prekeys.c: when it may ask as much as ever again */
+    bool appending;         /* an entry is on its way into the list */
+};
+
 struct account {
     struct table_node by_name, by_skeleton, by_id;
     uint64_t id;
@@ -59,11 +67,8 @@ struct account {
     uint64_t since_ms;   /* login, or when last seen */
     char *away_text;     /* NULL when there is none */
     struct device *device;       /* those that are in */
-    struct device *revoked;      /* those that are not any more: nothing is for them */
     struct leaving *leaving;     /* presence.c: absent, within the grace time; else NULL */
-    struct store_list list;      /* head 0: there is none */
-    uint64_t keys_full_us;       /* prekeys.c: when it may ask as much as ever again */
-    bool appending;              /* an entry is on its way into it */
+    struct keyring *keys;        /* NULL: nothing of it is set; people_keyring() makes it */
 };
 
 /*
@@ -302,6 +307,10 @@ struct account *people_by_id(struct broker *b, uint64_t id);
 struct device *people_device(const struct account *a, uint64_t device);
 /* The same among those that were revoked. */
 struct device *people_revoked(const struct account *a, uint64_t device);
+/* Its keyring, made when there is none yet. */
+struct keyring *people_keyring(struct account *a);
+/* The same to look at; an empty one when there is none. */
+const struct keyring *people_keys(const struct account *a);
 /* The account whose name looks like this one, NULL when none does. */
 struct account *people_alike(struct broker *b, struct slice name);
 /* Role by the roster: -1 when not on it. Without a roster everybody is a member (0). */

@@ -44,7 +44,7 @@ static void watch(struct session *s, const struct account *a)
 
 static void say_head(struct session *s, const struct account *a)
 {
-    struct wire_new_head m = {name_of(a), a->list.head};
+    struct wire_new_head m = {name_of(a), people_keys(a)->list.head};
     size_t at;
     wire_put_new_head(session_begin(s, &at), &m);
     session_end(s, at);
@@ -70,9 +70,9 @@ static void listed(void *ctx, struct slice entries)
     struct listing *l = ctx;
     struct session *s = asker_session(&l->by);
     if (s) {
-        struct wire_list_entries m = {.name = name_of(l->of), .head = l->of->list.head, .entries = entries};
+        struct wire_list_entries m = {.name = name_of(l->of), .head = people_keys(l->of)->list.head, .entries = entries};
         size_t at;
-        memcpy(m.account_key, l->of->list.account_key, sizeof m.account_key);
+        memcpy(m.account_key, people_keys(l->of)->list.account_key, sizeof m.account_key);
         wire_put_list_entries(session_begin(s, &at), &m);
         session_end(s, at);
     }
@@ -90,7 +90,7 @@ static void fetch(struct session *s, const struct wire_list_ask *m)
     watch(s, of);
     struct listing *l = xmalloc(sizeof *l);
     *l = (struct listing){asker_of(s), of};
-    if (of->list.head)
+    if (people_keys(of)->list.head)
         store_load_list(b->store, of->id, m->after, listed, l);
     else
         listed(l, (struct slice){0});
@@ -111,7 +111,7 @@ static void refuse_entry(struct appending *p, uint16_t code, uint32_t retry_ms, 
 {
     struct session *s = asker_session(&p->by);
     if (s) keys_refuse(s, WIRE_LIST, WIRE_LIST_APPEND, (struct slice){(const uint8_t *)"", 0}, code, retry_ms, text);
-    p->by.device->account->appending = false;
+    people_keyring(p->by.device->account)->appending = false;
     free(p);
 }
 
@@ -126,8 +126,8 @@ static void revoke(struct broker *b, struct account *a, uint64_t device)
     while (d->session)
         session_kick(d->session, WIRE_REVOKED, "this device was revoked by its owner");
     *at = d->next;
-    d->next = a->revoked;
-    a->revoked = d;
+    d->next = people_keyring(a)->revoked;
+    a->keys->revoked = d;
     store_drop_device(b->store, a->id, device);
     LOG(LOG_INFO, "device", "revoke", log_s("user", a->name), log_u("device", device));
 }
@@ -142,8 +142,8 @@ static void appended(void *ctx, enum store_status status, uint64_t row)
         refuse_entry(p, WIRE_DISK_FULL, 5000, "the server's disk is full; try again later");
         return;
     }
-    a->appending = false;
-    a->list = p->list;
+    people_keyring(a)->appending = false;
+    a->keys->list = p->list;
     people_each(b, tell_watchers, a);
     if (p->device.revoked) {
         revoke(b, a, p->device.device);
@@ -204,7 +204,7 @@ static void judge(void *ctx, struct slice entries)
         take(p, list);
     } else if (is_repeat(p, entries)) {
         if (s) say_head(s, by->account);
-        by->account->appending = false;
+        people_keyring(by->account)->appending = false;
         free(p);
     } else if (v == DEVICE_GAP || v == DEVICE_FORK) {
         refuse_entry(p, WIRE_LIST_CHANGED, 0, "the list has changed: fetch it and write the entry anew");
@@ -221,11 +221,11 @@ static void append(struct session *s, const struct wire_list_ask *m)
     struct broker *b = s->link->broker;
     struct account *a = s->device->account;
     struct slice nobody = {(const uint8_t *)"", 0};
-    if (a->list.head && memcmp(a->list.account_key, m->account_key, sizeof m->account_key) != 0) {
+    if (people_keys(a)->list.head && memcmp(people_keys(a)->list.account_key, m->account_key, sizeof m->account_key) != 0) {
         keys_refuse(s, WIRE_LIST, WIRE_LIST_APPEND, nobody, WIRE_BAD_ENTRY, 0, "this list has another account key");
         return;
     }
-    if (a->appending) {
+    if (people_keys(a)->appending) {
         keys_refuse(s, WIRE_LIST, WIRE_LIST_APPEND, nobody, WIRE_LIST_CHANGED, 100,
                     "another entry is being taken: fetch the list and write this one anew");
         return;
@@ -236,7 +236,7 @@ static void append(struct session *s, const struct wire_list_ask *m)
     memcpy(p->list.account_key, m->account_key, sizeof m->account_key);
     p->len = m->entry.len;
     memcpy(p->entry, m->entry.data, m->entry.len);
-    a->appending = true;
+    people_keyring(a)->appending = true;
     store_load_list(b->store, a->id, 0, judge, p);
 }
 
@@ -276,7 +276,7 @@ static bool heads_revoked(const struct account *a, const struct wire_send *m)
     uint64_t device;
     struct slice head;
     while (c.p != c.end && wire_next_head(&c, &device, &head))
-        for (const struct device *d = a->revoked; d; d = d->next)
+        for (const struct device *d = people_keys(a)->revoked; d; d = d->next)
             if (d->id == device) return true;
     return false;
 }
@@ -298,7 +298,7 @@ struct account *devices_differ(const struct device *sender, struct account *to, 
 static void load(void *arg, const struct store_list *l)
 {
     struct account *a = people_by_id(arg, l->account);
-    if (a) a->list = *l;
+    if (a) people_keyring(a)->list = *l;
 }
 
 void devices_load(struct broker *b)

@@ -92,7 +92,19 @@ struct device *people_device(const struct account *a, uint64_t device)
 
 struct device *people_revoked(const struct account *a, uint64_t device)
 {
-    return in_list(a->revoked, device);
+    return in_list(people_keys(a)->revoked, device);
+}
+
+struct keyring *people_keyring(struct account *a)
+{
+    if (!a->keys) a->keys = xcalloc(1, sizeof *a->keys);
+    return a->keys;
+}
+
+const struct keyring *people_keys(const struct account *a)
+{
+    static const struct keyring empty;
+    return a->keys ? a->keys : &empty;
 }
 
 struct account *people_add(struct broker *b, uint64_t id, struct slice name, uint8_t role)
@@ -136,7 +148,8 @@ void people_remove(struct broker *b, struct account *a)
     table_remove(&b->ids, &a->by_id);
     b->accounts--;
     free_devices(a->device);
-    free_devices(a->revoked);
+    free_devices(people_keys(a)->revoked);
+    free(a->keys);
     free(a->away_text);
     free(a);
 }
@@ -174,8 +187,8 @@ static void load_device(void *arg, const struct store_device *s)
     struct device *d = people_add_device(a, s->device, s->key);
     if (s->revoked) {
         a->device = d->next;
-        d->next = a->revoked;
-        a->revoked = d;
+        d->next = people_keyring(a)->revoked;
+        a->keys->revoked = d;
     }
     d->out.taken = s->last_id;
     d->out.room_id = s->last_room_id;

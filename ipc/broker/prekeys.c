@@ -29,10 +29,11 @@ void keys_refuse(struct session *s, uint8_t type, uint8_t asked, struct slice na
 bool keys_afford(struct session *s, uint8_t type, uint8_t asked, struct slice name)
 {
     struct account *a = s->device->account;
-    uint64_t now_us = s->link->broker->loop.now_ms * 1000, full_us = a->keys_full_us > now_us ? a->keys_full_us : now_us;
+    uint64_t now_us = s->link->broker->loop.now_ms * 1000, full_us = people_keys(a)->full_us;
+    if (full_us < now_us) full_us = now_us;
     full_us += 60 * UINT64_C(1000000) / s->link->broker->set.limits.key_requests;
     if (full_us - now_us <= BURST_US) {
-        a->keys_full_us = full_us;
+        people_keyring(a)->full_us = full_us;
         return true;
     }
     keys_refuse(s, type, asked, name, WIRE_TOO_FAST, (uint32_t)((full_us - now_us - BURST_US) / 1000 + 1),
