@@ -419,6 +419,7 @@ static void start(void)
 
 static void drain_all(void)
 {
+    room_flush(&b);
     route_settle(&b);
     for (struct link *l = b.links; l; l = l->next)
         drain(l);
@@ -435,6 +436,7 @@ static void quiet_down(void)
         fuzz_store_answer(b.store, SIZE_MAX, false);
         quiet_pass(&b.loop, 1000000);
         inbox_tick(&b);
+        room_flush(&b);
         route_settle(&b);
     }
     CHECK(b.sessions == 0 && b.lobby.members == 0 && !b.retry && !b.dirty);
@@ -468,6 +470,7 @@ static void stop(void)
             CHECK(!d->out.refusals);
         }
     }
+    buf_free(&b.lobby.fan);
     free(b.names.bucket);
     free(b.skeletons.bucket);
     free(b.ids.bucket);

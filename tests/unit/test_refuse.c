@@ -70,6 +70,7 @@ static const char *heard(void)
     struct bus_down down;
     struct wire_frame f;
     said[0] = '\0';
+    room_flush(&b);
     route_settle(&b);
     stream_flush(&b.links->stream);
     ssize_t came = recv(worker, bytes, sizeof bytes, MSG_DONTWAIT);
@@ -127,6 +128,7 @@ static int tear_down(void **state)
         fuzz_store_answer(b.store, SIZE_MAX, false);
         quiet_pass(&b.loop, 1000000);
         inbox_tick(&b);
+        room_flush(&b);
         route_settle(&b);
     }
     for (unsigned i = 0; i < PEOPLE; i++)
@@ -138,6 +140,7 @@ static int tear_down(void **state)
         }
     for (unsigned i = 0; i < PEOPLE; i++)
         people_remove(&b, people_by_id(&b, i + 1));
+    buf_free(&b.lobby.fan);
     free(b.names.bucket);
     free(b.skeletons.bucket);
     free(b.ids.bucket);
@@ -243,6 +246,7 @@ static void no_more_refusals_than_are_remembered(void **state)
     for (uint64_t id = 1; id <= 1030; id++)
         say(ALICE, id, "nobody");
     assert_int_equal(device_of(ALICE)->out.taken, 1024);
+    room_flush(&b);
     route_settle(&b);
     settled(ALICE, 1024);
     assert_int_equal(device_of(ALICE)->out.taken, 1030);
