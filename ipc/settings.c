@@ -46,6 +46,8 @@ const struct conf_key settings_table[] = {
     TEXT(CONF_LIST, server, listen, "127.0.0.1:5130, [::1]:5130", 1,
          "addresses to listen on, with commas between: host:port or [v6]:port"),
     COUNT(server, workers, "0", 0, 64, "processes that hold connections; 0 is one per core"),
+    COUNT(server, busy_wait_us, "150", 0, 1000,
+          "how long the broker looks for the next message before it sleeps, in microseconds"),
     TEXT(CONF_STRING, server, state_dir, "state", 1,
          "folder of all that is kept, beside this file unless absolute"),
 

@@ -28,6 +28,7 @@ struct settings {
         char name[SETTINGS_NAME_LEN + 1];
         char listen[SETTINGS_LIST_LEN + 1]; /* see settings_listen() */
         uint64_t workers;                   /* 0 = one per core */
+        uint64_t busy_wait_us;
         char state_dir[SETTINGS_PATH_LEN + 1];
     } server;
     struct {

@@ -282,6 +282,8 @@ struct broker {
     struct loop_timer tick, expiry;
     struct put *retry; /* inbox.c: what found the disk full */
     uint64_t routed, stored, rejected; /* messages, since start */
+    uint64_t routed_before;            /* this turn */
+    unsigned cores;                    /* that it may run on */
     uint32_t said_second, said, unsaid; /* log lines about messages in this second */
     struct orphan orphan; /* when the master is gone */
     struct sandbox_report sandbox;
@@ -292,6 +294,7 @@ struct broker {
 enum {
     ROOM_LOBBY = 1,
     BROKER_TICK_MS = 500,
+    BROKER_FEW = 8, /* messages in a turn: nobody but two or three talk */
     BROKER_SPILL_MS = 1000,  /* unacknowledged in memory for longer: to the disk */
     BROKER_PENDING_MARK = 8192,
     CHALLENGE_MS = 60000,
