@@ -229,7 +229,7 @@ static void again(struct loop_timer *t)
  */
 static void tune_memory(void)
 {
-    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
     mallopt(M_MMAP_THRESHOLD, 8 << 20);
 }
 
