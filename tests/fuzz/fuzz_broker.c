@@ -1,7 +1,7 @@
 /*
  * fuzz_broker.c - a broker and its three workers, of which every one may be hostile: any frame, in
  * any order, with any seat, ticket and peer. The real uplink, login, people, session, route, inbox,
- * room, presence, prekeys, devices and ask; store and login thread are fuzz_store.h, which answer when the input says
+ * room, presence, prekeys, devices, moderation, admit, class_roster and ask; store and login thread are fuzz_store.h, which answer when the input says
  * so, in order, and are full when it says so.
  *
  * Checked: everything it sends to a worker is well-formed, down to the frames for clients; every
@@ -224,7 +224,7 @@ static void op_dh(unsigned i, struct cur *in)
 static void op_login(unsigned i, struct cur *in)
 {
     static const char *const names[PEOPLE] = {"alice", "bob", "carol", "dave"};
-    uint8_t seat = cur_u8(in), who = cur_u8(in), caps = cur_u8(in) & 3, good = cur_u8(in);
+    uint8_t seat = cur_u8(in), who = cur_u8(in), caps = cur_u8(in) & 7, good = cur_u8(in);
     struct wire_login m = {.device = who & 64 ? SECOND : 1 + who % PEOPLE, .caps = caps, .signature = {good != 0}};
     struct slice p;
     struct stream s = {0};
@@ -368,8 +368,11 @@ static void op_time(unsigned i, struct cur *in)
 
 static void op_ask(unsigned i, struct cur *in)
 {
-    static const char *const questions[] = {"who", "queue", "numbers", "what"};
-    const char *q = questions[cur_u8(in) % 4];
+    static const char *const questions[] = {
+        "who",         "queue",           "numbers",  "what",           "lobby mute bob 1s why", "role alice instructor",
+        "ban carol 2", "unban carol",     "lobby",    "lobby announce", "lobby open",            "role bob assistant",
+        "audit 1h",    "lobby kick alice", "user bob", "lobby ban bob"};
+    const char *q = questions[cur_u8(in) % 16];
     (void)i;
     ask_answer(&b, 1, (struct slice){(const uint8_t *)q, strlen(q)});
 }
@@ -470,6 +473,8 @@ static void stop(void)
             CHECK(!d->out.refusals);
         }
     }
+    free(b.announce);
+    CHECK(!b.guests);
     buf_free(&b.lobby.fan);
     free(b.names.bucket);
     free(b.skeletons.bucket);
