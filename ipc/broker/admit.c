@@ -102,8 +102,9 @@ static void begin_attempt(struct guest *g, struct slice message)
 /* The guest's steps 3 and 4. */
 static void carry_on(struct guest *g, const struct wire_admit_ask *m)
 {
-    struct session *s = asker_session(&g->with);
-    if (m->attempt != g->attempt || m->step != g->step + 1 || !s) {
+    bool in_turn = g->step >= 2 && m->attempt == g->attempt && m->step == g->step + 1;
+    struct session *s = in_turn ? asker_session(&g->with) : NULL;
+    if (!s) {
         guest_refuse(g, m->op, WIRE_NO_ATTEMPT, "there is no such attempt, or it is not your turn");
         return;
     }
