@@ -10,6 +10,7 @@
  *
  * Input: steps, each an operation and a link (one byte) and its fields.
  */
+#include "admit.h"
 #include "broker.h"
 #include "fuzz_store.h"
 #include "log.h"
@@ -161,8 +162,19 @@ static void check_account(void *arg, struct account *a)
     CHECK(a->receiving <= a->sessions && a->in_lobby <= a->receiving);
 }
 
+/* Each guest stands in its seat, and an attempt that was answered knows by whom. */
+static void check_guests(void)
+{
+    for (const struct guest *g = b.guests; g; g = g->next) {
+        CHECK(link_there(g->link) && g->link->seat[bus_index(g->sid)].guest == g && !people_device(g->account, g->device));
+        CHECK(g->step < WIRE_ADMIT_STEPS && (g->step == 0) == (g->attempt == 0));
+        if (g->step > 1) CHECK(asker_session(&g->with) && asker_session(&g->with)->device->account == g->account);
+    }
+}
+
 static void check_all(void)
 {
+    check_guests();
     sessions_seen = 0;
     for (const struct link *l = b.links; l; l = l->next)
         check_link(l);
@@ -325,6 +337,20 @@ static void op_resume(unsigned i, struct cur *in)
     up(i, seat, &frame);
 }
 
+/* A step of the newest guest's attempt, whose number nobody can guess. */
+static void op_admit(unsigned i, struct cur *in)
+{
+    static const uint8_t message[64];
+    uint8_t seat = cur_u8(in), how = cur_u8(in);
+    struct buf frame = {0};
+    struct wire_admit_ask m = {.op = how & 8 ? WIRE_ADMIT_END : WIRE_ADMIT_CARRY,
+                               .attempt = b.guests && (how & 7) != 1 ? b.guests->attempt : 0,
+                               .step = how & 7,
+                               .message = {message, 1 + how % sizeof message}};
+    wire_put_admit_ask(&frame, &m);
+    up(i, seat, &frame);
+}
+
 /* Any frame of a client, also in parts, also malformed. */
 static void op_up(unsigned i, struct cur *in)
 {
@@ -380,7 +406,7 @@ static void op_ask(unsigned i, struct cur *in)
 static void (*const ops[])(unsigned i, struct cur *in) = {
     op_open, op_dh,   op_auth,     op_login, op_auth, op_store,  op_send,
     op_ack,  op_send, op_up,       op_gone,  op_end,  op_resume, op_any,
-    op_time, op_ask,  op_announce, op_store, op_dh,   op_send,   op_ack,
+    op_time, op_ask,  op_announce, op_store, op_dh,   op_send,   op_ack,  op_admit,
 };
 
 /* --- beginning and end --- */
@@ -408,6 +434,8 @@ static void start(void)
     b.set.limits.queue_messages = 6;
     b.set.limits.queue_per_sender = 3;
     b.set.limits.sessions_per_user = 3;
+    b.set.limits.guests_per_account = 2;
+    b.set.limits.roster_claims = 2;
     b.set.lobby.backlog = 3;
     b.store = fuzz_store_open();
     room_load(&b);
