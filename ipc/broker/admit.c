@@ -162,10 +162,13 @@ void admit_welcome(struct session *s)
     }
 }
 
+/* Its link may be on its way out, where nobody finds it any more: the numbers say whose it was. */
 void admit_left(struct session *s)
 {
     for (struct guest *g = s->link->broker->guests; g; g = g->next) {
-        if (g->account != s->device->account || g->step < 2 || asker_session(&g->with) != s) continue;
+        bool bound = g->step >= 2 && g->with.sid == s->sid && g->with.slot == s->link->slot &&
+                     g->with.generation == s->link->generation;
+        if (!bound) continue;
         say_end(g->link, g->sid, g->attempt, WIRE_ADMIT_LEFT);
         reset(g);
     }

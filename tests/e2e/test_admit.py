@@ -124,6 +124,14 @@ def test_device_comes_later(env):
     refused(one.expect('ADMIT_S', op=REFUSED), 'no-attempt', 'a second answer')
     new.admit(3, b'offer', attempt)
     equal(carried(two, 3).message, b'offer', 'message 3')
+    new.admit(4, b'self', attempt)
+    equal(carried(two, 4).message, b'self', 'message 4')
+    one.admit(5, b'mine', attempt)
+    refused(one.expect('ADMIT_S', op=REFUSED), 'no-attempt', 'a grant by the other')
+    one.send_frames(Frame('ADMIT_C', op=END, attempt=attempt))
+    one.ping()
+    two.admit(5, b'grant', attempt)
+    equal(carried(new, 5).message, b'grant', 'message 5')
     equal([f for f in one.drain(0.1) if f.name == 'ADMIT_S'], [], 'what the other hears of it')
 
 
@@ -253,10 +261,13 @@ def test_too_many_tries(env):
 
 
 def test_broker_killed(env):
-    """A guest has to come again; a device whose key was admitted meanwhile gets nothing by the old session."""
+    """A guest has to come again, also when somebody else was admitted under its number meanwhile."""
     server = env.server()
-    person, _, _ = begun(env, server, 'bob')
-    _, new = guest(env, server, person)
+    person, phone, bob = begun(env, server, 'bob')
+    laptop, new = guest(env, server, person)
+    other = Device(person)
+    other.keys.device = laptop.keys.device
+    person.append(bob, person.entry_add(other.keys, phone.keys))
     since = server.log.mark()
     os.kill(server.pids('broker')[0], signal.SIGKILL)
     server.wait_log(20, after=since, sub='broker', ev='ready')
