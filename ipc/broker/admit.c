@@ -303,9 +303,9 @@ void admit_login(struct link *l, struct account *a, const struct auth_job *job)
     address_of(job->peer, address, sizeof address);
     const char *why = sanctions_locked(b, a) ? "this account is banned" : crowded(b, a, address);
     struct seat *seat = link_seat(l, job->sid);
-    seat_clear(seat);
     if (why) {
         bool banned = sanctions_locked(b, a);
+        seat_clear(seat);
         bus_put_kick(&l->stream, job->sid, banned ? WIRE_BANNED : WIRE_BUSY, banned ? 0 : 60000, why);
         return;
     }
@@ -314,7 +314,8 @@ void admit_login(struct link *l, struct account *a, const struct auth_job *job)
     memcpy(g->key, job->login.device_key, sizeof g->key);
     memcpy(g->address, address, sizeof address);
     b->guests = g;
-    *seat = (struct seat){.sid = job->sid, .guest = g};
+    seat->claim->guest = g;
+    seat->claim->verifying = false;
     g->timer.fire = time_over;
     loop_timer_set(&b->loop, &g->timer, b->set.limits.guest_time);
     welcome(g, job->login.name);

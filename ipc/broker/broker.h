@@ -209,20 +209,22 @@ struct session {
     char peer[];
 };
 
-/* Somebody who wants to log in. */
+/* Somebody who wants to log in, or may not log in and stays as a guest. */
 struct claim {
     uint8_t challenge[16];
     uint64_t until_ms; /* the challenge is good; 0: there is none (any more) */
     bool verifying;
+    struct guest *guest; /* admit.c; NULL: none */
 };
 
-/* What a worker's slab record is to the broker: nobody, a claim, a guest, or a session. */
+/* What a worker's slab record is to the broker: nobody, a claim (perhaps a guest's), or a session. */
 struct seat {
     uint64_t sid; /* 0: nobody */
     struct session *session;
     struct claim *claim;
-    struct guest *guest; /* admit.c */
 };
+
+static inline struct guest *seat_guest(const struct seat *seat) { return seat->claim ? seat->claim->guest : NULL; }
 
 struct link {
     struct stream stream;

@@ -72,7 +72,9 @@ static void tell_state(const struct account *a)
 void moderation_welcome(struct session *s)
 {
     const struct broker *b = s->link->broker;
-    if (b->announce || s->device->account->sanctions) say_state(s);
+    const struct account *a = s->device->account;
+    bool any = b->announce || a->sanctions || (s->returned && a->granted >= 0);
+    if (any) say_state(s);
 }
 
 static bool concerns(const struct order *o, const struct session *s)

@@ -70,7 +70,7 @@ bool moderation_reason(struct order *o, struct slice reason);
 void moderation_order(const struct order *o);
 /* A client's MODERATE. */
 void moderation_ask(struct session *s, const struct wire_moderate_ask *m);
-/* Just logged in or back: is told what holds, if anything out of the ordinary does. */
+/* Just logged in, or back after a broker's death: is told what holds, if anything does or may have. */
 void moderation_welcome(struct session *s);
 /* The lobby is closed to this session: it is told. False: it may come in. */
 bool moderation_keeps_out(struct session *s);

@@ -62,7 +62,7 @@ struct link *asker_link(const struct asker *a)
     for (struct link *l = a->broker->links; l; l = l->next) {
         if (l->slot != a->slot || l->generation != a->generation) continue;
         const struct seat *seat = link_seat(l, a->sid);
-        return seat && seat->sid == a->sid && (seat->session || seat->guest) ? l : NULL;
+        return seat && seat->sid == a->sid && (seat->session || seat_guest(seat)) ? l : NULL;
     }
     return NULL;
 }

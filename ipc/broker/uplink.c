@@ -28,8 +28,8 @@ struct seat *link_seat(struct link *l, uint64_t sid)
 
 void seat_clear(struct seat *seat)
 {
+    if (seat_guest(seat)) admit_forget(seat_guest(seat));
     free(seat->claim);
-    if (seat->guest) admit_forget(seat->guest);
     *seat = (struct seat){0};
 }
 
@@ -189,7 +189,7 @@ static bool on_up(struct link *l, struct slice p)
     struct session *s = session_find(l, m.sid);
     if (!s) {
         const struct seat *seat = link_seat(l, m.sid);
-        if (seat && seat->sid == m.sid && seat->guest) admit_up(seat->guest, m.type, m.payload);
+        if (seat && seat->sid == m.sid && seat_guest(seat)) admit_up(seat_guest(seat), m.type, m.payload);
         return true; /* or kicked a moment ago */
     }
     if (m.type >= WIRE_TYPES || (m.type != WIRE_PART && !client_rows[m.type])) return false;

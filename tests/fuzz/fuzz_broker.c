@@ -166,7 +166,7 @@ static void check_account(void *arg, struct account *a)
 static void check_guests(void)
 {
     for (const struct guest *g = b.guests; g; g = g->next) {
-        CHECK(link_there(g->link) && g->link->seat[bus_index(g->sid)].guest == g && !people_device(g->account, g->device));
+        CHECK(link_there(g->link) && seat_guest(&g->link->seat[bus_index(g->sid)]) == g && !people_device(g->account, g->device));
         CHECK(g->step < WIRE_ADMIT_STEPS && (g->step == 0) == (g->attempt == 0));
         if (g->step > 1) CHECK(asker_session(&g->with) && asker_session(&g->with)->device->account == g->account);
     }
