@@ -260,7 +260,7 @@ static int show_line(const char *line, bool json)
     json_t *o = json_loads(line, 0, NULL);
     const char *code = json_string_value(json_object_get(o, "code"));
     int status = o && !json_object_get(o, "error") ? EXIT_DONE : EXIT_FAILED;
-    if (status != EXIT_DONE && code) status = exit_of(code);
+    if (status != EXIT_DONE && code) status = (int)exit_of(code);
     if (json && o)
         puts(line);
     else if (o && !show(o) && status == EXIT_DONE)
