@@ -2,6 +2,7 @@
  * ask_moderation.c - the operator's orders about people and the lobby, and the audit log: words in,
  * JSON out when the store has it. What an order does is moderation.c's.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,9 +37,23 @@ static struct account *named(struct answer *a, struct slice *rest)
 {
     struct slice name = word(rest);
     struct account *found = name.len ? people_find(a->broker, name) : NULL;
+    struct name_near near;
+    char text[128];
     if (found && !found->pending) return found;
-    answer_error(a, "no-such-user", name.len ? "no such user; names are those of the accounts" : "whom? a name must follow");
+    if (name.len == 0) {
+        answer_error(a, "usage", "whom? a name must follow");
+        return NULL;
+    }
+    people_near(a->broker, name, &near);
+    snprintf(text, sizeof text, "no such user; did you mean \"%s\"?", near.n ? near.name[0] : "");
+    answer_error(a, "no-such-user", near.n ? text : "no such user; who lists those who are signed in");
     return NULL;
+}
+
+/* Who said which role holds. */
+static const char *role_by(const struct account *of)
+{
+    return of->granted >= 0 ? "operator" : of->role ? "roster" : "default";
 }
 
 /* --- orders --- */
@@ -107,7 +122,7 @@ bool ask_role(struct answer *a, struct slice rest)
     if (!o.whom) return true;
     if (role.len == 0) {
         answer_line(a, json_pack("{s:s, s:s, s:s}", "role_of", o.whom->name, "role", moderation_role_name(o.whom->role),
-                                 "by", o.whom->granted >= 0 ? "operator" : "roster"));
+                                 "by", role_by(o.whom)));
         return true;
     }
     while (o.role < 3 && !is(role, moderation_role_name(o.role)))
@@ -179,7 +194,7 @@ bool ask_user(struct answer *a, struct slice rest)
         revoked++;
     answer_line(a, json_pack("{s:s, s:I, s:s, s:s, s:i, s:i, s:i, s:b, s:b, s:I}", "about", of->name, "account",
                              (json_int_t)of->id, "role", moderation_role_name(of->role), "role_by",
-                             of->granted >= 0 ? "operator" : "roster", "devices", (int)devices, "revoked", (int)revoked,
+                             role_by(of), "devices", (int)devices, "revoked", (int)revoked,
                              "sessions", (int)of->sessions, "lobby", of->in_lobby > 0, "away", of->away, "since_ms",
                              (json_int_t)of->since_ms));
     sanctions_of(a, of);

@@ -171,7 +171,7 @@ static void show_order(const json_t *o)
 
 static void show_person(const json_t *o)
 {
-    printf("%s  role %s (by the %s)  devices %lld, revoked %lld  sessions %lld%s%s\n", text(o, "about"), text(o, "role"),
+    printf("%s  role %s (%s)  devices %lld, revoked %lld  sessions %lld%s%s\n", text(o, "about"), text(o, "role"),
            text(o, "role_by"), integer(o, "devices"), integer(o, "revoked"), integer(o, "sessions"),
            json_is_true(json_object_get(o, "lobby")) ? ", in the lobby" : "",
            json_is_true(json_object_get(o, "away")) ? ", away" : "");
@@ -208,7 +208,7 @@ static bool show_moderation(const json_t *o)
     } else if (json_object_get(o, "lobby") && json_object_get(o, "head")) {
         show_lobby(o);
     } else if (json_object_get(o, "role_of")) {
-        printf("%s is %s (by the %s)\n", text(o, "role_of"), text(o, "role"), text(o, "by"));
+        printf("%s is %s (%s)\n", text(o, "role_of"), text(o, "role"), text(o, "by"));
     } else if (json_object_get(o, "sanction")) {
         printf("%s  %s", text(o, "sanction"), text(o, "on"));
         show_until(o);
@@ -269,10 +269,10 @@ static int show_line(const char *line, bool json)
     return status;
 }
 
-static int show_all(struct buf *answer, bool json)
+static int show_all(struct buf *answer, const char *command, bool json)
 {
     int status = EXIT_DONE;
-    if (buf_len(answer) == 0 && !json) puts("nobody");
+    if (buf_len(answer) == 0 && !json) puts(strncmp(command, "audit", 5) == 0 ? "nothing" : "nobody");
     buf_put_u8(answer, 0);
     char *line = (char *)buf_head(answer), *next;
     for (; (next = strchr(line, '\n')); line = next + 1) {
@@ -294,7 +294,7 @@ static int ask(int fd, const char *command, bool json)
         if (k > 0) buf_added(&answer, (size_t)k);
     }
     if (k < 0) fprintf(stderr, NAME "ctl: the server hung up: %s\n", strerror(errno));
-    int status = k < 0 ? EXIT_UNREACHABLE : show_all(&answer, json);
+    int status = k < 0 ? EXIT_UNREACHABLE : show_all(&answer, command, json);
     buf_free(&answer);
     return status;
 }

@@ -81,7 +81,9 @@ def test_roles(env):
     equal(alice.moderate(MUTE, 'bob').by, 'alice', 'by who is one now')
     roles = {row['user']: row['role'] for row in server.ctl('who')}
     equal(roles, dict(prof='member', ta='assistant', alice='instructor', bob='member'), 'ctl who')
-    server.ctl('role', 'nobody', 'member', status=5)
+    equal(server.ctl('role', 'bbo', 'member', status=5),
+          [{'error': 'no such user; did you mean "bob"?', 'code': 'no-such-user'}], 'ctl role of nobody')
+    server.ctl('lobby', 'mute', status=2)
     server.ctl('role', 'bob', 'king', status=2)
     server.stop()
     server = env.keep(server.restart())
