@@ -303,6 +303,7 @@ void admit_login(struct link *l, struct account *a, const struct auth_job *job)
     address_of(job->peer, address, sizeof address);
     const char *why = sanctions_locked(b, a) ? "this account is banned" : crowded(b, a, address);
     struct seat *seat = link_seat(l, job->sid);
+    if (seat_guest(seat)) admit_forget(seat_guest(seat)); /* a worker that logs in twice at one seat */
     if (why) {
         bool banned = sanctions_locked(b, a);
         seat_clear(seat);

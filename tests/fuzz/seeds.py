@@ -255,6 +255,9 @@ seed("broker", GUEST, admit(2, 3, 1), admit(1, 1, 2), admit(1, 1, 10), admit(2, 
 seed("broker", GUEST, admit(2, 3, 3), admit(2, 3, 1), enter(2, 3, 2, 4), broke(11, 2))
 # Found once: who had answered a guest went with the worker, and the guest was never told.
 found("broker", "answered-and-gone", GUEST, admit(2, 3, 1), admit(1, 1, 2), broke(11, 1), admit(2, 3, 3))
+# Found once: a worker that begins anew while a login is judged, and logs the same guest in twice at one seat.
+TRIES = broke(3, 2) + bytes([3, 65, 4, 1, 0, 0, 0])
+found("broker", "twice-at-one-seat", BOTH, broke(1, 2), 3, broke(2, 2), TRIES, broke(1, 2), 3, broke(2, 2), TRIES, broke(2, 2))
 # Sealed: bob to both of alice's devices, one of them absent; to one alone, which is refused; alice to bob and her other one.
 ALICE_2 = enter(2, 0, 64, 3)
 seed("broker", BOTH, send(1, 1, 1, 128 | 1 << 3, 5), STORE, ALICE_2, STORE, ack(0, 0, 0, 1), ack(2, 0, 0, 1), STORE)
