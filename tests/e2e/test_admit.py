@@ -275,6 +275,28 @@ def test_broker_killed(env):
     guest(env, server, person)
 
 
+def test_workers_killed(env):
+    """The worker of the one or of the other dies: the attempt ends for both, and another one works."""
+    server = env.server(server__workers=2)
+    person, _, bob = begun(env, server, 'bob')
+    since = server.log.mark()
+    laptop, new = guest(env, server, person)
+    slots = server.ctl('who')[0]['worker'], int(server.wait_log(after=since, sub='session', ev='open')['w'])
+    equal(sorted(slots), [0, 1], 'workers of bob and of the guest')
+    pids = {row['slot']: row['pid'] for row in server.processes('worker')}
+    first = asked(new, bob)
+    os.kill(pids[slots[0]], signal.SIGKILL)
+    ended(new, GONE, first)
+    bob.expect('RESYNC', 20 * scale())
+    bob.resume()
+    second = asked(new, bob)
+    os.kill(pids[slots[1]], signal.SIGKILL)
+    equal(new.expect('ERROR', 20 * scale()).code_name, 'reconnect', 'the guest')
+    ended(bob, GONE, second)
+    _, new = guest(env, server, person, laptop)
+    asked(new, bob)
+
+
 # --- the account key, from paper ---
 
 def test_paper(env):
