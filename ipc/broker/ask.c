@@ -2,21 +2,16 @@
  * ask.c - the operator's questions, as the master passes them on: one JSON object a line, in packets
  * that the control channel carries.
  */
+#include "ask.h"
+
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker.h"
 #include "log.h"
+#include "moderation.h"
 
 enum { ANSWER_BYTES = 24576 };
-
-struct answer {
-    struct broker *broker;
-    uint64_t token;
-    struct buf text;
-};
 
 static void send_part(struct answer *a, bool last)
 {
@@ -29,8 +24,7 @@ static void send_part(struct answer *a, bool last)
     buf_reset(&a->text, SIZE_MAX);
 }
 
-/* Takes the object. */
-static void line(struct answer *a, json_t *o)
+void answer_line(struct answer *a, json_t *o)
 {
     char *text = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(o);
@@ -41,12 +35,33 @@ static void line(struct answer *a, json_t *o)
     if (buf_len(&a->text) > ANSWER_BYTES) send_part(a, false);
 }
 
+void answer_error(struct answer *a, const char *code, const char *text)
+{
+    answer_line(a, json_pack("{s:s, s:s}", "error", text, "code", code));
+}
+
+struct answer *answer_later(struct answer *a)
+{
+    struct answer *copy = xmalloc(sizeof *copy);
+    *copy = *a;
+    a->text = (struct buf){0};
+    return copy;
+}
+
+void answer_end(struct answer *a)
+{
+    send_part(a, true);
+    buf_free(&a->text);
+    free(a);
+}
+
 static void who_one(void *arg, struct account *acc)
 {
     struct answer *a = arg;
     for (const struct device *d = acc->device; d; d = d->next)
         for (const struct session *s = d->session; s; s = s->next)
-            line(a, json_pack("{s:s, s:I, s:I, s:s, s:b, s:b, s:b, s:I}", "user", acc->name, "device",
+            answer_line(a, json_pack("{s:s, s:s, s:I, s:I, s:s, s:b, s:b, s:b, s:I}", "user", acc->name, "role",
+                              moderation_role_name(acc->role), "device",
                               (json_int_t)d->id, "worker", (json_int_t)s->link->slot, "peer", s->peer,
                               "receives", (s->caps & WIRE_CAP_RECEIVE) != 0, "lobby", s->in_lobby, "away",
                               acc->away, "since_ms", (json_int_t)s->since_ms));
@@ -61,7 +76,7 @@ static void queue_one(void *arg, struct account *acc)
 {
     for (const struct device *d = acc->device; d; d = d->next)
         if (d->in.waiting || d->in.n)
-            line(arg, json_pack("{s:s, s:I, s:I, s:I, s:I}", "user", acc->name, "device", (json_int_t)d->id,
+            answer_line(arg, json_pack("{s:s, s:I, s:I, s:I, s:I}", "user", acc->name, "device", (json_int_t)d->id,
                                 "waiting", (json_int_t)d->in.waiting, "bytes", (json_int_t)d->in.waiting_bytes,
                                 "under_way", (json_int_t)d->in.n));
 }
@@ -76,7 +91,7 @@ static void numbers(struct answer *a)
     const struct broker *b = a->broker;
     uint64_t commits, commit_us;
     store_stats(b->store, &commits, &commit_us);
-    line(a, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "accounts",
+    answer_line(a, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "accounts",
                       (json_int_t)b->accounts, "sessions", (json_int_t)b->sessions, "routed",
                       (json_int_t)b->routed, "stored", (json_int_t)b->stored, "rejected",
                       (json_int_t)b->rejected, "lobby_members", (json_int_t)b->lobby.members, "lobby_head",
@@ -89,30 +104,47 @@ static void rotate(struct answer *a)
     struct broker *b = a->broker;
     char print[40];
     if (keys_rotate(&b->keys, b->set.server.state_dir)) {
-        line(a, json_pack("{s:s, s:s+}", "error", "cannot write the new transport key: ", strerror(errno)));
+        answer_line(a, json_pack("{s:s, s:s+}", "error", "cannot write the new transport key: ", strerror(errno)));
         return;
     }
     login_rotated(b);
     keys_fingerprint(b->keys.server_id, print);
     LOG(LOG_INFO, "key", "rotate", log_s("fingerprint", print));
-    line(a, json_pack("{s:s, s:s}", "rotated", "transport", "fingerprint", print));
+    answer_line(a, json_pack("{s:s, s:s}", "rotated", "transport", "fingerprint", print));
 }
 
 static const struct {
     const char *command;
     void (*answer)(struct answer *a);
-} rows[] = {{"who", who}, {"queue", queue}, {"numbers", numbers}, {"key rotate", rotate}};
+    bool (*order)(struct answer *a, struct slice rest); /* words may follow the command */
+} rows[] = {
+    {"who", who, NULL},        {"queue", queue, NULL},     {"numbers", numbers, NULL}, {"key rotate", rotate, NULL},
+    {"role", NULL, ask_role},  {"user", NULL, ask_user},   {"ban", NULL, ask_lock},    {"unban", NULL, ask_unlock},
+    {"lobby", NULL, ask_lobby}, {"audit", NULL, ask_audit},
+};
+
+/* Is this the command, alone or (for an order) with words behind it? */
+static bool is_row(size_t i, struct slice command)
+{
+    size_t n = strlen(rows[i].command);
+    if (command.len < n || memcmp(rows[i].command, command.data, n) != 0) return false;
+    return command.len == n || (rows[i].order && command.data[n] == ' ');
+}
 
 void ask_answer(struct broker *b, uint64_t token, struct slice command)
 {
     struct answer a = {.broker = b, .token = token};
     size_t i = 0, n = sizeof rows / sizeof *rows;
-    while (i < n && (strlen(rows[i].command) != command.len || memcmp(rows[i].command, command.data, command.len) != 0))
+    while (i < n && !is_row(i, command))
         i++;
-    if (i < n)
+    if (i < n && rows[i].order) {
+        size_t word = strlen(rows[i].command);
+        if (!rows[i].order(&a, (struct slice){command.data + word, command.len - word})) return;
+    } else if (i < n) {
         rows[i].answer(&a);
-    else
-        line(&a, json_pack("{s:s}", "error", "the broker does not know this command"));
+    } else {
+        answer_line(&a, json_pack("{s:s}", "error", "the broker does not know this command"));
+    }
     send_part(&a, true);
     buf_free(&a.text);
 }

@@ -18,6 +18,7 @@
 #include "broker.h"
 #include "child.h"
 #include "log.h"
+#include "moderation.h"
 #include "sandbox.h"
 
 /* --- starting --- */
@@ -127,6 +128,7 @@ static void on_settings(struct broker *b, struct slice p, int fd)
 {
     child_settings(p, &b->set);
     people_roster(b, fd);
+    moderation_roster_read(b);
 }
 
 static void on_worker(struct broker *b, struct slice p, int fd)

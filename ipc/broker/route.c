@@ -13,6 +13,7 @@
 #include "broker.h"
 #include "fault.h"
 #include "log.h"
+#include "moderation.h"
 
 /* --- messages --- */
 
@@ -237,7 +238,7 @@ struct refusal {
     struct account *to; /* the recipient, when there is one and it is no room */
     bool about_name;    /* there is none: near is filled in */
     struct name_near near;
-    char words[256];
+    char words[320];
 };
 
 static bool refusal(struct refusal *r, uint16_t code, const char *text, const char *hint)
@@ -319,6 +320,8 @@ static bool refuses_room(const struct broker *b, const struct device *d, const s
         r->about_name = true;
         return refusal(r, WIRE_NO_SUCH_ROOM, "no such room", "there is #lobby");
     }
+    uint16_t code = sanctions_silence(b, d->account, r->words, sizeof r->words);
+    if (code) return refusal(r, code, r->words, "");
     /* A script that only sends need not be a member; who listens here must have joined. */
     if (receives && d->account->in_lobby == 0)
         return refusal(r, WIRE_NOT_MEMBER, "you are not in #lobby", "/join #lobby");

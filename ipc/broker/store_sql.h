@@ -67,6 +67,9 @@ uint64_t sql_room_head(struct sql *q, uint64_t room);
 /* store_keys.c */
 void sql_each_prekeys(struct sql *q, void (*each)(void *arg, const struct store_prekeys *p), void *arg);
 void sql_each_list(struct sql *q, void (*each)(void *arg, const struct store_list *l), void *arg);
+/* store_moderation.c, store_roster.c */
+void sql_each_sanction(struct sql *q, void (*each)(void *arg, const struct store_sanction *x), void *arg);
+void sql_each_roster(struct sql *q, void (*each)(void *arg, uint8_t kind, uint64_t account), void *arg);
 
 /* writes: takes the write lock at once, and waits as long as another program holds it. */
 void sql_begin(struct sql *q, bool writes);

@@ -26,6 +26,11 @@ enum request_kind {
     REQUEST_LOAD_LIST,
     REQUEST_APPEND,
     REQUEST_DROP_DEVICE,
+    REQUEST_MODERATE,
+    REQUEST_LOAD_AUDIT,
+    REQUEST_PUT_ROSTER,
+    REQUEST_DROP_ROSTER,
+    REQUEST_LOAD_ROSTER,
     REQUEST_KINDS
 };
 
@@ -40,9 +45,10 @@ struct request {
     store_loaded *loaded;
     store_bundle *bundle;
     store_entries *entries;
+    store_audited *audited;
     void *ctx;
     struct sql_list list; /* result of a load; its memory is the request's */
-    struct buf out;       /* of a list; of take_bundle: prefix, and when one was taken the one-time prekey */
+    struct buf out;       /* of a list; of take_bundle: prefix, and when one was taken the one-time prekey; of load_audit: lines */
     union {
         struct {
             struct store_account account;
@@ -68,10 +74,22 @@ struct request {
             struct slice entry;
             struct store_device device;
         } list_of;
+        struct { /* moderate, load_audit (since: line.time_ms, after: line.id) */
+            struct store_audit line;
+            enum store_change change;
+            uint8_t kind;
+            size_t max;
+        } moderate;
+        struct { /* put_roster, drop_roster, load_roster */
+            uint8_t kind;
+            uint64_t account, after, time_ms;
+            size_t max_bytes;
+            struct slice item;
+        } roster;
     };
     uint64_t room;   /* put_room, load_room, trim_room */
     uint64_t number; /* expire: before_ms; trim_room: keep_from */
-    uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry */
+    uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry; item */
 };
 
 struct requests {
@@ -85,8 +103,12 @@ void requests_move(struct requests *from, struct requests *to, size_t max);
 
 struct work;
 
-/* A request from REQUEST_PUBLISH on, in the running transaction (store_keys.c). */
+/* A request from REQUEST_PUBLISH to REQUEST_DROP_DEVICE, in the running transaction (store_keys.c). */
 enum store_status keys_run(struct sql *q, struct request *r);
+/* … REQUEST_MODERATE and REQUEST_LOAD_AUDIT (store_moderation.c), … */
+enum store_status moderation_run(struct sql *q, struct request *r);
+/* … those of the roster (store_roster.c). */
+enum store_status roster_run(struct sql *q, struct request *r);
 
 /*
  * Opens everything there is in DIR. The checkpoint's thread starts with work_start(). NULL with a
