@@ -122,7 +122,7 @@ static void welcome(void **state)
 {
     (void)state;
     struct wire_welcome m = {
-        text("alice"), N1, N2, N3, N4, true, 2, N2, 0x41424344, 0x51525354, text("lab.example")};
+        text("alice"), N1, N2, N3, N4, true, 2, N2, 0x41424344, 0x51525354, text("lab.example"), false};
     CHECK(welcome, WIRE_WELCOME, 0, m,
           "s8888118"
           "44s",
