@@ -380,6 +380,8 @@ void prekeys_welcome(struct session *s);
 /* type: WIRE_KEYS or WIRE_LIST; asked: the op of the question. */
 void keys_refuse(struct session *s, uint8_t type, uint8_t asked, struct slice name, uint16_t code, uint32_t retry_ms,
                  const char *text);
+/* There is nobody of this name; names like it are told. */
+void keys_unknown(struct session *s, uint8_t type, uint8_t asked, struct slice name);
 /* May this account ask one more question about keys? If not, it has been told. */
 bool keys_afford(struct session *s, uint8_t type, uint8_t asked, struct slice name);
 

@@ -194,7 +194,8 @@ ABOUT_PERSON = [
     ('waiting', U32), ('device_key', KEY), ('text', STR8)]
 GROUP_ANSWER = [('room', STR8), ('head', U64), ('members', U32), ('text', STR16)]
 
-KEYS_NO = [('asked', U8), ('person', STR8), ('code', U16), ('retry_ms', U32), ('text', STR16)]
+KEYS_NO = [('asked', U8), ('person', STR8), ('code', U16), ('retry_ms', U32), ('text', STR16),
+           ('near', Many(U8, STR8))]
 
 TABLE = {
     0x00: ('PAD', [('zeros', REST)]),
@@ -202,7 +203,8 @@ TABLE = {
     0x02: ('PING', [('value', U64)]),
     0x03: ('PONG', [('value', U64)]),
     0x04: ('BYE', []),
-    0x05: ('ERROR', [('code', U16), ('retry_ms', U32), ('text', STR16)]),
+    0x05: ('ERROR', [('code', U16), ('retry_ms', U32), ('text', STR16),
+           ('near', Many(U8, STR8))]),
     0x10: ('LOGIN', [
         ('user', STR8), ('device', U64), ('device_key', KEY), ('caps', U32), ('incarnation', U64),
         ('seq', U64), ('next_id', U64), ('lobby_seen', U64), ('signature', SIGNATURE)]),
