@@ -77,9 +77,8 @@ static void derive(struct identity *out, const struct identity *base, unsigned n
     uint8_t seed[crypto_sign_SEEDBYTES], n[4];
     put_u32(n, number);
     crypto_generichash(seed, sizeof seed, n, sizeof n, base->secret, crypto_sign_SEEDBYTES);
-    crypto_sign_seed_keypair(out->public_key, out->secret, seed);
+    identity_from_seed(out, base->device, seed);
     sodium_memzero(seed, sizeof seed);
-    out->device = base->device;
 }
 
 /* --- texts: "demo RUN: number 17 of 3 to 5, sent at 123456" --- */

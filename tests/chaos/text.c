@@ -62,6 +62,5 @@ void text_identity(struct identity *id, unsigned number)
     char name[NAME_LEN];
     text_name(name, number);
     crypto_generichash(seed, sizeof seed, (const uint8_t *)name, strlen(name), NULL, 0);
-    crypto_sign_seed_keypair(id->public_key, id->secret, seed);
-    id->device = number + 1;
+    identity_from_seed(id, number + 1, seed);
 }

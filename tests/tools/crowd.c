@@ -136,8 +136,7 @@ static void make_member(struct member *m, unsigned number, uint32_t caps)
     uint8_t seed[32];
     snprintf(m->name, sizeof m->name, "crowd%u", number);
     crypto_generichash(seed, sizeof seed, (const uint8_t *)m->name, strlen(m->name), NULL, 0);
-    crypto_sign_seed_keypair(m->id.public_key, m->id.secret, seed);
-    m->id.device = number + 1;
+    identity_from_seed(&m->id, number + 1, seed);
     m->vault = vault_memory();
     m->fd = -1;
     struct client_options o = {.host = crowd.host,
