@@ -108,6 +108,15 @@ static void settled(struct client *c, const struct vault_settled *gone)
     client_sealed_settled(c);
 }
 
+/* Another process of ours has settled something: what it was is in the store. */
+static int tell_of_others(struct client *c)
+{
+    struct wire_resume r;
+    if (vault_resume(c->o.vault, &r) < 0 || client_tell_settled(c, r.next_id - 1) < 0) return TAKE_STORE;
+    if (c->sent_upto < c->settled_upto) c->sent_upto = c->settled_upto;
+    return 0;
+}
+
 static int take_accepted(struct client *c, struct slice p)
 {
     struct wire_accepted m;
@@ -116,7 +125,7 @@ static int take_accepted(struct client *c, struct slice p)
     if (!wire_get_accepted(p, &m)) return -1;
     if (client_in_batch(c) < 0 || vault_settle(c->o.vault, m.id, m.state, &gone, &numbers) < 0)
         return TAKE_STORE;
-    if (gone.n == 0) return 0; /* a repeat, or another process was faster */
+    if (gone.n == 0) return tell_of_others(c); /* a repeat, or another process was faster */
     int r = client_tell_settled(c, gone.first - 1);
     settled(c, &gone);
     struct cur cur = cur_of(buf_head(&numbers), buf_len(&numbers));
@@ -148,7 +157,7 @@ static int take_rejected(struct client *c, struct slice p)
                  : vault_reject(c->o.vault, m.id, m.code, &gone, &number);
     if (r < 0) return TAKE_STORE;
     c->ack_settled = true; /* also a repeat: the server says it until it hears this */
-    if (gone.n == 0) return 0;
+    if (gone.n == 0) return tell_of_others(c);
     if (client_tell_settled(c, m.id - 1) < 0) return TAKE_STORE;
     settled(c, &gone);
     if (number) client_keep(c, WIRE_REJECTED, number, p);

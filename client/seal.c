@@ -77,7 +77,7 @@ static enum seal_result add_devices(struct sealing *s, const struct peer *of)
     enum seal_result result = SEAL_DONE;
     for (size_t i = 0; i < of->list.n && s->n < WIRE_HEADS_MAX; i++) {
         const struct device_row *row = &of->list.row[i];
-        if (row->revoked || row->device == s->k->identity->device) continue;
+        if (row->revoked || (of == &s->own && row->device == s->k->identity->device)) continue;
         enum seal_result one = add_target(s, of, row);
         if (one == SEAL_STORE) return one;
         if (one == SEAL_NEED_KEYS && result == SEAL_NEED_KEYS) s->need->device = 0;
@@ -191,7 +191,7 @@ static int begin_one(const struct keyring *k, const struct session_self *self, c
     struct device_who who;
     if (!bundle_decode(&bundle, bytes)) return 0;
     const struct device_row *row = device_list_find(&p->list, bundle.device);
-    if (!row || row->device == k->identity->device) return 0;
+    if (!row || memcmp(row->ed, k->identity->public_key, sizeof row->ed) == 0) return 0;
     int r = keyring_sessions(k, p->key, row->device, &all), due = again_is_due(k, p->key, row->device);
     bool wanted = r == 0 || due > 0;
     if (r < 0 || due < 0) return -1;

@@ -203,8 +203,7 @@ TABLE = {
     0x02: ('PING', [('value', U64)]),
     0x03: ('PONG', [('value', U64)]),
     0x04: ('BYE', []),
-    0x05: ('ERROR', [('code', U16), ('retry_ms', U32), ('text', STR16),
-           ('near', Many(U8, STR8))]),
+    0x05: ('ERROR', [('code', U16), ('retry_ms', U32), ('text', STR16)]),
     0x10: ('LOGIN', [
         ('user', STR8), ('device', U64), ('device_key', KEY), ('caps', U32), ('incarnation', U64),
         ('seq', U64), ('next_id', U64), ('lobby_seen', U64), ('signature', SIGNATURE)]),
