@@ -221,7 +221,7 @@ int client_sealed_begin(struct client *c)
     struct sealed_side *s = &c->sealed;
     asks_reset(&s->asks);
     s->sweep = true;
-    s->publishing = s->published = false;
+    s->publishing = false;
     s->duty_due = client_now(c) + DUTY_EVERY_MS;
     int parked;
     while ((parked = vault_next_value(c->o.vault, VAULT_PARKED, name, &number)) > 0) {

@@ -5,6 +5,8 @@
 
 #include "identity.h"
 
+enum { SERVER_KEEPS = 200 }; /* one-time prekeys of a device: docs/protocol.md 6.5 */
+
 int duty_begin(const struct keyring *k, struct buf *out)
 {
     struct peer own;
@@ -83,9 +85,19 @@ static bool follow(struct prekeys *p, const struct wire_keys_own *server)
     return ours;
 }
 
-static size_t refill(const struct keyring *k, struct prekeys *p, const struct wire_keys_own *server)
+/*
+ * One-time prekeys of a store that was lost are of no use, but would be handed out before new ones: as
+ * many new ones as the server keeps push them out.
+ */
+static size_t refill(const struct keyring *k, struct prekeys *p, const struct wire_keys_own *server,
+                     bool ours)
 {
-    return k->sparing ? 0 : prekeys_refill(p, server->left, k->random);
+    size_t fresh = 0;
+    if (k->sparing) return 0;
+    if (ours) return prekeys_refill(p, server->left, k->random);
+    while (fresh < SERVER_KEEPS)
+        fresh += prekeys_refill(p, 0, k->random);
+    return fresh;
 }
 
 int duty_own(const struct keyring *k, const struct wire_keys_own *server, struct buf *out)
@@ -100,7 +112,7 @@ int duty_own(const struct keyring *k, const struct wire_keys_own *server, struct
         identity_device(k->identity, &keys);
         bool ours = follow(&p, server);
         bool rotated = prekeys_rotate(&p, &keys, own.list.account_key, k->now_ms, k->random);
-        size_t fresh = refill(k, &p, server);
+        size_t fresh = refill(k, &p, server, ours || server->left == 0);
         if (!ours || rotated || fresh) {
             prekeys_publish(&p, keys.device, fresh, &publication);
             wire_put_keys_ask(out, &(struct wire_keys_ask){.op = WIRE_KEYS_PUBLISH,

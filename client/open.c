@@ -183,8 +183,21 @@ static enum open_result take_resent(struct opening *o, const struct content *c)
     return take_text(o, &inner);
 }
 
+/*
+ * The session that a request came through works at both ends; the one that we had preferred may be what
+ * the other side cannot open, and when both began at once it could stay preferred for ever.
+ */
+static bool prefer_this(struct opening *o)
+{
+    for (size_t i = 0; i < o->sessions.n; i++)
+        if (memcmp(o->sessions.s[i].number, o->m->head.data + 2, SESSION_HEAD_PLAIN - 2) == 0)
+            o->sessions.current = i;
+    return keyring_save(o->k, o->from->key, o->row->device, &o->sessions) == 0;
+}
+
 static enum open_result take_resend(struct opening *o, const struct content *c)
 {
+    if (!prefer_this(o)) return OPEN_STORE;
     o->out->id = c->u.resend.id;
     return c->u.resend.from_device == o->k->identity->device ? OPEN_RESEND : OPEN_SILENT;
 }

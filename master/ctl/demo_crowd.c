@@ -460,6 +460,6 @@ struct crowd_counts crowd_counts(const struct crowd *c)
                              .reconnects = c->reconnects,
                              .worst_gap_ms = c->worst_gap_ms};
     for (unsigned i = 0; i < c->o.clients; i++)
-        n.connected += c->member[i].open;
+        n.connected += c->member[i].open && client_published(c->member[i].client);
     return n;
 }
