@@ -119,10 +119,23 @@ static void copy_draft(struct vault_draft *d, struct buf *into)
     d->content.data = buf_head(into) + d->to.len;
 }
 
+/* What the drafts to a name wait for: those behind the first one need not be tried. */
+struct waiting {
+    char name[NAME_SIZE];
+    enum seal_result why;
+    struct seal_need need;
+};
+
 /* 1 it is gone, 0 it waits, -1 the store failed. */
-static int work_off(struct client *c, struct vault_draft *d)
+static int work_off(struct client *c, struct vault_draft *d, struct waiting *w)
 {
     struct seal_need need = {0};
+    char name[NAME_SIZE];
+    fold(name, d->to);
+    if (strcmp(name, w->name) == 0) {
+        take_need(c, w->why, d, &w->need);
+        return 0;
+    }
     enum seal_result result = too_large(c, d->content) ? SEAL_NOBODY : try_draft(c, d, &need);
     switch (result) {
     case SEAL_STORE: return -1;
@@ -130,7 +143,11 @@ static int work_off(struct client *c, struct vault_draft *d)
     case SEAL_NOBODY:
         if (too_large(c, d->content)) return refuse_large(c, d) < 0 ? -1 : 1;
         return refuse_nobody(c, d) < 0 ? -1 : 1;
-    default: take_need(c, result, d, &need); return 0;
+    default:
+        take_need(c, result, d, &need);
+        *w = (struct waiting){.why = result, .need = need};
+        memcpy(w->name, name, sizeof name);
+        return 0;
     }
 }
 
@@ -138,15 +155,13 @@ static int work_off(struct client *c, struct vault_draft *d)
  * to the same name do. */
 static int seal_drafts(struct client *c, struct slice name)
 {
-    char waiting[NAME_SIZE] = "", to[NAME_SIZE];
+    struct waiting waiting = {.name = ""};
     struct vault_draft d = {0};
     int r, gone = 0;
     while ((r = vault_next_draft(c->o.vault, name, d.number, &d)) > 0) {
         struct buf copy = {0};
         copy_draft(&d, &copy);
-        fold(to, d.to);
-        r = strcmp(to, waiting) == 0 ? 0 : work_off(c, &d);
-        if (r == 0) memcpy(waiting, to, sizeof waiting);
+        r = work_off(c, &d, &waiting);
         sealed_buf_wipe(&copy);
         if (r < 0) return -1;
         if (r > 0 && ++gone == CLIENT_SEAL_AT_ONCE) {
