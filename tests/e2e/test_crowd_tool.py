@@ -32,7 +32,8 @@ def test_idle_crowd(env):
     result = crowd(env, server, 'idle', clients, 2)
     equal(result['lost'], 0, 'connections lost')
     if scale() == 1:  # sanitizers have a memory of their own
-        check(result['pss_bytes_per_client'] <= 1536, 'memory of an idle client: %s' % result)
+        # of it some 600 are the store's cache of the lists and keys that each has just published
+        check(result['pss_bytes_per_client'] <= 2304, 'memory of an idle client: %s' % result)
 
 
 def test_stored_by_many_killed_at_the_last(env):
