@@ -16,7 +16,7 @@ const struct verb verbs[] = {
     {"tail", "tail", "show messages as they come, each once, also across runs",
      "tail --json --count 10 --timeout 60", verb_tail},
     {"who", "who", "list who is connected", "who --json", verb_who},
-    {"keys", "keys show | devices | verify NAME | accept NAME | replace-server HOST[:PORT]",
+    {"keys", "keys show | keys devices | keys verify NAME | keys accept NAME | keys replace-server HOST[:PORT]",
      "show own keys; compare or accept those of a person or a server", "keys verify frank", verb_keys},
     {"help", "help [COMMAND]", "show help", "help send", verb_help},
     {0},

@@ -8,10 +8,12 @@
  * is user time, that is without the system calls.
  */
 #include <poll.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,7 +37,7 @@ static void on_event(void *arg, const struct client_event *e)
     (void)arg;
     if (e->type == CLIENT_MESSAGE) run.got += e->message.how == VAULT_SEALED;
     if (e->type == CLIENT_ACCEPTED) run.settled++;
-    if (e->type == CLIENT_FAILED || e->type == CLIENT_REJECTED) run.failed = true;
+    if (e->type == CLIENT_FAILED || e->type == CLIENT_REJECTED) run.failed = true; /* too many wait: fewer MESSAGES */
 }
 
 static void turn(int most_ms)
@@ -148,6 +150,7 @@ int main(int argc, char **argv)
     snprintf(receiver, sizeof receiver, "bench-r%d", getpid());
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         enter(receiver);
         there = (struct cost){0};
         if (write(pipes[1], &there, sizeof there) < 0) _exit(1); /* ready */
