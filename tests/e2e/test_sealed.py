@@ -97,10 +97,10 @@ def test_not_sealed_is_said(env):
     bob = env.tail(server, 'bob')
     mallory.send('bob', 'trust me')
     equal(bob.out.wait(ev='message', text='trust me')['sealed'], False, 'the event')
-    bob.kill()
-    mallory.send('bob', 'trust me more')
-    done = env.cli(server, 'bob', 'tail', '--count', '1', '--timeout', '10', json_lines=False).expect(0)
-    check('[not sealed] mallory: trust me more' in done.out, 'the line: %r' % done.out)
+    registered(env, server, 'carol')
+    mallory.send('carol', 'me, too')
+    done = env.cli(server, 'carol', 'tail', '--count', '1', '--timeout', '10', json_lines=False).expect(0)
+    check('[not sealed] mallory: me, too' in done.out, 'the line: %r' % done.out)
 
 
 def test_waits_for_keys(env):
