@@ -407,6 +407,8 @@ void keys_refuse(struct session *s, uint8_t type, uint8_t asked, struct slice na
                  const char *text);
 void keys_refuse_at(struct link *l, uint64_t sid, uint8_t type, uint8_t asked, struct slice name, uint16_t code,
                     uint32_t retry_ms, const char *text);
+/* There is nobody of this name; names like it are told. */
+void keys_unknown(struct session *s, uint8_t type, uint8_t asked, struct slice name);
 /* May this account ask one more question of these kinds? If not, it has been told. */
 bool keys_afford(struct session *s, uint8_t type, uint8_t asked, struct slice name);
 

@@ -205,7 +205,8 @@ ABOUT_PERSON = [
 GROUP_ANSWER = [('room', STR8), ('head', U64), ('members', U32), ('text', STR16)]
 
 ROSTER_ITEM = [('name', STR8), ('time', U64), ('item', BLOB16)]
-KEYS_NO = [('asked', U8), ('person', STR8), ('code', U16), ('retry_ms', U32), ('text', STR16)]
+KEYS_NO = [('asked', U8), ('person', STR8), ('code', U16), ('retry_ms', U32), ('text', STR16),
+           ('near', Many(U8, STR8))]
 
 TABLE = {
     0x00: ('PAD', [('zeros', REST)]),
