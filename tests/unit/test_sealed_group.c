@@ -5,7 +5,7 @@
 #include "sealed_help.h"
 
 #include "../../client/sealed/content.h"
-#include "../../client/sealed/membership.h"
+#include "membership.h"
 #include "../../client/sealed/sender_key.h"
 
 enum { ALICE, BOB, CAROL, DAVE, PROF, PEOPLE };
