@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "wire_groups.h"
 #include "wire_keys.h"
 
 static const uint8_t client_magic[4] = {'C', 'S', 'M', 'G'};
@@ -36,8 +37,8 @@ static const struct wire_row rows[WIRE_TYPES] = {
     [WIRE_KEYS] =         {"KEYS",       WIRE_SERVER, WIRE_OPEN,  11, 4096},
     [WIRE_LIST_ASK] =     {"LIST",       WIRE_CLIENT, WIRE_OPEN,  6, 33 + WIRE_ENTRY_MAX},
     [WIRE_LIST] =         {"LIST",       WIRE_SERVER, WIRE_OPEN,  6, WIRE_PAYLOAD_MAX},
-    [WIRE_GROUP_ASK] =    {"GROUP",      WIRE_CLIENT, WIRE_OPEN,  2, 512},
-    [WIRE_GROUP] =        {"GROUP",      WIRE_SERVER, WIRE_OPEN,  16, 4096},
+    [WIRE_GROUP_ASK] =    {"GROUP",      WIRE_CLIENT, WIRE_OPEN,  2, 1 + WIRE_GROUP_ENTRY_MAX},
+    [WIRE_GROUP] =        {"GROUP",      WIRE_SERVER, WIRE_OPEN,  2, WIRE_PAYLOAD_MAX},
     [WIRE_HISTORY_ASK] =  {"HISTORY",    WIRE_CLIENT, WIRE_OPEN,  11, 512},
     [WIRE_HISTORY] =      {"HISTORY",    WIRE_SERVER, WIRE_OPEN,  9, 512},
 };
@@ -80,6 +81,10 @@ const char *wire_code_name(uint16_t code)
         [WIRE_BAD_KEYS] = "bad-keys",
         [WIRE_LIST_CHANGED] = "list-changed",
         [WIRE_BAD_ENTRY] = "bad-entry",
+        [WIRE_MUTED] = "muted",
+        [WIRE_LOG_CHANGED] = "log-changed",
+        [WIRE_FORBIDDEN] = "forbidden",
+        [WIRE_TOO_MANY] = "too-many",
     };
     const char *name = code < sizeof names / sizeof *names ? names[code] : NULL;
     return name ? name : "unknown";
