@@ -452,3 +452,32 @@ bool sql_checkpoint(struct sql *q, bool truncate)
     if (truncate) q->frames = 0;
     return all == copied;
 }
+
+/* --- statements that are rare --- */
+
+sqlite3_stmt *sql_prepared(struct sql *q, const char *text, size_t n, const uint64_t *v)
+{
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(q->db, text, -1, &st, NULL) != SQLITE_OK)
+        fatal("store: cannot prepare \"%s\": %s", text, sqlite3_errmsg(q->db));
+    for (size_t i = 0; i < n; i++)
+        sqlite3_bind_int64(st, (int)i + 1, (sqlite3_int64)v[i]);
+    return st;
+}
+
+enum store_status sql_done_with(struct sql *q, sqlite3_stmt *st)
+{
+    int rc = sqlite3_step(st);
+    enum store_status status = sql_judge(q->db, rc, "write");
+    sqlite3_finalize(st);
+    return status;
+}
+
+bool sql_next_row(struct sql *q, sqlite3_stmt *st)
+{
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) return true;
+    if (sql_judge(q->db, rc, "read") != STORE_OK) fatal("store: no space to read broker.db");
+    sqlite3_finalize(st);
+    return false;
+}

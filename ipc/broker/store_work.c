@@ -140,6 +140,15 @@ static enum store_status run_keys(struct work *w, struct request *r)
     return keys_run(w->sql, r);
 }
 
+/* What is cut off, and what a group has left behind, goes in slices. */
+static enum store_status run_groups(struct work *w, struct request *r)
+{
+    enum store_status status = groups_run(w->sql, r);
+    if (r->kind == REQUEST_CUT_ROOM) sweep_room(w->sweep, r->room, r->row);
+    if (r->kind == REQUEST_DROP_GROUP) sweep_room(w->sweep, r->room, INT64_MAX);
+    return status;
+}
+
 static const struct op {
     bool writes; /* needs the write lock */
     bool grows;  /* is refused when the disk is full */
@@ -158,6 +167,12 @@ static const struct op {
     [REQUEST_LOAD_LIST] = {false, false, run_keys},
     [REQUEST_APPEND] = {true, true, run_keys},
     [REQUEST_DROP_DEVICE] = {true, false, run_keys},
+    [REQUEST_ENTRY] = {true, true, run_groups},
+    [REQUEST_LOAD_ENTRIES] = {false, false, run_groups},
+    [REQUEST_PLACE] = {true, false, run_groups},
+    [REQUEST_DROP_PLACE] = {true, false, run_groups},
+    [REQUEST_CUT_ROOM] = {false, false, run_groups},
+    [REQUEST_DROP_GROUP] = {true, false, run_groups},
 };
 
 /* --- one transaction --- */

@@ -26,6 +26,12 @@ enum request_kind {
     REQUEST_LOAD_LIST,
     REQUEST_APPEND,
     REQUEST_DROP_DEVICE,
+    REQUEST_ENTRY,
+    REQUEST_LOAD_ENTRIES,
+    REQUEST_PLACE,
+    REQUEST_DROP_PLACE,
+    REQUEST_CUT_ROOM,
+    REQUEST_DROP_GROUP,
     REQUEST_KINDS
 };
 
@@ -40,6 +46,7 @@ struct request {
     store_loaded *loaded;
     store_bundle *bundle;
     store_entries *entries;
+    store_left *left;
     void *ctx;
     struct sql_list list; /* result of a load; its memory is the request's */
     struct buf out;       /* of a list; of take_bundle: prefix, and when one was taken the one-time prekey */
@@ -68,10 +75,19 @@ struct request {
             struct slice entry;
             struct store_device device;
         } list_of;
+        struct {
+            struct store_entry e;  /* created is unset: */
+            struct slice id, name; /* of the group that it makes; empty when it makes none */
+        } entry_of;
+        struct store_place place;
+        struct {
+            uint64_t before_ms, max_rows, max_bytes;
+            uint64_t rows, bytes; /* that are left */
+        } cut;
     };
-    uint64_t room;   /* put_room, load_room, trim_room */
-    uint64_t number; /* expire: before_ms; trim_room: keep_from */
-    uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry */
+    uint64_t room;   /* put_room, load_room, trim_room, and all of groups but places */
+    uint64_t number; /* expire: before_ms; trim_room, cut_room: keep_from */
+    uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry; entry, id and name */
 };
 
 struct requests {
@@ -87,6 +103,8 @@ struct work;
 
 /* A request from REQUEST_PUBLISH on, in the running transaction (store_keys.c). */
 enum store_status keys_run(struct sql *q, struct request *r);
+/* … from REQUEST_ENTRY on (store_groups.c). */
+enum store_status groups_run(struct sql *q, struct request *r);
 
 /*
  * Opens everything there is in DIR. The checkpoint's thread starts with work_start(). NULL with a
