@@ -362,7 +362,7 @@ static void take(struct membership *m, struct slice raw, const struct judged *j,
 {
     op_of(j->e.op)->act(m, j);
     m->seq = j->seq;
-    sealed_hash(label_hash, raw, m->head);
+    membership_hash(raw, m->head);
     if (m->seq == 1) memcpy(m->group, m->head, SEALED_HASH);
     if (taken) *taken = j->e;
 }
@@ -405,6 +405,11 @@ bool membership_read(struct slice raw, struct membership_entry *e, uint8_t group
     *seq = j.seq;
     memcpy(group, j.group, SEALED_HASH);
     return true;
+}
+
+void membership_hash(struct slice entry, uint8_t hash[SEALED_HASH])
+{
+    sealed_hash(label_hash, entry, hash);
 }
 
 void membership_copy(struct membership *to, const struct membership *from)

@@ -96,6 +96,9 @@ enum membership_verdict membership_recall(struct membership *m, struct slice ent
 /* What an entry says, before anybody has judged it. False: it is none. */
 bool membership_read(struct slice entry, struct membership_entry *e, uint8_t group[SEALED_HASH], uint32_t *seq);
 
+/* What the next entry names as the one before it; of the first: the group. */
+void membership_hash(struct slice entry, uint8_t hash[SEALED_HASH]);
+
 /* *to was zero, or was freed. */
 void membership_copy(struct membership *to, const struct membership *from);
 

@@ -224,6 +224,9 @@ static const struct {
     {"who", NULL, NULL},
     {"queue", NULL, NULL},
     {"key rotate", NULL, NULL},
+    {"group list", NULL, NULL},
+    {"group show ", NULL, NULL},
+    {"group delete ", NULL, NULL},
     {"worker restart ", NULL, worker_restart},
     {"worker drain ", NULL, worker_drain},
     {"upgrade", NULL, upgrade},
@@ -233,7 +236,8 @@ static void answer(struct question *q)
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t n = strlen(rows[i].command);
-        if (strncmp(rows[i].command, q->command, rows[i].with_word ? n : n + 1) != 0) continue;
+        bool exact = !rows[i].with_word && rows[i].command[n - 1] != ' '; /* else a word follows */
+        if (strncmp(rows[i].command, q->command, exact ? n + 1 : n) != 0) continue;
         if (rows[i].answer) {
             rows[i].answer(q);
         } else if (rows[i].with_word) {

@@ -16,6 +16,7 @@
 
 #include "broker.h"
 #include "child.h"
+#include "group.h"
 #include "log.h"
 #include "sandbox.h"
 
@@ -103,6 +104,7 @@ static void on_setup(struct broker *b, struct slice p, int fd)
     people_load(b);
     share_load(b);
     room_load(b);
+    groups_load(b);
     presence_start(b);
     store_start(b->store);
     login_start(b);

@@ -7,6 +7,7 @@
 
 #include "broker.h"
 #include "fault.h"
+#include "group.h"
 #include "log.h"
 
 enum { SEATS_STEP = 512 };
@@ -40,6 +41,12 @@ static bool on_send(struct session *s, struct slice p)
     return true;
 }
 
+static bool is_lobby(const struct session *s, struct slice room)
+{
+    const struct room *lobby = &s->link->broker->lobby;
+    return room.len == strlen(lobby->name) && memcmp(room.data, lobby->name, room.len) == 0;
+}
+
 static bool on_ack(struct session *s, struct slice p)
 {
     struct wire_ack m;
@@ -50,8 +57,10 @@ static bool on_ack(struct session *s, struct slice p)
     }
     if (!(s->caps & WIRE_CAP_RECEIVE)) return true;
     FAULT(s->link->broker->set.server.state_dir, "deliver.ack");
-    if (m.kind == WIRE_TO_ROOM)
-        room_ack(s, m.seq);
+    if (m.kind == WIRE_TO_ROOM && (m.room.len == 0 || is_lobby(s, m.room)))
+        room_ack(&s->lobby, m.seq);
+    else if (m.kind == WIRE_TO_ROOM)
+        groups_ack(s, m.room, m.seq);
     else if (s->device->in.receiver == s)
         inbox_ack(s->link->broker, s->device, m.incarnation, m.seq);
     return true;
@@ -75,12 +84,6 @@ static bool on_presence(struct session *s, struct slice p)
     return true;
 }
 
-static bool is_lobby(const struct session *s, struct slice room)
-{
-    const struct room *lobby = &s->link->broker->lobby;
-    return room.len == strlen(lobby->name) && memcmp(room.data, lobby->name, room.len) == 0;
-}
-
 static void answer_group(struct session *s, uint8_t op, struct slice room, const char *text)
 {
     const struct room *lobby = &s->link->broker->lobby;
@@ -93,6 +96,11 @@ static void answer_group(struct session *s, uint8_t op, struct slice room, const
 static bool on_group(struct session *s, struct slice p)
 {
     struct wire_group m;
+    struct wire_group_ask q;
+    if (wire_get_group_question(p, &q)) {
+        groups_ask(s, &q);
+        return true;
+    }
     if (!wire_get_group_ask(p, &m)) return false;
     if (!is_lobby(s, m.room)) {
         answer_group(s, WIRE_GROUP_REFUSED, m.room, "no such room; there is #lobby");
@@ -100,10 +108,10 @@ static bool on_group(struct session *s, struct slice p)
         answer_group(s, WIRE_GROUP_REFUSED, m.room, "this session does not receive");
     } else if (m.op == WIRE_GROUP_JOIN) {
         /* Somebody who comes back hears what is said from now on; the backlog is for newcomers. */
-        if (!s->in_lobby) room_join(s, s->link->broker->lobby.head);
+        if (!lobby_in(s)) lobby_join(s, s->link->broker->lobby.head);
         answer_group(s, WIRE_GROUP_JOIN, m.room, "");
     } else {
-        room_part(s);
+        lobby_part(s);
         if (s->device->account->in_lobby == 0) presence_left(s->link->broker, s->device->account, true);
         answer_group(s, WIRE_GROUP_PART, m.room, "");
     }
@@ -115,7 +123,7 @@ static bool on_history(struct session *s, struct slice p)
     struct wire_history m;
     if (!wire_get_history_ask(p, &m)) return false;
     if (is_lobby(s, m.room))
-        room_history(s, &m);
+        lobby_history(s, &m);
     else
         answer_group(s, WIRE_GROUP_REFUSED, m.room, "no such room; there is #lobby");
     return true;
@@ -216,7 +224,6 @@ static void forget(struct link *l)
             seat_clear(&l->seat[i]);
     stream_close(&l->stream);
     free(l->seat);
-    free(l->live);
     free(l);
 }
 

@@ -18,7 +18,7 @@
 #include "log.h"
 #include "reach.h"
 
-enum { OPT_SOCKET = 256, OPT_JSON, OPT_HELP, OPT_VERSION, OPT_DEMO };
+enum { OPT_SOCKET = 256, OPT_JSON, OPT_HELP, OPT_VERSION, OPT_YES, OPT_DEMO };
 enum { OPT_FOR = OPT_DEMO, OPT_CLIENTS, OPT_LOBBY, OPT_MASTER, OPT_QUIET }; /* of the demo alone */
 
 static const struct option longs[] = {
@@ -26,7 +26,8 @@ static const struct option longs[] = {
     {"help", no_argument, NULL, OPT_HELP},           {"version", no_argument, NULL, OPT_VERSION},
     {"for", required_argument, NULL, OPT_FOR},       {"clients", required_argument, NULL, OPT_CLIENTS},
     {"lobby", no_argument, NULL, OPT_LOBBY},         {"master", no_argument, NULL, OPT_MASTER},
-    {"quiet", no_argument, NULL, OPT_QUIET},         {0},
+    {"quiet", no_argument, NULL, OPT_QUIET},         {"yes", no_argument, NULL, OPT_YES},
+    {0},
 };
 
 static const char help[] =
@@ -37,6 +38,9 @@ static const char help[] =
     "  who         who is signed in, from where, on which worker\n"
     "  queue       for whom messages wait\n"
     "  key rotate  gives the server a new transport key; nobody is asked to trust anything anew\n"
+    "  group list  the groups, who made them, how much waits in them\n"
+    "  group show NAME       one of them, and who is in; the # may be left out\n"
+    "  group delete NAME --yes  ends a group for all who are in it, with what waits there\n"
     "  worker restart N|all  a successor goes on with the worker's connections, one at a time\n"
     "  worker drain N        gives worker N no new connections, or does so again\n"
     "  upgrade [PATH]        becomes the server program at PATH (or the one installed anew in its\n"
@@ -47,6 +51,7 @@ static const char help[] =
     "  --socket PATH  the server's ctl.sock, in its state folder; without it $STATE_DIRECTORY,\n"
     "                 ./state and ./conf/state are tried\n"
     "  --json         one JSON object a line\n"
+    "  --yes          of group delete: yes, I mean it\n"
     "  --help         prints this\n"
     "  --version      prints the version\n"
     "\n"
@@ -137,10 +142,30 @@ static void show_queue(const json_t *o, bool head)
            integer(o, "under_way"));
 }
 
+static void show_group(const json_t *o, bool head)
+{
+    char topic[1100]; /* its members wrote it: nothing of it may reach the terminal raw */
+    log_escape(topic, sizeof topic, text(o, "topic"), strlen(text(o, "topic")));
+    if (head) printf("%-33s %-14s %7s %7s %9s %7s %12s  %s\n", "GROUP", "CREATOR", "MEMBERS", "ENTRIES", "NUMBER", "KEPT", "BYTES", "TOPIC");
+    printf("%-33s %-14s %7lld %7lld %9lld %7lld %12lld  %s%s\n", text(o, "group"), text(o, "creator"), integer(o, "members"),
+           integer(o, "entries"), integer(o, "number"), integer(o, "kept"), integer(o, "kept_bytes"), topic,
+           json_is_true(json_object_get(o, "open")) ? "  (open)" : "");
+}
+
+static void show_member(const json_t *o, bool head)
+{
+    const char *state = json_is_true(json_object_get(o, "barred"))    ? "barred"
+                        : json_is_true(json_object_get(o, "invited")) ? "invited"
+                        : json_is_true(json_object_get(o, "present")) ? "present"
+                                                                      : "absent";
+    if (head) printf("\n%-32s %-10s %-8s %s\n", "MEMBER", "ROLE", "STATE", "BEHIND");
+    printf("%-32s %-10s %-8s %lld\n", text(o, "member"), text(o, "role"), state, integer(o, "behind"));
+}
+
 /* The kind of an object shows in its keys. False: it is an error. */
 static bool show(const json_t *o)
 {
-    static bool process_seen, user_seen, queue_seen;
+    static bool process_seen, user_seen, queue_seen, group_seen, member_seen;
     const char *role = json_string_value(json_object_get(o, "role"));
     if (json_object_get(o, "error")) {
         fprintf(stderr, NAME "ctl: %s\n", text(o, "error"));
@@ -157,6 +182,14 @@ static bool show(const json_t *o)
     } else if (json_object_get(o, "user")) {
         show_user(o, !user_seen);
         user_seen = true;
+    } else if (json_object_get(o, "group")) {
+        show_group(o, !group_seen);
+        group_seen = true;
+    } else if (json_object_get(o, "member")) {
+        show_member(o, !member_seen);
+        member_seen = true;
+    } else if (json_object_get(o, "deleted")) {
+        printf("deleted %s\n", text(o, "deleted"));
     } else if (json_object_get(o, "rotated")) {
         printf("the server has a new transport key; its fingerprint is as before: %s\n", text(o, "fingerprint"));
     } else if (json_object_get(o, "restarting")) {
@@ -187,7 +220,7 @@ static bool show_line(const char *line, bool json)
 static int show_all(struct buf *answer, bool json)
 {
     bool good = true;
-    if (buf_len(answer) == 0 && !json) puts("nobody");
+    if (buf_len(answer) == 0 && !json) puts("none");
     buf_put_u8(answer, 0);
     char *line = (char *)buf_head(answer), *next;
     for (; (next = strchr(line, '\n')); line = next + 1) {
@@ -221,8 +254,9 @@ static int usage(const char *what)
 
 static bool known(const char *command)
 {
-    static const char *const commands[] = {"status", "workers", "who", "queue", "key rotate", "demo crash"};
-    static const char *const with_word[] = {"worker restart ", "worker drain ", "upgrade"};
+    static const char *const commands[] = {"status", "workers", "who", "queue", "key rotate", "group list",
+                                           "demo crash"};
+    static const char *const with_word[] = {"worker restart ", "worker drain ", "upgrade", "group show ", "group delete "};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i], command) == 0) return true;
     for (size_t i = 0; i < sizeof with_word / sizeof *with_word; i++)
@@ -233,6 +267,7 @@ static bool known(const char *command)
 struct given {
     struct demo_options demo; /* socket_path and json are every command's */
     bool of_demo;             /* one that only the demo takes was given */
+    bool yes;
     bool over;                /* --help or --version: said, nothing to do */
 };
 
@@ -257,6 +292,7 @@ static int take_option(struct given *g, int c)
     switch (c) {
     case OPT_SOCKET: g->demo.socket_path = optarg; break;
     case OPT_JSON: g->demo.json = true; break;
+    case OPT_YES: g->yes = true; break;
     case OPT_HELP: fputs(help, stdout); g->over = true; break;
     case OPT_VERSION: puts(NAME "ctl " VERSION); g->over = true; break;
     case OPT_FOR: return take_time(&g->demo, optarg);
@@ -279,6 +315,9 @@ static int carry_out(const struct given *g, const char *command)
     }
     if (strcmp(command, "demo crash") == 0) return demo_crash(&g->demo);
     if (g->of_demo) return usage("--for, --clients, --lobby, --master and --quiet go with demo crash alone");
+    bool deletes = strncmp(command, "group delete ", 13) == 0;
+    if (deletes && !g->yes) return usage("group delete takes the group from everybody who is in it; add --yes");
+    if (g->yes && !deletes) return usage("--yes goes with group delete alone");
     int fd = reach(g->demo.socket_path, path);
     if (fd < 0) return EXIT_UNREACHABLE;
     int status = ask(fd, command, g->demo.json);

@@ -93,6 +93,23 @@ static bool link_there(const struct link *l)
     return x != NULL;
 }
 
+static const struct audience *audience_at(const struct room *r, const struct link *l)
+{
+    const struct audience *a = r->audience;
+    while (a && a->link != l)
+        a = a->next;
+    return a;
+}
+
+/* Who is live stands in the list of its worker's audience. */
+static void check_place(const struct place *p, const struct link *l)
+{
+    if (!p->room || !p->live) return;
+    const struct audience *a = audience_at(p->room, l);
+    CHECK(p->session->link == l && a && p->live_at < a->n);
+    CHECK(a->place[p->live_at] == p && a->sid[p->live_at] == p->session->sid);
+}
+
 static void check_link(const struct link *l)
 {
     unsigned live = 0;
@@ -101,10 +118,11 @@ static void check_link(const struct link *l)
         if (!s) continue;
         sessions_seen++;
         CHECK(s->link == l && bus_index(s->sid) == i && in_list(s));
-        if (s->live) CHECK(s->live_at < l->n_live && l->live[s->live_at] == s->sid);
-        live += s->live;
+        check_place(&s->lobby, l);
+        live += s->lobby.live;
     }
-    CHECK(live == l->n_live);
+    const struct audience *a = audience_at(&b.lobby, l);
+    CHECK(live == (a ? a->n : 0));
 }
 
 static void add_share(void *arg, struct account *from)
