@@ -428,6 +428,10 @@ static bool judge(struct broker *b, struct device *d, const struct wire_send *m,
     r.room = NULL;
     r.about_name = false;
     bool refused = refuses(b, d, m, receives, &r);
+    if (refused && m->kind == WIRE_TO_ROOM && !r.about_name) {
+        name_near_start(&r.near, (const char *)m->to.data, m->to.len);
+        r.about_name = true;
+    }
     if (refuse_unconfirmed(&d->out) && !(refused && refuse_more(&d->out))) return false;
     struct message *msg = take(b, d, m);
     msg->to = r.to;

@@ -278,7 +278,7 @@ TABLE = {
     0x51: ('GROUP_S', [('op', Choice({
         JOIN: GROUP_ANSWER, PARTING: GROUP_ANSWER, REFUSED: GROUP_ANSWER,
         NO: [('room', STR8), ('asked', U8), ('code', U16), ('retry_ms', U32), ('text', STR16)],
-        G_ENTRIES: [('room', STR8), ('group', KEY), ('head', U32), ('entries', UpToEnd(BLOB16))],
+        G_ENTRIES: [('room', STR8), ('group', KEY), ('head', U32), ('entries', UpToEnd(Row(LOG_ROW)))],
         GROUPS: [('last', U8), ('groups', UpToEnd(Row(GROUP_ROW)))],
         MEMBERS: [('room', STR8), ('group', KEY), ('last', U8), ('members', UpToEnd(Row(MEMBER_ROW)))],
         G_HEAD: [('room', STR8), ('group', KEY), ('head', U32), ('number', U64)],
