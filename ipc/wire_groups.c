@@ -33,7 +33,7 @@ static bool began(struct cur *c, uint8_t op, struct slice *room, uint8_t id[32])
 
 /* --- questions --- */
 
-void wire_put_group_question(struct buf *b, const struct wire_group_ask *m)
+void wire_put_group_question(struct buf *b, const struct wire_group_question *m)
 {
     struct buf p = {0};
     buf_put_u8(&p, m->op);
@@ -50,10 +50,10 @@ void wire_put_group_question(struct buf *b, const struct wire_group_ask *m)
     put(b, WIRE_GROUP_ASK, &p);
 }
 
-bool wire_get_group_question(struct slice p, struct wire_group_ask *m)
+bool wire_get_group_question(struct slice p, struct wire_group_question *m)
 {
     struct cur c = cur_of(p.data, p.len);
-    *m = (struct wire_group_ask){.op = cur_u8(&c)};
+    *m = (struct wire_group_question){.op = cur_u8(&c)};
     if (m->op < WIRE_ASK_APPEND || m->op > WIRE_ASK_PLACE) return false;
     if (m->op == WIRE_ASK_APPEND) {
         m->entry = cur_rest(&c);

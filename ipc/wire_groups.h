@@ -23,7 +23,7 @@ enum {
 enum { WIRE_ASK_APPEND = 3, WIRE_ASK_LOG, WIRE_ASK_GROUPS, WIRE_ASK_MEMBERS, WIRE_ASK_PLACE };
 enum { WIRE_GROUPS_MINE = 0, WIRE_GROUPS_OPEN = 1 };
 
-struct wire_group_ask {
+struct wire_group_question {
     uint8_t op;
     struct slice entry; /* append */
     uint8_t scope;      /* groups */
@@ -34,8 +34,8 @@ struct wire_group_ask {
 };
 
 /* False for ops 1 and 2 as well, and when a field is out of bounds. */
-bool wire_get_group_question(struct slice p, struct wire_group_ask *m);
-void wire_put_group_question(struct buf *b, const struct wire_group_ask *m);
+bool wire_get_group_question(struct slice p, struct wire_group_question *m);
+void wire_put_group_question(struct buf *b, const struct wire_group_question *m);
 
 /* --- what the server says; which one says the first byte --- */
 

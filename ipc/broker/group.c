@@ -407,10 +407,11 @@ static void load_group(void *arg, const struct store_group *s)
 static void load_entry(void *arg, uint64_t room, struct slice entry)
 {
     struct room *r = room == ROOM_LOBBY ? NULL : group_room(arg, room);
-    if (!r) return;
+    if (!r || group_of(r)->damaged) return;
     enum membership_verdict v = membership_recall(&group_of(r)->log, entry, NULL);
-    if (v != MEMBERSHIP_GOOD)
-        LOG(LOG_ERROR, "group", "damaged", log_s("room", r->name), log_u("entry", group_of(r)->log.seq + 1u), log_u("verdict", v));
+    if (v == MEMBERSHIP_GOOD) return;
+    group_of(r)->damaged = true;
+    LOG(LOG_ERROR, "group", "damaged", log_s("room", r->name), log_u("entry", group_of(r)->log.seq + 1u), log_u("verdict", v));
 }
 
 static void load_members(void *arg, struct group *g)

@@ -48,6 +48,7 @@ struct group {
     struct member *member;
     uint64_t floor;             /* every reader has acknowledged up to this number */
     uint64_t rows, bytes;       /* that are kept: at most so many */
+    bool damaged;               /* the store's log does not read back: it takes no entry */
     bool closed;                /* everybody has left: it has no name any more */
     bool cutting;               /* the store looks what is too old or too much */
 };
@@ -105,14 +106,14 @@ void group_put_gap(struct buf *to, const struct room *r, uint64_t from, uint64_t
 
 /* --- group_log.c --- */
 
-void group_append(struct session *s, const struct wire_group_ask *q);
-void group_entries(struct session *s, const struct wire_group_ask *q);
+void group_append(struct session *s, const struct wire_group_question *q);
+void group_entries(struct session *s, const struct wire_group_question *q);
 /* The membership as it will be when the entry under way is on disk; NULL: none is. */
 const struct membership *group_coming(const struct group *g);
 
 /* --- group_place.c --- */
 
-void group_take_place(struct session *s, const struct wire_group_ask *q);
+void group_take_place(struct session *s, const struct wire_group_question *q);
 /* A session of a member begins to read where its device is, unless it has not asked about groups. */
 void group_start_reading(struct reader *r);
 void groups_ack(struct session *s, struct slice room, uint64_t number);
@@ -128,7 +129,7 @@ void groups_tick(struct loop_timer *t);
 
 /* --- group_ask.c --- */
 
-void groups_ask(struct session *s, const struct wire_group_ask *q);
+void groups_ask(struct session *s, const struct wire_group_question *q);
 void group_no(struct session *s, uint8_t asked, struct slice room, uint16_t code, uint32_t retry_ms, const char *text);
 /* To every session of the account that has asked about groups. op: WIRE_GROUP_INVITED or WIRE_GROUP_GONE. */
 void group_notice(const struct group *g, const struct account *to, uint8_t op, const char *text);

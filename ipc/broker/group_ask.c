@@ -139,7 +139,7 @@ static void members(struct session *s, struct slice room)
 }
 
 /* A device says its places after each break; that is no question, and costs nothing. */
-void groups_ask(struct session *s, const struct wire_group_ask *q)
+void groups_ask(struct session *s, const struct wire_group_question *q)
 {
     s->knows_groups = true;
     uint32_t wait_ms = q->op == WIRE_ASK_PLACE ? 0 : keys_charge(s);

@@ -387,7 +387,7 @@ static struct appending *new_entry(struct session *s, struct slice entry, const 
     return p;
 }
 
-void group_append(struct session *s, const struct wire_group_ask *q)
+void group_append(struct session *s, const struct wire_group_question *q)
 {
     struct broker *b = s->link->broker;
     struct membership_entry e;
@@ -407,6 +407,8 @@ void group_append(struct session *s, const struct wire_group_ask *q)
             group_no(s, q->op, text(""), WIRE_NO_SUCH_ROOM, 0, "there is no such group (any more)");
         else if (seq > 0 && seq <= g->log.seq)
             look_back(s, g, q->entry, seq);
+        else if (g->damaged)
+            group_no(s, q->op, text(g->room.name), WIRE_BAD_ENTRY, 0, "the server's copy of this log is damaged; ask its operator");
         else if (g->closed)
             group_no(s, q->op, text(g->room.name), WIRE_NO_SUCH_ROOM, 0, "everybody has left this group");
         else if (g->appending)
@@ -446,7 +448,7 @@ static bool may_see(const struct group *g, const struct account *a)
     return in || a->role == 2 || (g->log.open && !(p && p->barred));
 }
 
-void group_entries(struct session *s, const struct wire_group_ask *q)
+void group_entries(struct session *s, const struct wire_group_question *q)
 {
     static const uint8_t any[SEALED_HASH];
     struct broker *b = s->link->broker;

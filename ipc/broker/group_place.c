@@ -100,7 +100,7 @@ static void place(struct session *s, struct reader *r, uint64_t seen)
     room_enter(&r->place, &g->room, s, from, r->end ? r->end : UINT64_MAX);
 }
 
-void group_take_place(struct session *s, const struct wire_group_ask *q)
+void group_take_place(struct session *s, const struct wire_group_question *q)
 {
     struct group *g = group_by_id(s->link->broker, q->id);
     const struct member *m = g && g->log.seq > 0 ? group_member_of(g, s->device->account) : NULL;

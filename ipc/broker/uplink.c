@@ -96,7 +96,7 @@ static void answer_group(struct session *s, uint8_t op, struct slice room, const
 static bool on_group(struct session *s, struct slice p)
 {
     struct wire_group m;
-    struct wire_group_ask q;
+    struct wire_group_question q;
     if (wire_get_group_question(p, &q)) {
         groups_ask(s, &q);
         return true;

@@ -46,7 +46,7 @@ static void check(uint8_t type, struct buf *made, struct buf want, size_t rest, 
         wire_put_##name(out, &m);                             \
         return true;                                          \
     }
-AGAIN(group_question, wire_group_ask)
+AGAIN(group_question, wire_group_question)
 AGAIN(group_no, wire_group_no)
 AGAIN(group_entries, wire_group_entries)
 AGAIN(group_head, wire_group_head)
@@ -71,16 +71,16 @@ static bool again_invited(struct slice p, struct buf *out)
 static void questions(void **state)
 {
     (void)state;
-    struct wire_group_ask m = {.op = WIRE_ASK_APPEND, .entry = {noise, 60}};
+    struct wire_group_question m = {.op = WIRE_ASK_APPEND, .entry = {noise, 60}};
     CHECK(group_question, WIRE_GROUP_ASK, 59, m, "1r", UINT64_C(3), m.entry);
-    m = (struct wire_group_ask){.op = WIRE_ASK_LOG, .room = text("#chess"), .after = 0x01020304};
+    m = (struct wire_group_question){.op = WIRE_ASK_LOG, .room = text("#chess"), .after = 0x01020304};
     memcpy(m.id, key, sizeof key);
     CHECK(group_question, WIRE_GROUP_ASK, 0, m, "1sk4", UINT64_C(4), m.room, UINT64_C(0x01020304));
-    m = (struct wire_group_ask){.op = WIRE_ASK_GROUPS, .scope = WIRE_GROUPS_OPEN};
+    m = (struct wire_group_question){.op = WIRE_ASK_GROUPS, .scope = WIRE_GROUPS_OPEN};
     CHECK(group_question, WIRE_GROUP_ASK, 0, m, "11", UINT64_C(5), UINT64_C(1));
-    m = (struct wire_group_ask){.op = WIRE_ASK_MEMBERS, .room = text("#chess")};
+    m = (struct wire_group_question){.op = WIRE_ASK_MEMBERS, .room = text("#chess")};
     CHECK(group_question, WIRE_GROUP_ASK, 0, m, "1s", UINT64_C(6), m.room);
-    m = (struct wire_group_ask){.op = WIRE_ASK_PLACE, .room = text("#chess"), .seen = N1};
+    m = (struct wire_group_question){.op = WIRE_ASK_PLACE, .room = text("#chess"), .seen = N1};
     memcpy(m.id, key, sizeof key);
     CHECK(group_question, WIRE_GROUP_ASK, 0, m, "1sk8", UINT64_C(7), m.room, N1);
 }
