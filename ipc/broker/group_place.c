@@ -91,7 +91,7 @@ static void place(struct session *s, struct reader *r, uint64_t seen)
 {
     struct broker *b = s->link->broker;
     struct group *g = r->member->group;
-    uint64_t last = r->end ? r->end : g->room.head;
+    uint64_t last = r->end && r->end < g->room.head ? r->end : g->room.head;
     uint64_t known = seen == WIRE_FROM_NOW ? r->acked : seen < last ? seen : last;
     uint64_t from = known > r->acked ? known : r->acked;
     say_placed(s, g, from, last);
