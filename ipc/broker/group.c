@@ -374,12 +374,17 @@ static void cut_one(void *arg, struct group *g)
     if (g->rows) cut(b, g, b->set.groups.queue_messages, b->set.groups.queue_bytes);
 }
 
+static void cut_later(struct broker *b)
+{
+    uint64_t pause = b->set.limits.queue_keep / 4;
+    loop_timer_set(&b->loop, &b->group_cut, pause < 1000 ? 1000 : pause > 60000 ? 60000 : pause);
+}
+
 static void cut_all(struct loop_timer *t)
 {
     struct broker *b = container_of(t, struct broker, group_cut);
-    uint64_t pause = b->set.limits.queue_keep / 4;
     groups_each(b, cut_one, b);
-    loop_timer_set(&b->loop, t, pause < 1000 ? 1000 : pause > 60000 ? 60000 : pause);
+    cut_later(b);
 }
 
 void group_settle(struct broker *b, struct group *g)
@@ -475,5 +480,5 @@ void groups_load(struct broker *b)
     groups_each(b, complete, b);
     b->group_tick.fire = groups_tick;
     b->group_cut.fire = cut_all;
-    loop_timer_set(&b->loop, &b->group_cut, 1000);
+    cut_later(b);
 }
