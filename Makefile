@@ -117,8 +117,8 @@ $(BUILD)/tools/%: $(BUILD)/obj/tests/tools/%.o $(ALL_LIBS)
 	@mkdir -p $(@D)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
 
-# It shares the fuzzers' store and loop.
-$(BUILD)/obj/tests/unit/test_refuse.o: CPPFLAGS += -Iipc/broker -Itests/fuzz
+# They share the fuzzers' store and loop.
+$(BUILD)/obj/tests/unit/test_refuse.o $(BUILD)/obj/tests/unit/test_group.o: CPPFLAGS += -Iipc/broker -Itests/fuzz
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)

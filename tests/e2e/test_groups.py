@@ -858,6 +858,27 @@ def test_everything_survives(env):
     equal(mine.take_until(a, 'thanks'), ['mute', 'thanks'], 'at alice')
 
 
+def test_damaged_log(env):
+    """A log that does not read back takes no entry, and says so; its messages go on."""
+    server = env.server()
+    alice, a, mine = created(env, server, 'alice', '#chess')
+    bob, b, theirs = joined(env, server, 'bob', '#chess')
+    mine.follow_all(a)
+    ok(mine.append(a, 'topic', text=b'openings'), 3, 'topic')
+    server.stop()
+    db = sqlite3.connect(server.state / 'broker.db')
+    db.execute('UPDATE group_entry SET entry=x\'00\' WHERE seq=3')
+    db.commit()
+    db.close()
+    server = env.keep(server.restart())
+    server.wait_log(sub='group', ev='damaged', room='#chess', entry='3')
+    a, b = enter(env, server, alice), enter(env, server, bob)
+    check('damaged' in no(mine.append(a, 'topic', text=b'x'), 'bad-entry', 'an entry'), 'the words')
+    theirs.place(b)
+    a.expect('ACCEPTED', id=mine.say(a, 'still here'))
+    equal(theirs.take_until(b, 'still here')[-1], 'still here', 'at bob')
+
+
 # --- the operator ---
 
 def test_ctl(env):
