@@ -36,7 +36,7 @@ CODES = {
     11: 'reconnect', 12: 'slow', 13: 'timeout', 14: 'revoked', 20: 'no-such-user', 21: 'no-such-room',
     22: 'not-member', 23: 'queue-full', 24: 'too-large', 25: 'disk-full', 26: 'blocked',
     27: 'bad-body', 28: 'devices-changed', 29: 'no-device', 30: 'too-fast', 31: 'bad-keys',
-    32: 'list-changed', 33: 'bad-entry', 40: 'muted', 41: 'log-changed', 42: 'forbidden', 43: 'too-many'}
+    32: 'list-changed', 33: 'bad-entry', 40: 'muted', 50: 'log-changed', 51: 'forbidden', 52: 'too-many'}
 
 
 class Invalid(Exception):

@@ -104,7 +104,7 @@ static void answers(void **state)
 {
     (void)state;
     struct wire_group_no no = {WIRE_ASK_LOG, text("#chess"), WIRE_LOG_CHANGED, 0x01020304, text("fetch it")};
-    CHECK(group_no, WIRE_GROUP, 0, no, "1s124S", UINT64_C(4), no.room, UINT64_C(4), UINT64_C(41), UINT64_C(0x01020304), no.text);
+    CHECK(group_no, WIRE_GROUP, 0, no, "1s124S", UINT64_C(4), no.room, UINT64_C(4), UINT64_C(50), UINT64_C(0x01020304), no.text);
     struct wire_group_head head = {.room = text("#chess"), .seq = 7, .number = N1};
     memcpy(head.id, key, sizeof key);
     CHECK(group_head, WIRE_GROUP, 0, head, "1sk48", UINT64_C(8), head.room, UINT64_C(7), N1);
