@@ -234,35 +234,34 @@ int wire_next_member(struct cur *c, struct wire_member_row *r)
     return c->bad ? -1 : 1;
 }
 
-void wire_put_groups(struct buf *b, bool last, struct slice rows)
+void wire_put_groups(struct buf *b, uint8_t last, struct slice rows)
 {
     struct buf p = {0};
     buf_put_u8(&p, WIRE_GROUP_GROUPS);
-    buf_put_u8(&p, last ? 1 : 0);
+    buf_put_u8(&p, last);
     buf_put(&p, rows.data, rows.len);
     put(b, WIRE_GROUP, &p);
 }
 
-bool wire_get_groups(struct cur *c, bool *last)
+bool wire_get_groups(struct cur *c, uint8_t *last)
 {
-    uint8_t op = cur_u8(c), flag = cur_u8(c);
-    *last = flag == 1;
-    return !c->bad && op == WIRE_GROUP_GROUPS && flag <= 1;
+    uint8_t op = cur_u8(c);
+    *last = cur_u8(c);
+    return !c->bad && op == WIRE_GROUP_GROUPS && *last <= WIRE_LIST_CUT;
 }
 
-void wire_put_members(struct buf *b, struct slice room, const uint8_t id[32], bool last, struct slice rows)
+void wire_put_members(struct buf *b, struct slice room, const uint8_t id[32], uint8_t last, struct slice rows)
 {
     struct buf p = {0};
     begin(&p, WIRE_GROUP_MEMBERS, room, id);
-    buf_put_u8(&p, last ? 1 : 0);
+    buf_put_u8(&p, last);
     buf_put(&p, rows.data, rows.len);
     put(b, WIRE_GROUP, &p);
 }
 
-bool wire_get_members(struct cur *c, struct slice *room, uint8_t id[32], bool *last)
+bool wire_get_members(struct cur *c, struct slice *room, uint8_t id[32], uint8_t *last)
 {
     bool right = began(c, WIRE_GROUP_MEMBERS, room, id);
-    uint8_t flag = cur_u8(c);
-    *last = flag == 1;
-    return !c->bad && right && flag <= 1;
+    *last = cur_u8(c);
+    return !c->bad && right && *last <= WIRE_LIST_CUT;
 }

@@ -126,16 +126,19 @@ bool wire_get_group_gap(struct slice p, struct wire_group_gap *m);
 void wire_put_group_notice(struct buf *b, uint8_t op, const struct wire_group_notice *m);
 bool wire_get_group_notice(struct slice p, uint8_t op, struct wire_group_notice *m);
 
+/* How a frame of a list stands to the others. CUT: the last one, and there are more rows than are listed. */
+enum { WIRE_LIST_GOES_ON = 0, WIRE_LIST_LAST = 1, WIRE_LIST_CUT = 2 };
+
 /*
- * Lists are written row by row into a buffer, and sent in as many frames as they need, the last one
- * marked. Reading: the head, then rows until 0 (-1: malformed).
+ * Lists are written row by row into a buffer, and sent in as many frames as they need. Reading: the head,
+ * then rows until 0 (-1: malformed).
  */
 void wire_add_group(struct buf *rows, const struct wire_group_row *r);
 void wire_add_member(struct buf *rows, const struct wire_member_row *r);
-void wire_put_groups(struct buf *b, bool last, struct slice rows);
-void wire_put_members(struct buf *b, struct slice room, const uint8_t id[32], bool last, struct slice rows);
-bool wire_get_groups(struct cur *c, bool *last);
-bool wire_get_members(struct cur *c, struct slice *room, uint8_t id[32], bool *last);
+void wire_put_groups(struct buf *b, uint8_t last, struct slice rows);
+void wire_put_members(struct buf *b, struct slice room, const uint8_t id[32], uint8_t last, struct slice rows);
+bool wire_get_groups(struct cur *c, uint8_t *last);
+bool wire_get_members(struct cur *c, struct slice *room, uint8_t id[32], uint8_t *last);
 int wire_next_group(struct cur *c, struct wire_group_row *r);
 int wire_next_member(struct cur *c, struct wire_member_row *r);
 

@@ -270,10 +270,8 @@ static uint16_t judged_by(const struct group *g, const struct membership_person 
     return WIRE_MUTED;
 }
 
-uint16_t group_refuses(struct broker *b, const struct group *g, const struct account *a, struct slice body, char *words,
-                       size_t size)
+uint16_t group_refuses(const struct group *g, const struct account *a, struct slice body, char *words, size_t size)
 {
-    (void)b;
     struct member *m = group_member_of(g, a);
     uint16_t code = judged_by(g, m ? group_person(g, m) : NULL, words, size);
     const struct membership *coming = group_coming(g);

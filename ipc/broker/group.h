@@ -91,8 +91,7 @@ struct reader *group_reader_make(struct member *m, struct device *d, uint64_t ac
 void group_reader_drop(struct broker *b, struct reader *r, bool store);
 
 /* Why this account may not say this there, as a code with words; WIRE_OK. */
-uint16_t group_refuses(struct broker *b, const struct group *g, const struct account *a, struct slice body, char *words,
-                       size_t size);
+uint16_t group_refuses(const struct group *g, const struct account *a, struct slice body, char *words, size_t size);
 /* May this account know of the group? */
 bool group_shows(const struct group *g, const struct account *a);
 /* Offers the names of the groups that it may know of. */

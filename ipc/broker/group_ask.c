@@ -37,25 +37,30 @@ static bool muted(const struct membership_person *p)
 
 /* --- groups --- */
 
+enum { PARTS_MAX = 4 }; /* of a list: anybody may make groups, and nobody is to be drowned in them */
+
 /* Rows that go out when a frame is full. */
 struct listing {
     struct session *to;
     struct buf rows;
+    unsigned parts;
+    bool cut;
 };
 
-static void send_groups(struct listing *l, bool last)
+static void send_groups(struct listing *l, uint8_t last)
 {
     size_t at;
     wire_put_groups(session_begin(l->to, &at), last, (struct slice){l->rows.data, buf_len(&l->rows)});
     session_end(l->to, at);
     buf_reset(&l->rows, SIZE_MAX);
+    l->parts++;
 }
 
 static void list_one(void *arg, struct group *g)
 {
     struct listing *l = arg;
     const struct membership_person *p = group_account(g, l->to->device->account);
-    if (g->closed || g->log.seq == 0) return;
+    if (g->closed || g->log.seq == 0 || l->cut) return;
     struct wire_group_row r = {.room = text(g->room.name),
                                .role = p ? p->role : ROLE_NONE,
                                .members = (uint16_t)membership_count(&g->log),
@@ -67,7 +72,10 @@ static void list_one(void *arg, struct group *g)
     if (r.role != ROLE_NONE) r.flags |= WIRE_IS_MEMBER;
     if (p && p->invited) r.flags |= WIRE_IS_INVITED;
     if (muted(p)) r.flags |= WIRE_IS_MUTED;
-    if (buf_len(&l->rows) > WIRE_GROUP_ANSWER_MAX) send_groups(l, false);
+    bool full = buf_len(&l->rows) > WIRE_GROUP_ANSWER_MAX;
+    l->cut = full && l->parts + 1 == PARTS_MAX;
+    if (l->cut) return;
+    if (full) send_groups(l, WIRE_LIST_GOES_ON);
     wire_add_group(&l->rows, &r);
 }
 
@@ -87,13 +95,13 @@ static void list(struct session *s, uint8_t scope)
             const struct membership_person *p = group_account(m->group, s->device->account);
             if (p && (p->role != ROLE_NONE || p->invited)) list_one(&l, m->group);
         }
-    send_groups(&l, true);
+    send_groups(&l, l.cut ? WIRE_LIST_CUT : WIRE_LIST_LAST);
     buf_free(&l.rows);
 }
 
 /* --- members --- */
 
-static void send_members(struct listing *l, const struct group *g, bool last)
+static void send_members(struct listing *l, const struct group *g, uint8_t last)
 {
     size_t at;
     wire_put_members(session_begin(l->to, &at), text(g->room.name), g->id, last,
@@ -130,11 +138,11 @@ static void members(struct session *s, struct slice room)
         const struct membership_person *p = &g->log.person[i];
         struct wire_member_row r;
         if (p->role == ROLE_NONE && !p->invited) continue;
-        if (buf_len(&l.rows) > WIRE_GROUP_ANSWER_MAX) send_members(&l, g, false);
+        if (buf_len(&l.rows) > WIRE_GROUP_ANSWER_MAX) send_members(&l, g, WIRE_LIST_GOES_ON);
         member_row(b, p, &r);
         wire_add_member(&l.rows, &r);
     }
-    send_members(&l, g, true);
+    send_members(&l, g, WIRE_LIST_LAST);
     buf_free(&l.rows);
 }
 

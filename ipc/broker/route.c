@@ -323,7 +323,7 @@ static bool refuses_group(struct broker *b, const struct device *d, const struct
         return refusal(r, WIRE_NO_SUCH_ROOM, "no such room", "/list shows the groups that you can see");
     }
     r->room = &g->room;
-    uint16_t code = group_refuses(b, g, d->account, m->body, r->words, sizeof r->words);
+    uint16_t code = group_refuses(g, d->account, m->body, r->words, sizeof r->words);
     if (code == WIRE_OK) return false;
     return refusal(r, code, r->words, code == WIRE_NOT_MEMBER ? "/join it, or ask to be invited" : "");
 }

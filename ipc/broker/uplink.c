@@ -103,7 +103,7 @@ static bool on_group(struct session *s, struct slice p)
     }
     if (!wire_get_group_ask(p, &m)) return false;
     if (!is_lobby(s, m.room)) {
-        answer_group(s, WIRE_GROUP_REFUSED, m.room, "no such room; there is #lobby");
+        answer_group(s, WIRE_GROUP_REFUSED, m.room, "only #lobby is entered and left this way; groups need a newer client");
     } else if (!(s->caps & WIRE_CAP_RECEIVE)) {
         answer_group(s, WIRE_GROUP_REFUSED, m.room, "this session does not receive");
     } else if (m.op == WIRE_GROUP_JOIN) {
@@ -125,7 +125,7 @@ static bool on_history(struct session *s, struct slice p)
     if (is_lobby(s, m.room))
         lobby_history(s, &m);
     else
-        answer_group(s, WIRE_GROUP_REFUSED, m.room, "no such room; there is #lobby");
+        answer_group(s, WIRE_GROUP_REFUSED, m.room, "only #lobby has a history here");
     return true;
 }
 

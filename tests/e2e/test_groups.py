@@ -387,6 +387,26 @@ def test_limits(env):
     ok(mine.append(a, 'leave'), 6, 'leaving')
 
 
+def test_a_long_list_is_cut(env):
+    """However many groups there are, nobody is drowned in them: the list comes in parts, and says when it is cut."""
+    server = env.server(groups__per_user=10000, limits__key_requests=1000000)
+    alice, a, _ = created(env, server, 'alice', '#chess')
+    for number in range(700):
+        room = Room(alice, '#g%d' % number)
+        raw = room.entry('create', role=1, text=room.name.encode())
+        room.group = room.head = sg.entry_hash(raw)
+        room.seq = 1
+        a.send_frames(Frame('GROUP_C', op=frames.G_APPEND, entry=raw))
+        ok(answer(a, frames.G_APPEND, frames.G_HEAD), 1, 'create')
+        ok(room.append(a, 'topic', text=b't' * 255), 2, 'topic')
+        a.pending = []
+    a.send_frames(Frame('GROUP_C', op=frames.G_LIST, scope=frames.ALL_OPEN))
+    parts = [answer(a, frames.G_LIST, frames.GROUPS) for _ in range(4)]
+    equal([part.last for part in parts], [0, 0, 0, 2], 'the parts')
+    listed = sum(len(part.groups) for part in parts)
+    check(500 < listed < 701, 'listed: %d' % listed)
+
+
 def test_questions_are_limited(env):
     """Groups share their tokens with keys; a place costs nothing."""
     server = env.server(limits__key_requests=1)

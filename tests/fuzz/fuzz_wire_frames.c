@@ -202,8 +202,7 @@ static void try_group_lists(struct slice p)
     struct wire_member_row m;
     struct buf rows = {0}, out = {0};
     struct slice room;
-    uint8_t id[32];
-    bool last;
+    uint8_t id[32], last;
     int r = -1;
     if (wire_get_groups(&c, &last)) {
         while ((r = wire_next_group(&c, &g)) > 0)

@@ -147,21 +147,25 @@ static void lists(void **state)
     struct buf rows = {0}, made = {0};
     struct wire_group_row g = {.room = text("#chess"), .flags = 3, .role = 1, .members = 513, .head = 4, .number = N1, .topic = text("e4")};
     struct wire_member_row m = {text("alice"), 18, 3, N2};
-    bool last = false;
+    uint8_t last = 9;
     memcpy(g.id, key, sizeof key);
     wire_add_group(&rows, &g);
     wire_add_group(&rows, &g);
-    wire_put_groups(&made, true, (struct slice){buf_head(&rows), buf_len(&rows)});
+    wire_put_groups(&made, WIRE_LIST_LAST, (struct slice){buf_head(&rows), buf_len(&rows)});
     struct buf want = fields("11sk11248ssk11248s", UINT64_C(6), UINT64_C(1), g.room, UINT64_C(3), UINT64_C(1), UINT64_C(513),
                              UINT64_C(4), N1, g.topic, g.room, UINT64_C(3), UINT64_C(1), UINT64_C(513), UINT64_C(4), N1, g.topic);
     assert_int_equal(buf_len(&made) - WIRE_FRAME_HEAD, buf_len(&want));
     assert_memory_equal(buf_head(&made) + WIRE_FRAME_HEAD, buf_head(&want), buf_len(&want));
     struct cur c = cur_of(buf_head(&want), buf_len(&want));
-    assert_true(wire_get_groups(&c, &last) && last);
+    assert_true(wire_get_groups(&c, &last) && last == WIRE_LIST_LAST);
     assert_int_equal(wire_next_group(&c, &g), 1);
     assert_int_equal(wire_next_group(&c, &g), 1);
     assert_int_equal(g.members, 513);
     assert_int_equal(wire_next_group(&c, &g), 0);
+    buf_head(&want)[1] = 3; /* no such frame */
+    c = cur_of(buf_head(&want), buf_len(&want));
+    assert_false(wire_get_groups(&c, &last));
+    buf_head(&want)[1] = WIRE_LIST_CUT;
     c = cur_of(buf_head(&want), buf_len(&want) - 1);
     assert_true(wire_get_groups(&c, &last));
     assert_int_equal(wire_next_group(&c, &g), 1);
@@ -169,7 +173,7 @@ static void lists(void **state)
     buf_reset(&made, SIZE_MAX);
     buf_reset(&rows, SIZE_MAX);
     wire_add_member(&rows, &m);
-    wire_put_members(&made, text("#chess"), key, false, (struct slice){buf_head(&rows), buf_len(&rows)});
+    wire_put_members(&made, text("#chess"), key, WIRE_LIST_GOES_ON, (struct slice){buf_head(&rows), buf_len(&rows)});
     buf_free(&want);
     want = fields("1sk1s118", UINT64_C(7), text("#chess"), UINT64_C(0), m.name, UINT64_C(18), UINT64_C(3), N2);
     assert_int_equal(buf_len(&made) - WIRE_FRAME_HEAD, buf_len(&want));
@@ -177,7 +181,7 @@ static void lists(void **state)
     c = cur_of(buf_head(&want), buf_len(&want));
     struct slice room;
     uint8_t id[32];
-    assert_true(wire_get_members(&c, &room, id, &last) && !last);
+    assert_true(wire_get_members(&c, &room, id, &last) && last == WIRE_LIST_GOES_ON);
     assert_int_equal(wire_next_member(&c, &m), 1);
     assert_true(m.muted_until_ms == N2 && m.role == 3 && wire_next_member(&c, &m) == 0);
     buf_free(&want);
