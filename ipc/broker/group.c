@@ -287,7 +287,8 @@ uint16_t group_refuses(const struct group *g, const struct account *a, struct sl
 bool group_shows(const struct group *g, const struct account *a)
 {
     const struct membership_person *p = group_account(g, a);
-    return g->log.open || a->role == 2 || (p && (p->role != ROLE_NONE || p->invited));
+    bool in = p && (p->role != ROLE_NONE || p->invited);
+    return in || a->role == 2 || (g->log.open && !(p && p->barred));
 }
 
 struct offer {

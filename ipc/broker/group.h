@@ -92,7 +92,7 @@ void group_reader_drop(struct broker *b, struct reader *r, bool store);
 
 /* Why this account may not say this there, as a code with words; WIRE_OK. */
 uint16_t group_refuses(const struct group *g, const struct account *a, struct slice body, char *words, size_t size);
-/* May this account know of the group? */
+/* May this account see who is in, and the log? Members, the invited, instructors; in an open group all but the barred. */
 bool group_shows(const struct group *g, const struct account *a);
 /* Offers the names of the groups that it may know of. */
 void group_near(struct broker *b, const struct account *a, struct name_near *near);

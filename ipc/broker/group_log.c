@@ -441,13 +441,6 @@ static void came(void *ctx, struct slice entries)
 }
 
 /* Who is out reads the entries up to the one that did it among the messages, and no others. */
-static bool may_see(const struct group *g, const struct account *a)
-{
-    const struct membership_person *p = group_account(g, a);
-    bool in = p && (p->role != ROLE_NONE || p->invited);
-    return in || a->role == 2 || (g->log.open && !(p && p->barred));
-}
-
 void group_entries(struct session *s, const struct wire_group_question *q)
 {
     static const uint8_t any[SEALED_HASH];
@@ -457,7 +450,7 @@ void group_entries(struct session *s, const struct wire_group_question *q)
         group_no(s, q->op, q->room, WIRE_NO_SUCH_ROOM, 0, "there is no such group");
         return;
     }
-    if (!may_see(g, s->device->account)) {
+    if (!group_shows(g, s->device->account)) {
         group_no(s, q->op, q->room, WIRE_NOT_MEMBER, 0, "this group is by invitation: ask a member to be invited");
         return;
     }

@@ -177,6 +177,7 @@ def test_kicked(env):
     silent(b, 'after the kick')
     rejected(b, theirs.say(b, 'I was not finished'), 'not-member', 'a message')
     no(theirs.fetch(b), 'not-member', 'the log')
+    no(members(b, '#chess'), 'not-member', 'the members')
     no(theirs.append(b, 'join'), 'log-changed', 'a join on the log as he knows it')
     no(theirs.place(b), 'not-member', 'his place')
     c = enter(env, server, carol)
