@@ -25,7 +25,7 @@ BUILD.faults  := build/faults
 BUILD.asan    := build/asan
 BUILD         := $(BUILD.$(FLAVOUR))
 
-PACKAGES := build-essential pkg-config libsodium-dev libcmocka-dev libsqlite3-dev libreadline-dev \
+PACKAGES := build-essential pkg-config libsodium-dev libgcrypt20-dev libcmocka-dev libsqlite3-dev libreadline-dev \
             libutf8proc-dev libinih-dev libjansson-dev libseccomp-dev libssl-dev tmux python3 python3-nacl \
             mandoc sqlite3 clang libclang-rt-14-dev spin iproute2 nftables
 
@@ -96,20 +96,20 @@ $(BUILD)/lib%.a:
 	@$(AR) rcs $@ $^
 
 $(BUILD)/$(NAME)d: $(MASTER_MAIN) $(LIB_MASTER) $(LIB_IPC)
-	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -ljansson -lsodium
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -ljansson -lsodium -lgcrypt
 $(BUILD)/$(NAME)-worker: $(WORKER_MAIN) $(LIB_WORKER) $(LIB_IPC)
-	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -lsodium -lseccomp
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -lsodium -lgcrypt -lseccomp
 $(BUILD)/$(NAME)-keeper: $(KEEPER_MAIN) $(LIB_KEEPER) $(LIB_IPC)
-	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -lsodium -lseccomp
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -lsodium -lgcrypt -lseccomp
 $(BUILD)/$(NAME)-broker: $(BROKER_MAIN) $(LIB_BROKER) $(LIB_IPC)
-	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -linih -ljansson -lsodium -lseccomp -lpthread
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -linih -ljansson -lsodium -lgcrypt -lseccomp -lpthread
 $(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_IPC)
-	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -ljansson -lutf8proc -lsqlite3 -lsodium
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -ljansson -lutf8proc -lsqlite3 -lsodium -lgcrypt
 $(BUILD)/$(NAME)ctl: $(CTL_MAIN) $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_IPC)
-	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lsodium
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lsodium -lgcrypt
 
 ALL_LIBS := $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_KEEPER) $(LIB_IPC)
-SYS_LIBS := -lreadline -lcmocka -lsqlite3 -linih -ljansson -lutf8proc -lsodium -lseccomp -lpthread
+SYS_LIBS := -lreadline -lcmocka -lsqlite3 -linih -ljansson -lutf8proc -lsodium -lgcrypt -lseccomp -lpthread
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(ALL_LIBS)
 	@mkdir -p $(@D)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
@@ -192,7 +192,7 @@ BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/$(NAME)
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 DOCDIR     := $(DESTDIR)$(PREFIX)/share/doc/$(NAME)
-DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/groups.md docs/sealed.md docs/store.md docs/repair.md docs/chaos.md \
+DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/groups.md docs/sealed.md docs/store.md docs/moderation.md docs/repair.md docs/chaos.md \
               docs/performance.md conf/$(NAME).conf
 
 .PHONY: install uninstall

@@ -256,7 +256,7 @@ static int ack_settled(struct client *c)
  */
 void client_ack_room(struct client *c)
 {
-    uint32_t many = c->window / 4 < CLIENT_ROOM_ACK ? c->window / 4 : CLIENT_ROOM_ACK;
+    uint32_t many = c->window / 2 < CLIENT_ROOM_ACK ? c->window / 2 : CLIENT_ROOM_ACK;
     bool rides = buf_len(link_out(c->link)) > 0;
     if (c->room_unread == 0 || (c->room_unread < many && !rides && client_now(c) < c->room_due)) return;
     const struct wire_ack m = {
@@ -382,7 +382,8 @@ static int take_frame(struct client *c, const struct wire_frame *f)
 {
     const struct handler *h = handler_of(f->type);
     bool any_time = f->type == WIRE_ERROR || f->type == WIRE_WELCOME;
-    if (!h || (c->state != CLIENT_OPEN && !any_time)) return -1;
+    if (c->state != CLIENT_OPEN && !any_time) return -1;
+    if (!h) return wire_row(f->type)->from & WIRE_SERVER ? 0 : -1; /* of no use here */
     return h->take(c, f->payload);
 }
 

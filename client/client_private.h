@@ -12,7 +12,7 @@ enum {
     CLIENT_SILENCE_MS = 20 * 1000,     /* without an answer to something sent: PING */
     CLIENT_IDLE_MS = 5 * 60 * 1000,    /* without anything heard: PING */
     CLIENT_PONG_MS = 20 * 1000,
-    CLIENT_ROOM_ACK = 64,     /* messages of a room that share an acknowledgement */
+    CLIENT_ROOM_ACK = 128,    /* messages of a room that share an acknowledgement */
     CLIENT_ROOM_ACK_MS = 250, /* … or that much time */
     CLIENT_LOGIN_MS = 15 * 1000,
     CLIENT_LEAVE_MS = 2000,

@@ -2,8 +2,8 @@
  * bus.h - what our own processes say to each other. One release speaks it, so it has no versions;
  * it is decoded with the same care as the wire all the same, since a worker may be taken over.
  *
- * Two kinds of channel: control (chan.h, master with each child, keeper with worker and broker) and stream (stream.h, broker with
- * each worker). docs/processes.md tells the conversations.
+ * Two kinds of channel: control (chan.h: master with each child, keeper with worker and broker) and
+ * stream (stream.h: broker with each worker). docs/processes.md tells the conversations.
  */
 #ifndef BUS_H
 #define BUS_H

@@ -86,6 +86,34 @@ static int next_wait(const struct loop *l)
     return due <= now ? 0 : due - now > 3600000 ? 3600000 : (int)(due - now);
 }
 
+static uint64_t mono_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Waking somebody who sleeps on an idle core costs more than the message that it was woken for. */
+static int look(struct loop *l, uint64_t since)
+{
+    int n;
+    do
+        n = epoll_wait(l->epfd, l->batch, LOOP_BATCH, 0);
+    while (n == 0 && mono_us() - since < l->linger_us);
+    return n;
+}
+
+static int wait_for_events(struct loop *l)
+{
+    int limit = next_wait(l), n = 0;
+    if (l->linger_us == 0 || limit == 0) return epoll_wait(l->epfd, l->batch, LOOP_BATCH, limit);
+    uint64_t since = mono_us();
+    if (l->waited_us <= l->linger_us) n = look(l, since);
+    if (n == 0) n = epoll_wait(l->epfd, l->batch, LOOP_BATCH, next_wait(l));
+    l->waited_us = mono_us() - since;
+    return n;
+}
+
 static void fire_due(struct loop *l)
 {
     while (l->timers && l->timers->due_ms <= l->now_ms) {
@@ -99,7 +127,7 @@ static void fire_due(struct loop *l)
 void loop_run(struct loop *l)
 {
     while (!l->stop) {
-        l->n = epoll_wait(l->epfd, l->batch, LOOP_BATCH, next_wait(l));
+        l->n = wait_for_events(l);
         if (l->n < 0 && errno != EINTR) fatal("epoll_wait: %s", strerror(errno));
         l->now_ms = clock_mono_ms();
         for (l->at = 0; l->at < l->n; l->at++) {

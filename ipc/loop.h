@@ -1,7 +1,7 @@
 /*
  * loop.h - one wait for everything: descriptors (epoll, level-triggered) and a few timers.
  *
- * A turn = one epoll_wait and the callbacks of what it returned, then end_of_turn once: that is
+ * A turn = one wait and the callbacks of what it returned, then end_of_turn once: that is
  * where gathered work leaves in batches. A callback may remove any io or timer, its own too;
  * memory of an io may be freed once loop_del() has returned.
  */
@@ -36,6 +36,12 @@ struct loop {
     int at, n; /* place in batch */
     void (*end_of_turn)(void *arg);
     void *arg;
+    /*
+     * Busy waiting, in microseconds, 0: none. The next wait looks for so long before it sleeps, but only if
+     * the last wait was no longer: what comes seldom is not waited for. end_of_turn may change it each turn.
+     */
+    uint32_t linger_us;
+    uint64_t waited_us; /* the last wait; private */
 };
 
 /* Makes the epoll descriptor; fatal when there is none to have. */

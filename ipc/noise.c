@@ -1,13 +1,14 @@
 /*
  * noise.c - see noise.h. A pattern is a row of tokens per message; writing and reading run the
  * tokens in order. Numbers in comments are sections of the Noise specification, revision 34.
- * DH, AEAD, hash and HMAC are libsodium's; here is only their order.
+ * DH, hash and HMAC are libsodium's, the AEAD is aead.h; here is only their order.
  */
 #include "noise.h"
 
 #include <sodium.h>
 #include <string.h>
 
+#include "aead.h"
 #include "buf.h"
 #include "hkdf.h"
 
@@ -53,7 +54,7 @@ int noise_dh(const uint8_t secret[NOISE_KEY_LEN], const uint8_t pub[NOISE_KEY_LE
 }
 
 /* 12.3: 32 zero bits, then the counter little-endian. */
-static void put_nonce(uint8_t npub[crypto_aead_chacha20poly1305_ietf_NPUBBYTES], uint64_t nonce)
+static void put_nonce(uint8_t npub[AEAD_NONCE], uint64_t nonce)
 {
     memset(npub, 0, 4);
     put_u64(npub + 4, nonce);
@@ -62,21 +63,19 @@ static void put_nonce(uint8_t npub[crypto_aead_chacha20poly1305_ietf_NPUBBYTES],
 static void encrypt(const uint8_t key[NOISE_KEY_LEN], uint64_t nonce, struct slice ad,
                     struct slice in, uint8_t *out)
 {
-    uint8_t npub[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+    uint8_t npub[AEAD_NONCE];
 
     put_nonce(npub, nonce);
-    crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, in.data, in.len, ad.data, ad.len, NULL,
-                                              npub, key);
+    aead_seal(key, npub, ad, in, out);
 }
 
 static int decrypt(const uint8_t key[NOISE_KEY_LEN], uint64_t nonce, struct slice ad,
                    struct slice in, uint8_t *out)
 {
-    uint8_t npub[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+    uint8_t npub[AEAD_NONCE];
 
     put_nonce(npub, nonce);
-    return crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, in.data, in.len, ad.data,
-                                                     ad.len, npub, key);
+    return aead_open(key, npub, ad, in, out);
 }
 
 /* ---- symmetric state: 5.2 ---- */

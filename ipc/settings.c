@@ -46,6 +46,8 @@ const struct conf_key settings_table[] = {
     TEXT(CONF_LIST, server, listen, "127.0.0.1:5130, [::1]:5130", 1,
          "addresses to listen on, with commas between: host:port or [v6]:port"),
     COUNT(server, workers, "0", 0, 64, "processes that hold connections; 0 is one per core"),
+    COUNT(server, busy_wait_us, "150", 0, 1000,
+          "how long the broker looks for the next message before it sleeps, in microseconds"),
     TEXT(CONF_STRING, server, state_dir, "state", 1,
          "folder of all that is kept, beside this file unless absolute"),
 
@@ -80,8 +82,13 @@ const struct conf_key settings_table[] = {
     COUNT(limits, window_messages, "256", 1, 65536, "unacknowledged messages of one device"),
     BYTES(limits, window_bytes, "256KiB", KIB, GIB, "unacknowledged bytes of one device"),
     COUNT(limits, key_requests, "60", 1, 1000000,
-          "questions about keys a minute of one user; ten times that in a burst"),
+          "questions about keys and the class a minute of one user; tenfold in a burst"),
     COUNT(limits, one_time_prekeys, "200", 25, 1000, "one-time prekeys kept for one device"),
+    COUNT(limits, guests_per_account, "4", 1, 1000, "devices that ask at once to be admitted to one account"),
+    COUNT(limits, guests_per_address, "8", 1, 1000000,
+          "devices that ask at once to be admitted from one address or IPv6 /64"),
+    DURATION(limits, guest_time, "10m", SEC, DAY, "how long a device may ask to be admitted"),
+    COUNT(limits, roster_claims, "1000", 1, 1000000, "claims of students that wait for the instructor"),
 
     COUNT(groups, per_user, "32", 0, 100000, "groups that one user has made and that are still open"),
     COUNT(groups, members, "1024", 1, 1024, "people of one group, those invited or barred included"),

@@ -28,6 +28,7 @@ struct settings {
         char name[SETTINGS_NAME_LEN + 1];
         char listen[SETTINGS_LIST_LEN + 1]; /* see settings_listen() */
         uint64_t workers;                   /* 0 = one per core */
+        uint64_t busy_wait_us;
         char state_dir[SETTINGS_PATH_LEN + 1];
     } server;
     struct {
@@ -47,8 +48,10 @@ struct settings {
         uint64_t queue_messages, queue_per_sender, queue_bytes, queue_keep; /* of one user */
         uint64_t disk_free;
         uint64_t window_messages, window_bytes; /* unacknowledged, of one device */
-        uint64_t key_requests;     /* KEYS and LIST a minute of one account; burst is ten times that */
+        uint64_t key_requests;     /* KEYS, LIST, ADMIT, ROSTER and MODERATE a minute of one account; burst is ten times that */
         uint64_t one_time_prekeys; /* of one device */
+        uint64_t guests_per_account, guests_per_address, guest_time; /* devices that ask to be admitted */
+        uint64_t roster_claims;    /* that wait for an instructor */
     } limits;
     struct {
         uint64_t per_user;                    /* open ones that one user has created */

@@ -7,8 +7,11 @@
 #include <assert.h>
 #include <string.h>
 
+#include "wire_admit.h"
 #include "wire_groups.h"
 #include "wire_keys.h"
+#include "wire_moderate.h"
+#include "wire_roster.h"
 
 static const uint8_t client_magic[4] = {'C', 'S', 'M', 'G'};
 static const uint8_t server_magic[2] = {'C', 'S'};
@@ -37,8 +40,14 @@ static const struct wire_row rows[WIRE_TYPES] = {
     [WIRE_KEYS] =         {"KEYS",       WIRE_SERVER, WIRE_OPEN,  11, 4096},
     [WIRE_LIST_ASK] =     {"LIST",       WIRE_CLIENT, WIRE_OPEN,  6, 33 + WIRE_ENTRY_MAX},
     [WIRE_LIST] =         {"LIST",       WIRE_SERVER, WIRE_OPEN,  6, WIRE_PAYLOAD_MAX},
+    [WIRE_ADMIT_ASK] =    {"ADMIT",      WIRE_CLIENT, WIRE_OPEN,  9, WIRE_PAYLOAD_MAX},
+    [WIRE_ADMIT] =        {"ADMIT",      WIRE_SERVER, WIRE_OPEN,  10, WIRE_PAYLOAD_MAX},
+    [WIRE_ROSTER_ASK] =   {"ROSTER",     WIRE_CLIENT, WIRE_OPEN,  3, 300 + WIRE_ROSTER_ITEM_MAX},
+    [WIRE_ROSTER] =       {"ROSTER",     WIRE_SERVER, WIRE_OPEN,  4, WIRE_PAYLOAD_MAX},
     [WIRE_GROUP_ASK] =    {"GROUP",      WIRE_CLIENT, WIRE_OPEN,  2, 1 + WIRE_GROUP_ENTRY_MAX},
     [WIRE_GROUP] =        {"GROUP",      WIRE_SERVER, WIRE_OPEN,  2, WIRE_PAYLOAD_MAX},
+    [WIRE_MODERATE_ASK] = {"MODERATE",   WIRE_CLIENT, WIRE_OPEN,  8, 800},
+    [WIRE_MODERATE] =     {"MODERATE",   WIRE_SERVER, WIRE_OPEN,  11, 4096},
     [WIRE_HISTORY_ASK] =  {"HISTORY",    WIRE_CLIENT, WIRE_OPEN,  11, 512},
     [WIRE_HISTORY] =      {"HISTORY",    WIRE_SERVER, WIRE_OPEN,  9, 512},
 };
@@ -82,6 +91,12 @@ const char *wire_code_name(uint16_t code)
         [WIRE_LIST_CHANGED] = "list-changed",
         [WIRE_BAD_ENTRY] = "bad-entry",
         [WIRE_MUTED] = "muted",
+        [WIRE_BANNED] = "banned",
+        [WIRE_ANNOUNCE_ONLY] = "announce-only",
+        [WIRE_NO_RIGHT] = "no-right",
+        [WIRE_NO_ATTEMPT] = "no-attempt",
+        [WIRE_NOT_ACCOUNT_KEY] = "not-account-key",
+        [WIRE_BAD_REASON] = "bad-reason",
         [WIRE_LOG_CHANGED] = "log-changed",
         [WIRE_FORBIDDEN] = "forbidden",
         [WIRE_TOO_MANY] = "too-many",

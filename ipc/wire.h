@@ -49,7 +49,9 @@ enum wire_type {
     WIRE_RESYNC = 0x13, WIRE_SEND = 0x20, WIRE_ACCEPTED = 0x21, WIRE_REJECTED = 0x22,
     WIRE_DELIVER = 0x23, WIRE_ACK = 0x24, WIRE_RECEIPT = 0x25, WIRE_PRESENCE_ASK = 0x30,
     WIRE_PRESENCE = 0x31, WIRE_KEYS_ASK = 0x40, WIRE_KEYS = 0x41, WIRE_LIST_ASK = 0x42,
-    WIRE_LIST = 0x43, WIRE_GROUP_ASK = 0x50, WIRE_GROUP = 0x51, WIRE_HISTORY_ASK = 0x70,
+    WIRE_LIST = 0x43, WIRE_ADMIT_ASK = 0x44, WIRE_ADMIT = 0x45, WIRE_ROSTER_ASK = 0x46,
+    WIRE_ROSTER = 0x47, WIRE_GROUP_ASK = 0x50, WIRE_GROUP = 0x51, WIRE_MODERATE_ASK = 0x58,
+    WIRE_MODERATE = 0x59, WIRE_HISTORY_ASK = 0x70,
     WIRE_HISTORY = 0x71, WIRE_TYPES = 0x80,
 };
 
@@ -72,7 +74,9 @@ enum wire_code {
     WIRE_STOPPING, WIRE_RECONNECT, WIRE_SLOW, WIRE_TIMEOUT, WIRE_REVOKED, WIRE_NO_SUCH_USER = 20,
     WIRE_NO_SUCH_ROOM, WIRE_NOT_MEMBER, WIRE_QUEUE_FULL, WIRE_TOO_LARGE, WIRE_DISK_FULL,
     WIRE_BLOCKED, WIRE_BAD_BODY, WIRE_DEVICES_CHANGED, WIRE_NO_DEVICE, WIRE_TOO_FAST, WIRE_BAD_KEYS,
-    WIRE_LIST_CHANGED, WIRE_BAD_ENTRY, WIRE_MUTED = 40, WIRE_LOG_CHANGED = 50, WIRE_FORBIDDEN, WIRE_TOO_MANY,
+    WIRE_LIST_CHANGED, WIRE_BAD_ENTRY, WIRE_MUTED = 40, WIRE_BANNED, WIRE_ANNOUNCE_ONLY, WIRE_NO_RIGHT,
+    WIRE_NO_ATTEMPT, WIRE_NOT_ACCOUNT_KEY, WIRE_BAD_REASON,
+    WIRE_LOG_CHANGED = 50, WIRE_FORBIDDEN, WIRE_TOO_MANY,
 };
 
 /* The code's name as in the document ("no-such-user"), "unknown" for others. */
@@ -141,7 +145,8 @@ struct wire_joiner {
 int wire_join(struct wire_joiner *j, struct wire_frame *f);
 void wire_join_reset(struct wire_joiner *j);
 
-enum { WIRE_CAP_RECEIVE = 1, WIRE_CAP_LOBBY = 2 };
+/* ADMIT: a device that is not in may stay, to ask to be admitted. */
+enum { WIRE_CAP_RECEIVE = 1, WIRE_CAP_LOBBY = 2, WIRE_CAP_ADMIT = 4 };
 
 struct wire_resume {
     uint64_t incarnation, seq, next_id, lobby_seen;
@@ -168,6 +173,7 @@ struct wire_welcome {
     uint64_t lobby_head;
     uint32_t waiting, keep_s;
     struct slice server;
+    bool guest; /* this device is not in: the session is for ADMIT alone */
 };
 
 enum { WIRE_TO_USER = 0, WIRE_TO_ROOM = 1 };

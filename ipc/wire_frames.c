@@ -95,7 +95,7 @@ bool wire_get_login(struct slice p, struct wire_login *m)
     get_resume(&c, &m->resume);
     cur_copy(&c, m->signature, 64);
     return cur_end(&c) && m->name.len >= 1 && m->name.len <= WIRE_NAME_MAX &&
-           !(m->caps & ~(uint32_t)(WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY));
+           !(m->caps & ~(uint32_t)(WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY | WIRE_CAP_ADMIT));
 }
 
 void wire_put_welcome(struct buf *b, const struct wire_welcome *m)
@@ -106,7 +106,7 @@ void wire_put_welcome(struct buf *b, const struct wire_welcome *m)
     buf_put_u64(b, m->device);
     buf_put_u64(b, m->incarnation);
     buf_put_u64(b, m->last_id);
-    buf_put_u8(b, m->fresh ? 1 : 0);
+    buf_put_u8(b, (uint8_t)((m->fresh ? 1 : 0) | (m->guest ? 2 : 0)));
     buf_put_u8(b, m->role);
     buf_put_u64(b, m->lobby_head);
     buf_put_u32(b, m->waiting);
@@ -123,7 +123,9 @@ bool wire_get_welcome(struct slice p, struct wire_welcome *m)
     m->device = cur_u64(&c);
     m->incarnation = cur_u64(&c);
     m->last_id = cur_u64(&c);
-    m->fresh = cur_u8(&c) & 1;
+    uint8_t flags = cur_u8(&c);
+    m->fresh = flags & 1;
+    m->guest = flags & 2;
     m->role = cur_u8(&c);
     m->lobby_head = cur_u64(&c);
     m->waiting = cur_u32(&c);

@@ -1,5 +1,5 @@
 /*
- * wire_groups.h - the frame GROUP as far as it is about groups `#name`: docs/protocol.md, section 7.1, in
+ * wire_groups.h - the frame GROUP as far as it is about groups `#name`: docs/protocol.md, section 7.3, in
  * code. Joining and leaving the lobby (ops 1 to 3) is wire.h's. What lies inside an entry of the
  * membership log is docs/sealed.md's; here it is bytes.
  *

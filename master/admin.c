@@ -218,26 +218,33 @@ static const struct {
     const char *command;
     void (*answer)(struct question *q);                /* both NULL: the broker knows */
     void (*with_word)(struct question *q, const char *word);
+    bool words; /* the broker knows, and words may follow */
 } rows[] = {
-    {"status", status, NULL},
-    {"workers", workers, NULL},
-    {"who", NULL, NULL},
-    {"queue", NULL, NULL},
-    {"key rotate", NULL, NULL},
-    {"group list", NULL, NULL},
-    {"group show ", NULL, NULL},
-    {"group delete ", NULL, NULL},
-    {"worker restart ", NULL, worker_restart},
-    {"worker drain ", NULL, worker_drain},
-    {"upgrade", NULL, upgrade},
+    {"status", status, NULL, false},
+    {"workers", workers, NULL, false},
+    {"who", NULL, NULL, false},
+    {"queue", NULL, NULL, false},
+    {"key rotate", NULL, NULL, false},
+    {"worker restart ", NULL, worker_restart, false},
+    {"worker drain ", NULL, worker_drain, false},
+    {"upgrade", NULL, upgrade, false},
+    {"role ", NULL, NULL, true},
+    {"user ", NULL, NULL, true},
+    {"ban ", NULL, NULL, true},
+    {"unban ", NULL, NULL, true},
+    {"lobby", NULL, NULL, true},
+    {"audit", NULL, NULL, true},
+    {"group list", NULL, NULL, false},
+    {"group show ", NULL, NULL, true},
+    {"group delete ", NULL, NULL, true},
 };
 
 static void answer(struct question *q)
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t n = strlen(rows[i].command);
-        bool exact = !rows[i].with_word && rows[i].command[n - 1] != ' '; /* else a word follows */
-        if (strncmp(rows[i].command, q->command, exact ? n + 1 : n) != 0) continue;
+        bool more = rows[i].with_word || rows[i].words;
+        if (strncmp(rows[i].command, q->command, more ? n : n + 1) != 0) continue;
         if (rows[i].answer) {
             rows[i].answer(q);
         } else if (rows[i].with_word) {

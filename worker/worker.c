@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aead.h"
 #include "child.h"
 #include "fault.h"
 #include "log.h"
@@ -42,6 +43,7 @@ static void on_setup(struct worker *w, struct slice p, int fd)
     spec.max_file = seal_log_max();
 #endif
     look_up_user(w, &spec);
+    aead_start();
     if (sandbox_enter(&spec, &report)) fatal("sandbox: %s", report.text);
     memcpy(w->sandbox, report.text, sizeof w->sandbox);
     struct buf m = {0};
@@ -227,7 +229,7 @@ static void again(struct loop_timer *t)
  */
 static void tune_memory(void)
 {
-    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
     mallopt(M_MMAP_THRESHOLD, 8 << 20);
 }
 

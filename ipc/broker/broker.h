@@ -14,12 +14,16 @@
  *   refuse.c    refusals that a client has not confirmed, and what waits behind them
  *   prekeys.c   what devices publish so that others can write to them first
  *   devices.c   device lists: a device comes in, or goes
+ *   sanctions.c what is forbidden to whom (moderation.h)
+ *   moderation.c acts of moderation, roles
+ *   admit.c     devices that are not in yet (admit.h)
+ *   class_roster.c  entries, claims and welcomes of the class
  *   inbox.c     what a device receives: window, store, acknowledgement
  *   share.c     how much of an inbox waits from one sender
  *   room.c      rooms, the lobby and groups: one order for everybody
  *   group*.c    groups: who is in, and who has read how far (group.h)
  *   presence.c  joins, leaves, away, lists
- *   ask.c       the operator's questions
+ *   ask.c       the operator's questions; ask_moderation.c, ask_groups.c his orders
  *   orphan.c    the time between two masters
  *   store*.c    what lasts
  */
@@ -39,8 +43,12 @@
 #include "stream.h"
 #include "table.h"
 #include "wire_keys.h"
+#include "wire_roster.h"
 
 struct broker;
+struct guest;
+struct sanction;
+struct sanctions;
 struct session;
 struct group;
 struct member;
@@ -61,11 +69,14 @@ struct account {
     struct table_node by_name, by_skeleton, by_id;
     uint64_t id;
     char name[WIRE_NAME_MAX + 1];
-    uint8_t role;
+    uint8_t role;        /* that holds: by the operator, else by the roster, else 0 */
+    int8_t granted;      /* … by the operator; -1: he has said nothing */
     bool away;
     bool pending;        /* its registration is on the way to the disk */
     bool announced;      /* the lobby has been told that it is here, by us or by an earlier broker */
     bool said_gone;      /* … by us that it is not */
+    bool claims;         /* class_roster.c: a claim of its waits for an instructor */
+    bool welcomed;       /* … a welcome waits for it */
     uint16_t receiving;  /* sessions that receive */
     uint16_t in_lobby;   /* sessions in the lobby */
     uint16_t sessions;
@@ -74,6 +85,7 @@ struct account {
     struct device *device;       /* those that are in */
     struct leaving *leaving;     /* presence.c: absent, within the grace time; else NULL */
     struct keyring *keys;        /* NULL: nothing of it is set; people_keyring() makes it */
+    struct sanctions *sanctions; /* NULL: nothing is forbidden */
 };
 
 /*
@@ -210,19 +222,22 @@ struct session {
     char peer[];
 };
 
-/* Somebody who wants to log in. */
+/* Somebody who wants to log in, or may not log in and stays as a guest. */
 struct claim {
     uint8_t challenge[16];
     uint64_t until_ms; /* the challenge is good; 0: there is none (any more) */
     bool verifying;
+    struct guest *guest; /* admit.c; NULL: none */
 };
 
-/* What a worker's slab record is to the broker: nobody, a claim, or a session. */
+/* What a worker's slab record is to the broker: nobody, a claim (perhaps a guest's), or a session. */
 struct seat {
     uint64_t sid; /* 0: nobody */
     struct session *session;
     struct claim *claim;
 };
+
+static inline struct guest *seat_guest(const struct seat *seat) { return seat->claim ? seat->claim->guest : NULL; }
 
 struct link {
     struct stream stream;
@@ -306,11 +321,16 @@ struct broker {
     struct reader *moved; /* readers whose place the disk does not know */
     struct loop_timer group_tick, group_cut;
     struct presence presence;
+    struct sanction *announce; /* only instructors and assistants write to the lobby; NULL: everybody does */
+    struct guest *guests;      /* admit.c */
+    uint32_t claims;           /* that wait for instructors */
     struct device *dirty;  /* senders to be told */
     struct device *active; /* inboxes to look at each tick */
     struct loop_timer tick, expiry;
     struct put *retry; /* inbox.c: what found the disk full */
     uint64_t routed, stored, rejected; /* messages, since start */
+    uint64_t routed_before;            /* this turn */
+    unsigned cores;                    /* that it may run on */
     uint32_t said_second, said, unsaid; /* log lines about messages in this second */
     struct orphan orphan; /* when the master is gone */
     struct sandbox_report sandbox;
@@ -321,6 +341,7 @@ struct broker {
 enum {
     ROOM_LOBBY = 1,
     BROKER_TICK_MS = 500,
+    BROKER_FEW = 8, /* messages in a turn: nobody but two or three talk */
     BROKER_SPILL_MS = 1000,  /* unacknowledged in memory for longer: to the disk */
     BROKER_PENDING_MARK = 8192,
     CHALLENGE_MS = 60000,
@@ -345,6 +366,8 @@ const struct keyring *people_keys(const struct account *a);
 struct account *people_alike(struct broker *b, struct slice name);
 /* Role by the roster: -1 when not on it. Without a roster everybody is a member (0). */
 int people_role(const struct broker *b, struct slice name);
+/* The role that holds: what the operator has given, else that of the roster. */
+uint8_t people_role_of(const struct broker *b, const struct account *a);
 struct account *people_add(struct broker *b, uint64_t id, struct slice name, uint8_t role);
 struct device *people_add_device(struct account *a, uint64_t id, const uint8_t key[32]);
 /* Undoes people_add() of an account that never became durable. */
@@ -396,23 +419,27 @@ void link_identity(struct broker *b);
 /* Who asked, for an answer that comes when the store has spoken. */
 struct asker {
     struct broker *broker;
-    struct device *device;
+    struct device *device; /* NULL: a guest */
     uint32_t slot, generation;
     uint64_t sid;
 };
 struct asker asker_of(const struct session *s);
 /* NULL: gone meanwhile. */
 struct session *asker_session(const struct asker *a);
+/* Its link, also when it is a guest; NULL: gone meanwhile. */
+struct link *asker_link(const struct asker *a);
 void prekeys_load(struct broker *b);
 void prekeys_ask(struct session *s, const struct wire_keys_ask *m);
 /* Just logged in: it is told when few of its prekeys are left. */
 void prekeys_welcome(struct session *s);
-/* type: WIRE_KEYS or WIRE_LIST; asked: the op of the question. */
+/* type: WIRE_KEYS, LIST, ADMIT, ROSTER or MODERATE; asked: the op of the question. */
 void keys_refuse(struct session *s, uint8_t type, uint8_t asked, struct slice name, uint16_t code, uint32_t retry_ms,
                  const char *text);
+void keys_refuse_at(struct link *l, uint64_t sid, uint8_t type, uint8_t asked, struct slice name, uint16_t code,
+                    uint32_t retry_ms, const char *text);
 /* Takes a token for a question of this account; 0, or the ms after which there is one. */
 uint32_t keys_charge(struct session *s);
-/* The same about keys; when there is none, it has been told. */
+/* May this account ask one more question of these kinds? If not, it has been told. */
 bool keys_afford(struct session *s, uint8_t type, uint8_t asked, struct slice name);
 
 /* devices.c */
@@ -420,6 +447,12 @@ void devices_load(struct broker *b);
 void devices_ask(struct session *s, const struct wire_list_ask *m);
 /* The account whose devices are others than those that m has heads for; NULL: there is a head for each. */
 struct account *devices_differ(const struct device *sender, struct account *to, const struct wire_send *m);
+
+/* class_roster.c */
+void class_roster_load(struct broker *b);
+void class_roster_ask(struct session *s, const struct wire_roster_ask *m);
+/* Just logged in: is told what waits. */
+void class_roster_welcome(struct session *s);
 
 /* route.c */
 void route_send(struct session *s, const struct wire_send *m);

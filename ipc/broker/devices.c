@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admit.h"
 #include "broker.h"
 #include "device_list.h"
 #include "group.h"
@@ -43,12 +44,12 @@ static void watch(struct session *s, const struct account *a)
     s->watch->account[s->watch->next++ % WATCHED] = a->id;
 }
 
-static void say_head(struct session *s, const struct account *a)
+static void say_head(struct link *l, uint64_t sid, const struct account *a)
 {
     struct wire_new_head m = {name_of(a), people_keys(a)->list.head};
-    size_t at;
-    wire_put_new_head(session_begin(s, &at), &m);
-    session_end(s, at);
+    size_t at = bus_begin_down(&l->stream, sid);
+    wire_put_new_head(&l->stream.out, &m);
+    stream_end(&l->stream, at);
 }
 
 static void tell_watchers(void *arg, struct account *each)
@@ -56,7 +57,7 @@ static void tell_watchers(void *arg, struct account *each)
     const struct account *changed = arg;
     for (const struct device *d = each->device; d; d = d->next)
         for (struct session *s = d->session; s; s = s->next)
-            if (watches(s, changed)) say_head(s, changed);
+            if (watches(s, changed)) say_head(s->link, s->sid, changed);
 }
 
 /* --- fetch --- */
@@ -69,15 +70,25 @@ struct listing {
 static void listed(void *ctx, struct slice entries)
 {
     struct listing *l = ctx;
-    struct session *s = asker_session(&l->by);
-    if (s) {
+    struct link *to = asker_link(&l->by);
+    if (to) {
         struct wire_list_entries m = {.name = name_of(l->of), .head = people_keys(l->of)->list.head, .entries = entries};
-        size_t at;
+        size_t at = bus_begin_down(&to->stream, l->by.sid);
         memcpy(m.account_key, people_keys(l->of)->list.account_key, sizeof m.account_key);
-        wire_put_list_entries(session_begin(s, &at), &m);
-        session_end(s, at);
+        wire_put_list_entries(&to->stream.out, &m);
+        stream_end(&to->stream, at);
     }
     free(l);
+}
+
+static void load_entries(const struct asker *by, struct account *of, uint32_t after)
+{
+    struct listing *l = xmalloc(sizeof *l);
+    *l = (struct listing){*by, of};
+    if (people_keys(of)->list.head)
+        store_load_list(by->broker->store, of->id, after, listed, l);
+    else
+        listed(l, (struct slice){0});
 }
 
 static void fetch(struct session *s, const struct wire_list_ask *m)
@@ -88,13 +99,9 @@ static void fetch(struct session *s, const struct wire_list_ask *m)
         keys_refuse(s, WIRE_LIST, WIRE_LIST_FETCH, m->name, WIRE_NO_SUCH_USER, 0, "no such user");
         return;
     }
+    struct asker by = asker_of(s);
     watch(s, of);
-    struct listing *l = xmalloc(sizeof *l);
-    *l = (struct listing){asker_of(s), of};
-    if (people_keys(of)->list.head)
-        store_load_list(b->store, of->id, m->after, listed, l);
-    else
-        listed(l, (struct slice){0});
+    load_entries(&by, of, m->after);
 }
 
 /* --- append --- */
@@ -102,6 +109,9 @@ static void fetch(struct session *s, const struct wire_list_ask *m)
 /* An entry on its way: judged when the list has been read, then on its way to the disk. */
 struct appending {
     struct asker by;
+    struct account *account;
+    uint64_t self;        /* of a guest: the device that it is, with its key: it may add no other */
+    uint8_t self_key[32];
     struct store_list list; /* as it will be */
     struct store_device device;
     size_t len;
@@ -110,9 +120,10 @@ struct appending {
 
 static void refuse_entry(struct appending *p, uint16_t code, uint32_t retry_ms, const char *text)
 {
-    struct session *s = asker_session(&p->by);
-    if (s) keys_refuse(s, WIRE_LIST, WIRE_LIST_APPEND, (struct slice){(const uint8_t *)"", 0}, code, retry_ms, text);
-    people_keyring(p->by.device->account)->appending = false;
+    struct link *l = asker_link(&p->by);
+    struct slice nobody = {(const uint8_t *)"", 0};
+    if (l) keys_refuse_at(l, p->by.sid, WIRE_LIST, WIRE_LIST_APPEND, nobody, code, retry_ms, text);
+    people_keyring(p->account)->appending = false;
     free(p);
 }
 
@@ -138,7 +149,8 @@ static void appended(void *ctx, enum store_status status, uint64_t row)
 {
     struct appending *p = ctx;
     struct broker *b = p->by.broker;
-    struct account *a = p->by.device->account;
+    struct account *a = p->account;
+    struct link *guest = p->by.device ? NULL : asker_link(&p->by);
     (void)row;
     if (status == STORE_FULL) {
         refuse_entry(p, WIRE_DISK_FULL, 5000, "the server's disk is full; try again later");
@@ -147,6 +159,7 @@ static void appended(void *ctx, enum store_status status, uint64_t row)
     people_keyring(a)->appending = false;
     a->keys->list = p->list;
     people_each(b, tell_watchers, a);
+    if (guest) say_head(guest, p->by.sid, a);
     if (p->device.revoked) {
         revoke(b, a, p->device.device);
     } else if (!people_device(a, p->device.device)) {
@@ -176,10 +189,19 @@ static const struct device_row *changed(const struct device_list *list)
     return NULL;
 }
 
-/* The first entry must add the device that sends it: it was let in without a list. */
-static bool begins_well(const struct device_list *list, const struct device *d)
+/*
+ * NULL: whoever sends this entry may. The first entry must add the device that sends it: it was let in
+ * without a list. A guest may add itself, by the account key alone.
+ */
+static const char *oversteps(const struct device_list *list, const struct appending *p)
 {
-    return list->head.seq > 1 || (list->row[0].device == d->id && memcmp(list->row[0].ed, d->key, sizeof d->key) == 0);
+    const struct device *d = p->by.device;
+    const struct device_row *row = changed(list);
+    if (d && list->head.seq == 1 && (row->device != d->id || memcmp(row->ed, d->key, sizeof d->key) != 0))
+        return "the first entry must add the device that sends it";
+    if (!d && (row->device != p->self || memcmp(row->ed, p->self_key, sizeof p->self_key) != 0 || row->revoked || row->by))
+        return "a device that is not in may add itself, with the account key, and nothing else";
+    return NULL;
 }
 
 static void take(struct appending *p, const struct device_list *list)
@@ -194,46 +216,52 @@ static void take(struct appending *p, const struct device_list *list)
 static void judge(void *ctx, struct slice entries)
 {
     struct appending *p = ctx;
-    const struct device *by = p->by.device;
     struct device_list *list = xmalloc(sizeof *list);
-    enum device_verdict v = device_list_recall(list, p->list.account_key, name_of(by->account), entries);
+    enum device_verdict v = device_list_recall(list, p->list.account_key, name_of(p->account), entries);
     if (v == DEVICE_GOOD)
         v = device_list_apply(list, (struct slice){p->entry, p->len});
     else
-        LOG(LOG_ERROR, "device", "damaged", log_s("user", by->account->name), log_s("list", device_verdict_words(v)));
-    struct session *s = asker_session(&p->by);
-    if (v == DEVICE_GOOD && begins_well(list, by)) {
+        LOG(LOG_ERROR, "device", "damaged", log_s("user", p->account->name), log_s("list", device_verdict_words(v)));
+    struct link *l = asker_link(&p->by);
+    const char *why = v == DEVICE_GOOD ? oversteps(list, p) : NULL;
+    if (v == DEVICE_GOOD && !why) {
         take(p, list);
     } else if (is_repeat(p, entries)) {
-        if (s) say_head(s, by->account);
-        people_keyring(by->account)->appending = false;
+        if (l) say_head(l, p->by.sid, p->account);
+        people_keyring(p->account)->appending = false;
         free(p);
     } else if (v == DEVICE_GAP || v == DEVICE_FORK) {
         refuse_entry(p, WIRE_LIST_CHANGED, 0, "the list has changed: fetch it and write the entry anew");
     } else {
         refuse_entry(p, WIRE_BAD_ENTRY, 0,
-                     v == DEVICE_GOOD ? "the first entry must add the device that sends it"
-                                      : "with this entry the list would break its rules, or be signed by somebody else");
+                     why ? why : "with this entry the list would break its rules, or be signed by somebody else");
     }
     free(list);
 }
 
-static void append(struct session *s, const struct wire_list_ask *m)
+/* g: the guest that says it, NULL when a session does. */
+static void append(const struct asker *by, struct account *a, const struct guest *g, const struct wire_list_ask *m)
 {
-    struct broker *b = s->link->broker;
-    struct account *a = s->device->account;
+    struct broker *b = by->broker;
+    struct link *l = asker_link(by);
     struct slice nobody = {(const uint8_t *)"", 0};
     if (people_keys(a)->list.head && memcmp(people_keys(a)->list.account_key, m->account_key, sizeof m->account_key) != 0) {
-        keys_refuse(s, WIRE_LIST, WIRE_LIST_APPEND, nobody, WIRE_BAD_ENTRY, 0, "this list has another account key");
+        keys_refuse_at(l, by->sid, WIRE_LIST, WIRE_LIST_APPEND, nobody, WIRE_BAD_ENTRY, 0,
+                       "this list has another account key");
         return;
     }
     if (people_keys(a)->appending) {
-        keys_refuse(s, WIRE_LIST, WIRE_LIST_APPEND, nobody, WIRE_LIST_CHANGED, 100,
-                    "another entry is being taken: fetch the list and write this one anew");
+        keys_refuse_at(l, by->sid, WIRE_LIST, WIRE_LIST_APPEND, nobody, WIRE_LIST_CHANGED, 100,
+                       "another entry is being taken: fetch the list and write this one anew");
         return;
     }
     struct appending *p = xcalloc(1, sizeof *p);
-    p->by = asker_of(s);
+    p->by = *by;
+    p->account = a;
+    if (g) {
+        p->self = g->device;
+        memcpy(p->self_key, g->key, sizeof p->self_key);
+    }
     p->list.account = a->id;
     memcpy(p->list.account_key, m->account_key, sizeof m->account_key);
     p->len = m->entry.len;
@@ -245,10 +273,23 @@ static void append(struct session *s, const struct wire_list_ask *m)
 void devices_ask(struct session *s, const struct wire_list_ask *m)
 {
     if (!keys_afford(s, WIRE_LIST, m->op, m->name)) return;
+    struct asker by = asker_of(s);
     if (m->op == WIRE_LIST_FETCH)
         fetch(s, m);
     else
-        append(s, m);
+        append(&by, s->device->account, NULL, m);
+}
+
+/* It has shown the key of this list, and sees no other. */
+void devices_ask_guest(struct guest *g, const struct wire_list_ask *m)
+{
+    struct asker by = {g->link->broker, NULL, g->link->slot, g->link->generation, g->sid};
+    if (m->op == WIRE_LIST_APPEND)
+        append(&by, g->account, g, m);
+    else if (people_find(by.broker, m->name) == g->account)
+        load_entries(&by, g->account, m->after);
+    else
+        keys_refuse_at(g->link, g->sid, WIRE_LIST, m->op, m->name, WIRE_NO_RIGHT, 0, "this is not the list of your account");
 }
 
 /* --- heads --- */

@@ -272,6 +272,10 @@ static uint16_t judged_by(const struct group *g, const struct membership_person 
 
 uint16_t group_refuses(const struct group *g, const struct account *a, struct slice body, char *words, size_t size)
 {
+    if (g->ending) {
+        snprintf(words, size, "%s is being deleted", g->room.name);
+        return WIRE_NO_SUCH_ROOM;
+    }
     struct member *m = group_member_of(g, a);
     uint16_t code = judged_by(g, m ? group_person(g, m) : NULL, words, size);
     const struct membership *coming = group_coming(g);

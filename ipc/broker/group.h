@@ -4,7 +4,7 @@
  *   group.c         the groups there are, their members and readers; what is kept of their messages
  *   group_log.c     an entry of the membership log: judged, stored, what follows from it
  *   group_place.c   a device says where it is, acknowledges, comes and goes
- *   group_ask.c     questions of clients and of the operator
+ *   group_ask.c     questions of clients; those of the operator are in ask_groups.c
  *
  * A group's room is numbered and fanned out by room.c. Its membership is ipc/membership.c's; a member here
  * ties a person of it to an account.
@@ -50,6 +50,7 @@ struct group {
     uint64_t rows, bytes;       /* that are kept: at most so many */
     bool damaged;               /* the store's log does not read back: it takes no entry */
     bool closed;                /* everybody has left: it has no name any more */
+    bool ending;                /* the operator's order to delete it is on its way to the disk: nothing is taken */
     bool cutting;               /* the store looks what is too old or too much */
 };
 

@@ -1,4 +1,4 @@
-/* group_ask.c - questions about groups: a client's, each for a token of its account, and the operator's. */
+/* group_ask.c - a client's questions about groups, each for a token of its account. */
 #include <string.h>
 
 #include "group.h"
@@ -152,7 +152,7 @@ void groups_ask(struct session *s, const struct wire_group_question *q)
     s->knows_groups = true;
     uint32_t wait_ms = q->op == WIRE_ASK_PLACE ? 0 : keys_charge(s);
     if (wait_ms) {
-        group_no(s, q->op, q->room, WIRE_TOO_FAST, wait_ms, "too many questions about groups and keys; wait a little");
+        group_no(s, q->op, q->room, WIRE_TOO_FAST, wait_ms, "too many questions; wait a little");
         return;
     }
     switch (q->op) {

@@ -9,6 +9,7 @@
 
 #include "group.h"
 #include "log.h"
+#include "wire_moderate.h"
 
 struct appending {
     struct asker by;
@@ -229,11 +230,45 @@ static void appended(void *ctx, enum store_status status, uint64_t number)
     finish(p);
 }
 
+/* As the audit log has it. */
+static uint8_t act_of(const struct membership_entry *e)
+{
+    switch (e->op) {
+    case MEMBERSHIP_INVITE: return WIRE_ACT_INVITE;
+    case MEMBERSHIP_KICK: return WIRE_ACT_KICK;
+    case MEMBERSHIP_ROLE: return WIRE_ACT_ROLE;
+    case MEMBERSHIP_MUTE: return e->until_ms > clock_wall_ms() ? WIRE_ACT_MUTE : WIRE_ACT_UNMUTE;
+    case MEMBERSHIP_TOPIC: return WIRE_ACT_TOPIC;
+    default: return e->role ? WIRE_ACT_OPEN_GROUP : WIRE_ACT_INVITE_ONLY;
+    }
+}
+
+/* Who is not in creates and joins by right, and does all else as an instructor: that is moderation. */
+static bool from_outside(const struct appending *p)
+{
+    return p->e.op != MEMBERSHIP_CREATE && p->e.op != MEMBERSHIP_JOIN &&
+           membership_role_of(&p->group->log, p->e.actor_account) == ROLE_NONE;
+}
+
+static void audit(const struct appending *p, struct store_audit *line)
+{
+    *line = (struct store_audit){.time_ms = clock_wall_ms(),
+                                 .actor = p->by.device->account->id,
+                                 .subject = p->subject ? p->subject->id : 0,
+                                 .origin = STORE_BY_CLIENT,
+                                 .act = act_of(&p->e),
+                                 .role = p->e.op == MEMBERSHIP_ROLE ? p->e.role : p->subject ? p->subject->role : 0,
+                                 .until_ms = p->e.until_ms};
+    memcpy(line->room, p->group->room.name, sizeof line->room);
+    log_escape(line->reason, sizeof line->reason, (const char *)p->e.text.data, p->e.text.len);
+}
+
 static void store(struct broker *b, struct appending *p)
 {
     const struct account *actor = p->by.device->account;
     struct group *g = p->group;
     struct store_group made = {.room = g->room.id, .creator = actor->id};
+    struct store_audit line;
     struct store_entry e = {.room = g->room.id,
                             .seq = p->coming.seq,
                             .from_account = actor->id,
@@ -248,6 +283,10 @@ static void store(struct broker *b, struct appending *p)
         memcpy(made.id, g->id, sizeof made.id);
         memcpy(made.name, g->room.name, sizeof made.name);
         e.created = &made;
+    }
+    if (from_outside(p)) {
+        audit(p, &line);
+        e.audit = &line;
     }
     g->appending = p;
     store_append_entry(b->store, &e, appended, p);
@@ -409,8 +448,9 @@ void group_append(struct session *s, const struct wire_group_question *q)
             look_back(s, g, q->entry, seq);
         else if (g->damaged)
             group_no(s, q->op, text(g->room.name), WIRE_BAD_ENTRY, 0, "the server's copy of this log is damaged; ask its operator");
-        else if (g->closed)
-            group_no(s, q->op, text(g->room.name), WIRE_NO_SUCH_ROOM, 0, "everybody has left this group");
+        else if (g->closed || g->ending)
+            group_no(s, q->op, text(g->room.name), WIRE_NO_SUCH_ROOM, 0,
+                     g->closed ? "everybody has left this group" : "this group is being deleted");
         else if (g->appending)
             wait_or_refuse(s, g, q->entry);
         else

@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "auth.h"
+#include "admit.h"
 #include "broker.h"
 #include "log.h"
+#include "moderation.h"
 
 static struct auth_job *new_job(struct link *l, uint64_t sid, enum auth_kind kind)
 {
@@ -159,15 +161,23 @@ static void let_in(struct link *l, uint64_t sid, struct device *d, const struct 
                    const char *peer, bool fresh)
 {
     struct broker *b = l->broker;
+    char text[320];
+    if (sanctions_lock(b, d->account, text, sizeof text)) {
+        refuse(l, sid, WIRE_BANNED, sanctions_retry_ms(sanctions_find(b, d->account, STORE_LOCK)), text);
+        return;
+    }
     if (d->account->sessions >= b->set.limits.sessions_per_user) {
         refuse(l, sid, WIRE_TOO_MANY_SESSIONS, 5000, "too many sessions of this user; end one of them");
         return;
     }
-    struct session *s = session_open(l, sid, d, login->caps, (b->incarnation << 32) + ++b->serial,
+    struct session *s = session_open(l, sid, d, login->caps & ~(uint32_t)WIRE_CAP_ADMIT, (b->incarnation << 32) + ++b->serial,
                                      (struct slice){(const uint8_t *)peer, strlen(peer)});
     welcome(s, fresh);
     session_resume(s, &login->resume);
     prekeys_welcome(s);
+    moderation_welcome(s);
+    class_roster_welcome(s);
+    admit_welcome(s);
 }
 
 static void registered(void *ctx, enum store_status status, uint64_t row)
@@ -219,6 +229,10 @@ static void verified(struct link *l, struct auth_job *job)
         return;
     }
     struct account *a = people_find(b, login->name);
+    if (!a && (login->caps & WIRE_CAP_ADMIT)) {
+        refuse(l, job->sid, WIRE_NO_SUCH_USER, 0, "there is no such account to be admitted to; check the name");
+        return;
+    }
     if (!a) {
         const char *trouble = name_trouble(b, login->name, &code, text, sizeof text);
         if (trouble)
@@ -234,6 +248,8 @@ static void verified(struct link *l, struct auth_job *job)
         snprintf(text, sizeof text,
                  "this device was revoked from the account \"%s\"; a device that is in can admit it with new keys", a->name);
         refuse(l, job->sid, WIRE_REVOKED, 0, text);
+    } else if (!d && !gone && (login->caps & WIRE_CAP_ADMIT)) {
+        admit_login(l, a, job);
     } else if (!d || sodium_memcmp(d->key, login->device_key, 32) != 0) {
         snprintf(text, sizeof text,
                  "the name \"%s\" belongs to another key; use the computer where it was registered, or another name",
@@ -311,6 +327,11 @@ bool login_announce(struct link *l, struct slice p)
     /* The newest session of a device receives; an older one that turns up late does not take over. */
     if ((t.caps & WIRE_CAP_RECEIVE) && d->in.receiver && d->in.receiver->serial >= t.serial) {
         bus_put_kick(&l->stream, m.sid, WIRE_ELSEWHERE, 0, "this device receives on a newer session");
+        return true;
+    }
+    char text[320];
+    if (sanctions_lock(b, a, text, sizeof text)) {
+        bus_put_kick(&l->stream, m.sid, WIRE_BANNED, sanctions_retry_ms(sanctions_find(b, a, STORE_LOCK)), text);
         return true;
     }
     struct session *s = session_open(l, m.sid, d, t.caps, t.serial, m.peer);

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admit.h"
 #include "broker.h"
 #include "log.h"
+#include "moderation.h"
 
 static uint64_t fold_hash(struct slice name)
 {
@@ -112,6 +114,7 @@ struct account *people_add(struct broker *b, uint64_t id, struct slice name, uin
     struct account *a = xcalloc(1, sizeof *a);
     a->id = id;
     a->role = role;
+    a->granted = -1;
     memcpy(a->name, name.data, name.len < WIRE_NAME_MAX ? name.len : WIRE_NAME_MAX);
     table_add(&b->names, &a->by_name, fold_hash(name));
     table_add(&b->skeletons, &a->by_skeleton, skeleton_hash(name));
@@ -151,6 +154,7 @@ void people_remove(struct broker *b, struct account *a)
     free_devices(people_keys(a)->revoked);
     free(a->keys);
     free(a->away_text);
+    free(a->sanctions);
     free(a);
 }
 
@@ -176,8 +180,10 @@ void people_near(struct broker *b, struct slice name, struct name_near *near)
 
 static void load_account(void *arg, const struct store_account *s)
 {
-    struct account *a = people_add(arg, s->id, (struct slice){(const uint8_t *)s->name, strlen(s->name)}, s->role);
+    struct account *a = people_add(arg, s->id, (struct slice){(const uint8_t *)s->name, strlen(s->name)}, 0);
     a->since_ms = 0;
+    a->granted = s->granted;
+    a->role = people_role_of(arg, a);
 }
 
 static void load_device(void *arg, const struct store_device *s)
@@ -203,6 +209,8 @@ void people_load(struct broker *b)
     store_each_device(b->store, load_device, b);
     prekeys_load(b);
     devices_load(b);
+    sanctions_load(b);
+    class_roster_load(b);
 }
 
 /* --- the roster: CSV, name,role; '#' begins a comment --- */
@@ -271,4 +279,10 @@ int people_role(const struct broker *b, struct slice name)
     struct roster_entry want = {folded, 0};
     const struct roster_entry *r = b->n_roster ? bsearch(&want, b->roster, b->n_roster, sizeof want, by_name) : NULL;
     return r ? r->role : b->set.access.registration == REGISTER_ROSTER ? -1 : 0;
+}
+
+uint8_t people_role_of(const struct broker *b, const struct account *a)
+{
+    int role = a->granted >= 0 ? a->granted : people_role(b, name_of(a));
+    return role > 0 ? (uint8_t)role : 0;
 }

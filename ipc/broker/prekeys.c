@@ -16,13 +16,19 @@ static struct slice words(const char *text)
     return (struct slice){(const uint8_t *)text, strlen(text)};
 }
 
+void keys_refuse_at(struct link *l, uint64_t sid, uint8_t type, uint8_t asked, struct slice name, uint16_t code,
+                    uint32_t retry_ms, const char *text)
+{
+    struct wire_keys_refused m = {asked, name, code, retry_ms, words(text)};
+    size_t at = bus_begin_down(&l->stream, sid);
+    wire_put_keys_refused(&l->stream.out, type, &m);
+    stream_end(&l->stream, at);
+}
+
 void keys_refuse(struct session *s, uint8_t type, uint8_t asked, struct slice name, uint16_t code, uint32_t retry_ms,
                  const char *text)
 {
-    struct wire_keys_refused m = {asked, name, code, retry_ms, words(text)};
-    size_t at;
-    wire_put_keys_refused(session_begin(s, &at), type, &m);
-    session_end(s, at);
+    keys_refuse_at(s->link, s->sid, type, asked, name, code, retry_ms, text);
 }
 
 /* A token bucket as the time at which it is full again: each question moves that on. */
@@ -42,7 +48,7 @@ uint32_t keys_charge(struct session *s)
 bool keys_afford(struct session *s, uint8_t type, uint8_t asked, struct slice name)
 {
     uint32_t wait_ms = keys_charge(s);
-    if (wait_ms) keys_refuse(s, type, asked, name, WIRE_TOO_FAST, wait_ms, "too many questions about keys; wait a little");
+    if (wait_ms) keys_refuse(s, type, asked, name, WIRE_TOO_FAST, wait_ms, "too many questions; wait a little");
     return wait_ms == 0;
 }
 
@@ -54,6 +60,16 @@ struct asker asker_of(const struct session *s)
 struct session *asker_session(const struct asker *a)
 {
     return session_late(a->broker, a->slot, a->generation, a->sid);
+}
+
+struct link *asker_link(const struct asker *a)
+{
+    for (struct link *l = a->broker->links; l; l = l->next) {
+        if (l->slot != a->slot || l->generation != a->generation) continue;
+        const struct seat *seat = link_seat(l, a->sid);
+        return seat && seat->sid == a->sid && (seat->session || seat_guest(seat)) ? l : NULL;
+    }
+    return NULL;
 }
 
 /* --- own --- */

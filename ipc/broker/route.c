@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "group.h"
 #include "log.h"
+#include "moderation.h"
 
 /* --- messages --- */
 
@@ -239,7 +240,7 @@ struct refusal {
     struct room *room;  /* likewise, when it is one */
     bool about_name;    /* there is none, or it is a group: near is filled in */
     struct name_near near;
-    char words[256];
+    char words[320];
 };
 
 static bool refusal(struct refusal *r, uint16_t code, const char *text, const char *hint)
@@ -334,6 +335,8 @@ static bool refuses_room(struct broker *b, const struct device *d, const struct 
     if (m->to.len != strlen(b->lobby.name) || memcmp(m->to.data, b->lobby.name, m->to.len) != 0)
         return refuses_group(b, d, m, r);
     r->room = &b->lobby;
+    uint16_t code = sanctions_silence(b, d->account, r->words, sizeof r->words);
+    if (code) return refusal(r, code, r->words, "");
     /* A script that only sends need not be a member; who listens here must have joined. */
     if (receives && d->account->in_lobby == 0)
         return refusal(r, WIRE_NOT_MEMBER, "you are not in #lobby", "/join #lobby");

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admit.h"
 #include "broker.h"
 #include "group.h"
 #include "log.h"
+#include "moderation.h"
 
 struct session *session_find(struct link *l, uint64_t sid)
 {
@@ -77,6 +79,7 @@ void session_close(struct session *s, bool polite)
 {
     struct broker *b = s->link->broker;
     struct account *a = s->device->account;
+    if (b->guests) admit_left(s);
     lobby_part(s);
     groups_left(s);
     if (s->device->in.receiver == s) inbox_detach(b, s->device);
@@ -126,6 +129,7 @@ void session_resume(struct session *s, const struct wire_resume *r)
 {
     struct broker *b = s->link->broker;
     session_unjoin(s);
+    if (s->returned && s->resyncing) moderation_welcome(s); /* what holds may have changed with the last broker */
     s->resyncing = false;
     if (r->next_id > 0) route_resume(s, r->next_id);
     if (!(s->caps & WIRE_CAP_RECEIVE)) return;
@@ -134,6 +138,6 @@ void session_resume(struct session *s, const struct wire_resume *r)
         lobby_part(s); /* it had left before the last broker died, and its ticket does not say so */
     else if (lobby_in(s))
         lobby_resume(s, r->lobby_seen);
-    else if (s->caps & WIRE_CAP_LOBBY)
+    else if ((s->caps & WIRE_CAP_LOBBY) && !moderation_keeps_out(s))
         lobby_join(s, r->lobby_seen);
 }

@@ -208,6 +208,18 @@ void store_each_list(struct store *s, void (*each)(void *, const struct store_li
     sql_each_list(work_sql(s->work), each, arg);
 }
 
+void store_each_sanction(struct store *s, void (*each)(void *, const struct store_sanction *), void *arg)
+{
+    assert(!s->running);
+    sql_each_sanction(work_sql(s->work), each, arg);
+}
+
+void store_each_roster(struct store *s, void (*each)(void *, uint8_t, uint64_t), void *arg)
+{
+    assert(!s->running);
+    sql_each_roster(work_sql(s->work), each, arg);
+}
+
 void store_each_group(struct store *s, void (*each)(void *, const struct store_group *), void *arg)
 {
     assert(!s->running);
@@ -260,6 +272,8 @@ static void complete(struct request *r)
     if (r->loaded) r->loaded(r->ctx, r->list.m, r->list.n, r->list.more);
     if (r->bundle) hand_over_bundle(r);
     if (r->entries) r->entries(r->ctx, (struct slice){r->out.data, buf_len(&r->out)});
+    if (r->audited)
+        r->audited(r->ctx, (const void *)r->out.data, buf_len(&r->out) / sizeof(struct store_audit));
     if (r->left) r->left(r->ctx, r->row, r->cut.rows, r->cut.bytes);
     sql_list_free(&r->list);
     buf_free(&r->out);
@@ -467,6 +481,64 @@ void store_drop_device(struct store *s, uint64_t account, uint64_t device)
     submit(s, r);
 }
 
+/* --- moderation and roster --- */
+
+void store_moderate(struct store *s, const struct store_audit *line, enum store_change change, uint8_t kind,
+                    store_done *done, void *ctx)
+{
+    struct request *r = ask(REQUEST_MODERATE, 0, ctx);
+    r->done = done;
+    r->moderate.line = *line;
+    r->moderate.change = change;
+    r->moderate.kind = kind;
+    submit(s, r);
+}
+
+void store_load_audit(struct store *s, uint64_t since_ms, uint64_t after, size_t max, store_audited *done, void *ctx)
+{
+    struct request *r = ask(REQUEST_LOAD_AUDIT, 0, ctx);
+    r->audited = done;
+    r->moderate.line.time_ms = since_ms;
+    r->moderate.line.id = after;
+    r->moderate.max = max;
+    submit(s, r);
+}
+
+static struct request *ask_roster(enum request_kind what, size_t bytes, uint8_t kind, uint64_t account, void *ctx)
+{
+    struct request *r = ask(what, bytes, ctx);
+    r->roster.kind = kind;
+    r->roster.account = account;
+    return r;
+}
+
+void store_put_roster(struct store *s, uint8_t kind, uint64_t account, uint64_t time_ms, struct slice item,
+                      store_done *done, void *ctx)
+{
+    struct request *r = ask_roster(REQUEST_PUT_ROSTER, item.len, kind, account, ctx);
+    r->done = done;
+    r->roster.time_ms = time_ms;
+    r->roster.item = copy(r->bytes, item);
+    submit(s, r);
+}
+
+void store_drop_roster(struct store *s, uint8_t kind, uint64_t account, store_done *done, void *ctx)
+{
+    struct request *r = ask_roster(REQUEST_DROP_ROSTER, 0, kind, account, ctx);
+    r->done = done;
+    submit(s, r);
+}
+
+void store_load_roster(struct store *s, uint8_t kind, uint64_t account, uint64_t after, size_t max_bytes,
+                       store_entries *done, void *ctx)
+{
+    struct request *r = ask_roster(REQUEST_LOAD_ROSTER, 0, kind, account, ctx);
+    r->entries = done;
+    r->roster.after = after;
+    r->roster.max_bytes = max_bytes;
+    submit(s, r);
+}
+
 /* --- groups --- */
 
 void store_append_entry(struct store *s, const struct store_entry *e, store_done *done, void *ctx)
@@ -477,6 +549,8 @@ void store_append_entry(struct store *s, const struct store_entry *e, store_done
     r->room = e->room;
     r->entry_of.e = *e;
     r->entry_of.e.created = NULL; /* the caller's memory; what it says is copied */
+    r->entry_of.e.audit = NULL;
+    if (e->audit) r->entry_of.line = *e->audit;
     r->entry_of.e.entry = copy(r->bytes, e->entry);
     if (e->created) {
         uint8_t *behind = r->bytes + e->entry.len;
@@ -533,5 +607,14 @@ void store_drop_group(struct store *s, uint64_t room)
 {
     struct request *r = ask(REQUEST_DROP_GROUP, 0, NULL);
     r->room = room;
+    submit(s, r);
+}
+
+void store_end_group(struct store *s, uint64_t room, const struct store_audit *line, store_done *done, void *ctx)
+{
+    struct request *r = ask(REQUEST_DROP_GROUP, 0, ctx);
+    r->done = done;
+    r->room = room;
+    r->ends = *line;
     submit(s, r);
 }

@@ -1,5 +1,5 @@
 /*
- * store.h - what lasts: accounts, devices, waiting messages, rooms, prekeys, device lists, groups.
+ * store.h - what lasts: accounts, devices, waiting messages, rooms, prekeys, device lists, moderation, roster, groups.
  *
  * One thread owns the database, so that an fsync never stalls routing. The broker's loop makes
  * requests and hands them in with store_flush(), once a turn; the thread runs what has gathered as one transaction (group commit: whatever arrived
@@ -32,7 +32,8 @@ struct store;
 struct store_account {
     uint64_t id;                   /* never reused, greater than 0 */
     char name[STORE_NAME_MAX + 1]; /* as registered; unique without case is the broker's duty */
-    uint8_t role;
+    uint8_t role;        /* by the roster, when it was registered */
+    int8_t granted;      /* role that the operator gave; -1: none. Given by store_moderate(), never with the account */
     uint64_t created_ms; /* since 1970, UTC */
 };
 
@@ -73,6 +74,32 @@ struct store_list {
     uint64_t account;
     uint8_t account_key[32];
     uint32_t head; /* seq of the newest entry */
+};
+
+/* What is forbidden to an account, or (account 0, STORE_ANNOUNCE) to all. */
+enum store_sanction_kind { STORE_BAN, STORE_MUTE, STORE_LOCK, STORE_ANNOUNCE };
+enum { STORE_SANCTIONS = STORE_LOCK + 1 /* kinds that an account may have */, STORE_REASON_MAX = 200 };
+
+struct store_sanction {
+    uint64_t account;
+    uint8_t kind;      /* enum store_sanction_kind */
+    uint64_t until_ms; /* 0: until it is lifted */
+    char reason[STORE_REASON_MAX + 1];
+};
+
+/* What an act of moderation changes beside the audit log. */
+enum store_change { STORE_NOTHING, STORE_FORBID, STORE_LIFT, STORE_GRANT };
+
+enum store_origin { STORE_BY_CLIENT = 1, STORE_BY_OPERATOR = 2 };
+
+/* A line of the audit log. */
+struct store_audit {
+    uint64_t id, time_ms;      /* id: given by the store, rising */
+    uint64_t actor, subject;   /* accounts; 0: the operator; nobody */
+    uint8_t origin, act, role; /* enum store_origin; the caller's number; the subject's role from then on (in a group by its log, when the act gives one) */
+    char room[STORE_NAME_MAX + 2]; /* with its #; empty: about no room */
+    uint64_t until_ms;
+    char reason[STORE_REASON_MAX + 1];
 };
 
 /* A group; its room is its number. */
@@ -121,6 +148,9 @@ void store_each_waiting(struct store *s,
                         void *arg);
 void store_each_prekeys(struct store *s, void (*each)(void *arg, const struct store_prekeys *p), void *arg);
 void store_each_list(struct store *s, void (*each)(void *arg, const struct store_list *l), void *arg);
+void store_each_sanction(struct store *s, void (*each)(void *arg, const struct store_sanction *x), void *arg);
+/* … of the class roster: kind and account of everything that is kept. */
+void store_each_roster(struct store *s, void (*each)(void *arg, uint8_t kind, uint64_t account), void *arg);
 void store_each_group(struct store *s, void (*each)(void *arg, const struct store_group *g), void *arg);
 /* Entries of all logs, by room and seq. */
 void store_each_entry(struct store *s, void (*each)(void *arg, uint64_t room, struct slice entry), void *arg);
@@ -217,6 +247,34 @@ void store_append(struct store *s, const struct store_list *l, struct slice entr
 /* Once more, when nothing more can come for a device that was revoked. No completion. */
 void store_drop_device(struct store *s, uint64_t account, uint64_t device);
 
+/* --- moderation --- */
+
+/*
+ * Writes a line into the audit log (its id is given here), and in the same transaction forbids or lifts
+ * what `kind` says, or gives the role. Completion: the line's id.
+ */
+void store_moderate(struct store *s, const struct store_audit *line, enum store_change change, uint8_t kind,
+                    store_done *done, void *ctx);
+
+/* Lines of the audit log in order; valid until the callback returns. */
+typedef void store_audited(void *ctx, const struct store_audit *line, size_t n);
+/* At most max lines that are not older than since_ms and have ids above after. */
+void store_load_audit(struct store *s, uint64_t since_ms, uint64_t after, size_t max, store_audited *done, void *ctx);
+
+/* --- the class roster: at most one item of a kind for each account --- */
+
+/* Instead of what is there of this kind. Completion: the account. */
+void store_put_roster(struct store *s, uint8_t kind, uint64_t account, uint64_t time_ms, struct slice item,
+                      store_done *done, void *ctx);
+/* Completion: the account, also when there was nothing. */
+void store_drop_roster(struct store *s, uint8_t kind, uint64_t account, store_done *done, void *ctx);
+/*
+ * Items of a kind: of one account, or (account 0) of those with numbers above after, about max_bytes,
+ * in order. Each is account u64, time u64, item str16; valid until the callback returns.
+ */
+void store_load_roster(struct store *s, uint8_t kind, uint64_t account, uint64_t after, size_t max_bytes,
+                       store_entries *done, void *ctx);
+
 /* Forgets a room's messages with numbers below keep_from; in slices, later. */
 void store_trim_room(struct store *s, uint64_t room, uint64_t keep_from);
 
@@ -230,10 +288,11 @@ struct store_entry {
     uint64_t from_account, from_device, time_ms;
     uint64_t joins, leaves; /* accounts whose devices begin or end to read with it; 0: nobody */
     bool closes;            /* nobody is in any more */
+    const struct store_audit *audit; /* what the audit log says of it; NULL: nothing */
     struct slice entry;
 };
 
-/* Appends it to the log and to the room, in one transaction. Completion: its number in the room. */
+/* Appends it to the log and to the room, and its line to the audit log, in one transaction. Completion: its number in the room. */
 void store_append_entry(struct store *s, const struct store_entry *e, store_done *done, void *ctx);
 
 /* Entries with a seq above after, up to upto, about max_bytes of them: of each number u64, entry str16. */
@@ -256,5 +315,7 @@ void store_cut_room(struct store *s, uint64_t room, uint64_t keep_from, uint64_t
 
 /* Forgets a group with everything of it; its messages in slices, later. No completion. */
 void store_drop_group(struct store *s, uint64_t room);
+/* The same by somebody's order, with its line of the audit log; never STORE_FULL: it makes room. */
+void store_end_group(struct store *s, uint64_t room, const struct store_audit *line, store_done *done, void *ctx);
 
 #endif

@@ -50,6 +50,20 @@ static const char *const scripts[] = {
     "  account_key BLOB NOT NULL CHECK(length(account_key)=32), head INTEGER NOT NULL) STRICT;"
     "CREATE TABLE device_entry(account INTEGER NOT NULL, seq INTEGER NOT NULL, entry BLOB NOT NULL,"
     "  PRIMARY KEY(account, seq)) STRICT, WITHOUT ROWID;",
+    /*
+     * Roles given by the operator, moderation with its audit log, which nothing changes once it is
+     * written, and the class roster.
+     */
+    "ALTER TABLE account ADD COLUMN granted INTEGER;"
+    "CREATE TABLE sanction(account INTEGER NOT NULL, kind INTEGER NOT NULL, until INTEGER NOT NULL,"
+    "  reason TEXT NOT NULL, PRIMARY KEY(account, kind)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, origin INTEGER NOT NULL,"
+    "  actor INTEGER NOT NULL, act INTEGER NOT NULL, subject INTEGER NOT NULL, room TEXT NOT NULL,"
+    "  role INTEGER NOT NULL, until INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;"
+    "CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;"
+    "CREATE TRIGGER audit_is_true BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;"
+    "CREATE TABLE roster(kind INTEGER NOT NULL, account INTEGER NOT NULL, time INTEGER NOT NULL, item BLOB NOT NULL,"
+    "  PRIMARY KEY(kind, account)) STRICT, WITHOUT ROWID;",
     /* Groups: a room each; AUTOINCREMENT, so that no room is taken for one that is gone. */
     "CREATE TABLE room_group(room INTEGER PRIMARY KEY AUTOINCREMENT CHECK(room>1),"
     "  id BLOB NOT NULL UNIQUE CHECK(length(id)=32), name TEXT NOT NULL, creator INTEGER NOT NULL,"

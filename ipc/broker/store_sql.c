@@ -43,7 +43,7 @@ static const char *const text_of[STATEMENTS] = {
     [BEGIN_WRITE] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
-    [PUT_ACCOUNT] = "INSERT INTO account VALUES(?1,?2,?3,?4)",
+    [PUT_ACCOUNT] = "INSERT INTO account(id,name,role,created) VALUES(?1,?2,?3,?4)",
     [PUT_DEVICE] = "INSERT INTO device VALUES(?1,?2,?3,?4,?5,0,0)",
     [PUT_MESSAGE] = "INSERT INTO queue(account,device,from_account,from_device,mid,time,recipient,head,body)"
                     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
@@ -213,10 +213,10 @@ uint64_t sql_incarnation(const struct sql *q)
 
 void sql_each_account(struct sql *q, void (*each)(void *, const struct store_account *), void *arg)
 {
-    sqlite3_stmt *st = prepare(q, "SELECT id,role,created,name FROM account ORDER BY id");
+    sqlite3_stmt *st = prepare(q, "SELECT id,role,created,name,ifnull(granted,-1) FROM account ORDER BY id");
     while (next(q, st)) {
         struct store_account a = {
-            .id = column(st, 0), .role = (uint8_t)column(st, 1), .created_ms = column(st, 2)};
+            .id = column(st, 0), .role = (uint8_t)column(st, 1), .created_ms = column(st, 2), .granted = (int8_t)column(st, 4)};
         size_t n = (size_t)sqlite3_column_bytes(st, 3);
         memcpy(a.name, sqlite3_column_text(st, 3), n < STORE_NAME_MAX ? n : STORE_NAME_MAX);
         each(arg, &a);
@@ -451,33 +451,4 @@ bool sql_checkpoint(struct sql *q, bool truncate)
     if (sql_judge(q->db, rc, "checkpoint") != STORE_OK) return false;
     if (truncate) q->frames = 0;
     return all == copied;
-}
-
-/* --- statements that are rare --- */
-
-sqlite3_stmt *sql_prepared(struct sql *q, const char *text, size_t n, const uint64_t *v)
-{
-    sqlite3_stmt *st = NULL;
-    if (sqlite3_prepare_v2(q->db, text, -1, &st, NULL) != SQLITE_OK)
-        fatal("store: cannot prepare \"%s\": %s", text, sqlite3_errmsg(q->db));
-    for (size_t i = 0; i < n; i++)
-        sqlite3_bind_int64(st, (int)i + 1, (sqlite3_int64)v[i]);
-    return st;
-}
-
-enum store_status sql_done_with(struct sql *q, sqlite3_stmt *st)
-{
-    int rc = sqlite3_step(st);
-    enum store_status status = sql_judge(q->db, rc, "write");
-    sqlite3_finalize(st);
-    return status;
-}
-
-bool sql_next_row(struct sql *q, sqlite3_stmt *st)
-{
-    int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) return true;
-    if (sql_judge(q->db, rc, "read") != STORE_OK) fatal("store: no space to read broker.db");
-    sqlite3_finalize(st);
-    return false;
 }

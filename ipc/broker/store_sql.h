@@ -67,23 +67,17 @@ uint64_t sql_room_head(struct sql *q, uint64_t room);
 /* store_keys.c */
 void sql_each_prekeys(struct sql *q, void (*each)(void *arg, const struct store_prekeys *p), void *arg);
 void sql_each_list(struct sql *q, void (*each)(void *arg, const struct store_list *l), void *arg);
+/* store_moderation.c, store_roster.c */
+void sql_each_sanction(struct sql *q, void (*each)(void *arg, const struct store_sanction *x), void *arg);
+void sql_each_roster(struct sql *q, void (*each)(void *arg, uint8_t kind, uint64_t account), void *arg);
+/* A line of the audit log, in the running transaction. */
+enum store_status sql_put_audit(struct sql *q, const struct store_audit *line);
 /* store_groups.c */
 void sql_each_group(struct sql *q, void (*each)(void *arg, const struct store_group *g), void *arg);
 void sql_each_entry(struct sql *q, void (*each)(void *arg, uint64_t room, struct slice entry), void *arg);
 void sql_each_place(struct sql *q, void (*each)(void *arg, const struct store_place *p), void *arg);
 void sql_each_room(struct sql *q, void (*each)(void *arg, uint64_t room, uint64_t rows, uint64_t bytes), void *arg);
 uint64_t sql_last_room(struct sql *q);
-
-/*
- * For statements too rare to be prepared once (store_keys.c, store_groups.c). Prepares one and binds its
- * first numbers; runs it to its end; the next row of a reading one, which is freed at the end.
- */
-sqlite3_stmt *sql_prepared(struct sql *q, const char *text, size_t n, const uint64_t *v);
-#define SQL_PREPARED(q, text, ...) \
-    sql_prepared(q, text, sizeof((uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), (uint64_t[]){__VA_ARGS__})
-enum store_status sql_done_with(struct sql *q, sqlite3_stmt *st);
-bool sql_next_row(struct sql *q, sqlite3_stmt *st);
-static inline uint64_t sql_column(sqlite3_stmt *st, int at) { return (uint64_t)sqlite3_column_int64(st, at); }
 
 /* writes: takes the write lock at once, and waits as long as another program holds it. */
 void sql_begin(struct sql *q, bool writes);

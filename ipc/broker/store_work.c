@@ -140,6 +140,16 @@ static enum store_status run_keys(struct work *w, struct request *r)
     return keys_run(w->sql, r);
 }
 
+static enum store_status run_moderation(struct work *w, struct request *r)
+{
+    return moderation_run(w->sql, r);
+}
+
+static enum store_status run_roster(struct work *w, struct request *r)
+{
+    return roster_run(w->sql, r);
+}
+
 /* What is cut off, and what a group has left behind, goes in slices. */
 static enum store_status run_groups(struct work *w, struct request *r)
 {
@@ -167,6 +177,11 @@ static const struct op {
     [REQUEST_LOAD_LIST] = {false, false, run_keys},
     [REQUEST_APPEND] = {true, true, run_keys},
     [REQUEST_DROP_DEVICE] = {true, false, run_keys},
+    [REQUEST_MODERATE] = {true, true, run_moderation},
+    [REQUEST_LOAD_AUDIT] = {false, false, run_moderation},
+    [REQUEST_PUT_ROSTER] = {true, true, run_roster},
+    [REQUEST_DROP_ROSTER] = {true, false, run_roster},
+    [REQUEST_LOAD_ROSTER] = {false, false, run_roster},
     [REQUEST_ENTRY] = {true, true, run_groups},
     [REQUEST_LOAD_ENTRIES] = {false, false, run_groups},
     [REQUEST_PLACE] = {true, false, run_groups},

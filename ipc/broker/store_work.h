@@ -26,6 +26,11 @@ enum request_kind {
     REQUEST_LOAD_LIST,
     REQUEST_APPEND,
     REQUEST_DROP_DEVICE,
+    REQUEST_MODERATE,
+    REQUEST_LOAD_AUDIT,
+    REQUEST_PUT_ROSTER,
+    REQUEST_DROP_ROSTER,
+    REQUEST_LOAD_ROSTER,
     REQUEST_ENTRY,
     REQUEST_LOAD_ENTRIES,
     REQUEST_PLACE,
@@ -46,10 +51,11 @@ struct request {
     store_loaded *loaded;
     store_bundle *bundle;
     store_entries *entries;
+    store_audited *audited;
     store_left *left;
     void *ctx;
     struct sql_list list; /* result of a load; its memory is the request's */
-    struct buf out;       /* of a list; of take_bundle: prefix, and when one was taken the one-time prekey */
+    struct buf out;       /* of a list; of take_bundle: prefix, and when one was taken the one-time prekey; of load_audit: lines */
     union {
         struct {
             struct store_account account;
@@ -75,19 +81,33 @@ struct request {
             struct slice entry;
             struct store_device device;
         } list_of;
+        struct { /* moderate, load_audit (since: line.time_ms, after: line.id) */
+            struct store_audit line;
+            enum store_change change;
+            uint8_t kind;
+            size_t max;
+        } moderate;
+        struct { /* put_roster, drop_roster, load_roster */
+            uint8_t kind;
+            uint64_t account, after, time_ms;
+            size_t max_bytes;
+            struct slice item;
+        } roster;
         struct {
-            struct store_entry e;  /* created is unset: */
+            struct store_entry e;  /* created and audit are unset: */
             struct slice id, name; /* of the group that it makes; empty when it makes none */
+            struct store_audit line; /* act 0: none */
         } entry_of;
         struct store_place place;
         struct {
             uint64_t before_ms, max_rows, max_bytes;
             uint64_t rows, bytes; /* that are left */
         } cut;
+        struct store_audit ends; /* drop_group; act 0: no line */
     };
     uint64_t room;   /* put_room, load_room, trim_room, and all of groups but places */
     uint64_t number; /* expire: before_ms; trim_room, cut_room: keep_from */
-    uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry; entry, id and name */
+    uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry; entry, id and name; item */
 };
 
 struct requests {
@@ -101,8 +121,12 @@ void requests_move(struct requests *from, struct requests *to, size_t max);
 
 struct work;
 
-/* A request from REQUEST_PUBLISH on, in the running transaction (store_keys.c). */
+/* A request from REQUEST_PUBLISH to REQUEST_DROP_DEVICE, in the running transaction (store_keys.c). */
 enum store_status keys_run(struct sql *q, struct request *r);
+/* … REQUEST_MODERATE and REQUEST_LOAD_AUDIT (store_moderation.c), … */
+enum store_status moderation_run(struct sql *q, struct request *r);
+/* … those of the roster (store_roster.c), … */
+enum store_status roster_run(struct sql *q, struct request *r);
 /* … from REQUEST_ENTRY on (store_groups.c). */
 enum store_status groups_run(struct sql *q, struct request *r);
 

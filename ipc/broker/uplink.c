@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admit.h"
 #include "broker.h"
 #include "fault.h"
 #include "group.h"
 #include "log.h"
+#include "moderation.h"
 
 enum { SEATS_STEP = 512 };
 
@@ -27,6 +29,7 @@ struct seat *link_seat(struct link *l, uint64_t sid)
 
 void seat_clear(struct seat *seat)
 {
+    if (seat_guest(seat)) admit_forget(seat_guest(seat));
     free(seat->claim);
     *seat = (struct seat){0};
 }
@@ -106,6 +109,8 @@ static bool on_group(struct session *s, struct slice p)
         answer_group(s, WIRE_GROUP_REFUSED, m.room, "only #lobby is entered and left this way; groups need a newer client");
     } else if (!(s->caps & WIRE_CAP_RECEIVE)) {
         answer_group(s, WIRE_GROUP_REFUSED, m.room, "this session does not receive");
+    } else if (m.op == WIRE_GROUP_JOIN && moderation_keeps_out(s)) {
+        return true;
     } else if (m.op == WIRE_GROUP_JOIN) {
         /* Somebody who comes back hears what is said from now on; the backlog is for newcomers. */
         if (!lobby_in(s)) lobby_join(s, s->link->broker->lobby.head);
@@ -122,6 +127,7 @@ static bool on_history(struct session *s, struct slice p)
 {
     struct wire_history m;
     if (!wire_get_history_ask(p, &m)) return false;
+    if (is_lobby(s, m.room) && moderation_keeps_out(s)) return true;
     if (is_lobby(s, m.room))
         lobby_history(s, &m);
     else
@@ -145,6 +151,30 @@ static bool on_list(struct session *s, struct slice p)
     return true;
 }
 
+static bool on_admit(struct session *s, struct slice p)
+{
+    struct wire_admit_ask m;
+    if (!wire_get_admit_ask(p, &m)) return false;
+    admit_ask(s, &m);
+    return true;
+}
+
+static bool on_roster(struct session *s, struct slice p)
+{
+    struct wire_roster_ask m;
+    if (!wire_get_roster_ask(p, &m)) return false;
+    class_roster_ask(s, &m);
+    return true;
+}
+
+static bool on_moderate(struct session *s, struct slice p)
+{
+    struct wire_moderate_ask m;
+    if (!wire_get_moderate_ask(p, &m)) return false;
+    moderation_ask(s, &m);
+    return true;
+}
+
 static bool (*const client_rows[WIRE_TYPES])(struct session *s, struct slice p) = {
     [WIRE_SEND] = on_send,
     [WIRE_ACK] = on_ack,
@@ -152,7 +182,10 @@ static bool (*const client_rows[WIRE_TYPES])(struct session *s, struct slice p) 
     [WIRE_PRESENCE_ASK] = on_presence,
     [WIRE_KEYS_ASK] = on_keys,
     [WIRE_LIST_ASK] = on_list,
+    [WIRE_ADMIT_ASK] = on_admit,
+    [WIRE_ROSTER_ASK] = on_roster,
     [WIRE_GROUP_ASK] = on_group,
+    [WIRE_MODERATE_ASK] = on_moderate,
     [WIRE_HISTORY_ASK] = on_history,
 };
 
@@ -162,7 +195,11 @@ static bool on_up(struct link *l, struct slice p)
     struct bus_up m;
     if (!bus_get_up(p, &m)) return false;
     struct session *s = session_find(l, m.sid);
-    if (!s) return true; /* kicked a moment ago */
+    if (!s) {
+        const struct seat *seat = link_seat(l, m.sid);
+        if (seat && seat->sid == m.sid && seat_guest(seat)) admit_up(seat_guest(seat), m.type, m.payload);
+        return true; /* or kicked a moment ago */
+    }
     if (m.type >= WIRE_TYPES || (m.type != WIRE_PART && !client_rows[m.type])) return false;
     struct wire_frame f = {m.type, m.payload};
     /* What was on its way when this session was asked to resume comes again, and may be cut now. */

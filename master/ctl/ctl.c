@@ -18,7 +18,7 @@
 #include "log.h"
 #include "reach.h"
 
-enum { OPT_SOCKET = 256, OPT_JSON, OPT_HELP, OPT_VERSION, OPT_YES, OPT_DEMO };
+enum { OPT_SOCKET = 256, OPT_JSON, OPT_HELP, OPT_VERSION, OPT_SINCE, OPT_YES, OPT_DEMO };
 enum { OPT_FOR = OPT_DEMO, OPT_CLIENTS, OPT_LOBBY, OPT_MASTER, OPT_QUIET }; /* of the demo alone */
 
 static const struct option longs[] = {
@@ -26,7 +26,8 @@ static const struct option longs[] = {
     {"help", no_argument, NULL, OPT_HELP},           {"version", no_argument, NULL, OPT_VERSION},
     {"for", required_argument, NULL, OPT_FOR},       {"clients", required_argument, NULL, OPT_CLIENTS},
     {"lobby", no_argument, NULL, OPT_LOBBY},         {"master", no_argument, NULL, OPT_MASTER},
-    {"quiet", no_argument, NULL, OPT_QUIET},         {"yes", no_argument, NULL, OPT_YES},
+    {"quiet", no_argument, NULL, OPT_QUIET},         {"since", required_argument, NULL, OPT_SINCE},
+    {"yes", no_argument, NULL, OPT_YES},
     {0},
 };
 
@@ -45,12 +46,23 @@ static const char help[] =
     "  worker drain N        gives worker N no new connections, or does so again\n"
     "  upgrade [PATH]        becomes the server program at PATH (or the one installed anew in its\n"
     "                        place), with the same connections\n"
+    "  role NAME [ROLE]      gives a role (member, assistant or instructor), or shows it\n"
+    "  user NAME             an account: its role, devices, and what is forbidden to it\n"
+    "  ban NAME [TIME] [WHY] the account cannot log in until then (30m, 2h, 7d), or until unban\n"
+    "  unban NAME [WHY]      it can again\n"
+    "  lobby       what is forbidden in the lobby, and to whom\n"
+    "  lobby kick NAME [WHY]        out of the lobby; may come back\n"
+    "  lobby ban|mute NAME [TIME] [WHY]  not into the lobby; may read there, not write\n"
+    "  lobby unban|unmute NAME [WHY]     lifts it\n"
+    "  lobby announce [TIME] [WHY]  only instructors and assistants write; lobby open ends it\n"
+    "  audit       who did what to whom of this, from the beginning or as far back as --since\n"
     "  demo crash  kills workers and the broker at random while clients of its own talk to each\n"
     "              other; one line says whether anything was lost, exit status 0 or 1\n"
     "\n"
     "  --socket PATH  the server's ctl.sock, in its state folder; without it $STATE_DIRECTORY,\n"
     "                 ./state and ./conf/state are tried\n"
     "  --json         one JSON object a line\n"
+    "  --since TIME   of audit alone: only what is not older than 30m, 2h, 7d\n"
     "  --yes          of group delete: yes, I mean it\n"
     "  --help         prints this\n"
     "  --version      prints the version\n"
@@ -129,8 +141,8 @@ static void show_user(const json_t *o, bool head)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     time_text((json_int_t)now.tv_sec * 1000 - integer(o, "since_ms"), since, sizeof since);
-    if (head) printf("%-32s %6s %7s %-6s %s\n", "USER", "WORKER", "FOR", "LOBBY", "FROM");
-    printf("%-32s %6lld %7s %-6s %s%s\n", text(o, "user"), integer(o, "worker"), since,
+    if (head) printf("%-32s %-10s %6s %7s %-6s %s\n", "USER", "ROLE", "WORKER", "FOR", "LOBBY", "FROM");
+    printf("%-32s %-10s %6lld %7s %-6s %s%s\n", text(o, "user"), text(o, "role"), integer(o, "worker"), since,
            json_is_true(json_object_get(o, "lobby")) ? "yes" : "no", text(o, "peer"),
            json_is_true(json_object_get(o, "away")) ? "  (away)" : "");
 }
@@ -162,6 +174,75 @@ static void show_member(const json_t *o, bool head)
     printf("%-32s %-10s %-8s %lld\n", text(o, "member"), text(o, "role"), state, integer(o, "behind"));
 }
 
+/* "  until 2025-01-31 12:00:00", "" when there is no end, with the reason behind it. */
+static void show_until(const json_t *o)
+{
+    char until[32] = "";
+    struct tm tm;
+    time_t t = (time_t)(integer(o, "until_ms") / 1000);
+    if (t && localtime_r(&t, &tm)) strftime(until, sizeof until, "%Y-%m-%d %H:%M:%S", &tm);
+    const char *why = json_string_value(json_object_get(o, "reason"));
+    printf("%s%s%s%s\n", *until ? "  until " : "", until, why && *why ? "  why: " : "", why ? why : "");
+}
+
+static void show_order(const json_t *o)
+{
+    const char *done = text(o, "done");
+    printf("done: %s", done);
+    if (strcmp(text(o, "user"), "-") != 0) printf(" %s", text(o, "user"));
+    if (strcmp(done, "role") == 0) printf(" is %s now", text(o, "role"));
+    show_until(o);
+}
+
+static void show_person(const json_t *o)
+{
+    printf("%s  role %s (%s)  devices %lld, revoked %lld  sessions %lld%s%s\n", text(o, "about"), text(o, "role"),
+           text(o, "role_by"), integer(o, "devices"), integer(o, "revoked"), integer(o, "sessions"),
+           json_is_true(json_object_get(o, "lobby")) ? ", in the lobby" : "",
+           json_is_true(json_object_get(o, "away")) ? ", away" : "");
+}
+
+static void show_lobby(const json_t *o)
+{
+    printf("%s  members %lld  messages so far %lld%s\n", text(o, "lobby"), integer(o, "members"), integer(o, "head"),
+           json_is_true(json_object_get(o, "announce_only")) ? "  only instructors and assistants write" : "");
+}
+
+static void show_audit(const json_t *o)
+{
+    char when[32] = "";
+    struct tm tm;
+    time_t t = (time_t)(integer(o, "time_ms") / 1000);
+    if (localtime_r(&t, &tm)) strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
+    printf("%6lld  %s  %s (%s)  %s %s", integer(o, "audit"), when, text(o, "by"), text(o, "origin"), text(o, "act"),
+           text(o, "user"));
+    if (strcmp(text(o, "act"), "role") == 0) printf(" %s", text(o, "role"));
+    if (strcmp(text(o, "room"), "-") != 0) printf("  in %s", text(o, "room"));
+    show_until(o);
+}
+
+/* What orders about people and the lobby are answered with. False: it is something else. */
+static bool show_moderation(const json_t *o)
+{
+    if (json_object_get(o, "audit")) {
+        show_audit(o);
+    } else if (json_object_get(o, "done")) {
+        show_order(o);
+    } else if (json_object_get(o, "about")) {
+        show_person(o);
+    } else if (json_object_get(o, "lobby") && json_object_get(o, "head")) {
+        show_lobby(o);
+    } else if (json_object_get(o, "role_of")) {
+        printf("%s is %s (%s)\n", text(o, "role_of"), text(o, "role"), text(o, "by"));
+    } else if (json_object_get(o, "sanction")) {
+        printf("%s  %s", text(o, "sanction"), text(o, "on"));
+        show_until(o);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /* The kind of an object shows in its keys. False: it is an error. */
 static bool show(const json_t *o)
 {
@@ -171,7 +252,8 @@ static bool show(const json_t *o)
         fprintf(stderr, NAME "ctl: %s\n", text(o, "error"));
         return false;
     }
-    if (role) {
+    if (show_moderation(o)) return true;
+    if (role && !json_object_get(o, "user")) {
         if (json_object_get(o, "listen")) show_server(o);
         show_process(o, !process_seen);
         process_seen = true;
@@ -205,29 +287,40 @@ static bool show(const json_t *o)
 
 /* --- asking --- */
 
-static bool show_line(const char *line, bool json)
+/* The exit code of one line: an error says its kind in "code", if it has one. */
+static int show_line(const char *line, bool json)
 {
     json_t *o = json_loads(line, 0, NULL);
-    bool good = o && !json_object_get(o, "error");
+    const char *code = json_string_value(json_object_get(o, "code"));
+    int status = o && !json_object_get(o, "error") ? EXIT_DONE : EXIT_FAILED;
+    if (status != EXIT_DONE && code) status = (int)exit_of(code);
     if (json && o)
         puts(line);
-    else if (o)
-        good = show(o);
+    else if (o && !show(o) && status == EXIT_DONE)
+        status = EXIT_FAILED;
     json_decref(o);
-    return good;
+    return status;
 }
 
-static int show_all(struct buf *answer, bool json)
+/* What an empty answer means. */
+static const char *none_of(const char *command)
 {
-    bool good = true;
-    if (buf_len(answer) == 0 && !json) puts("none");
+    if (strncmp(command, "audit", 5) == 0) return "nothing";
+    return strncmp(command, "group", 5) == 0 ? "none" : "nobody";
+}
+
+static int show_all(struct buf *answer, const char *command, bool json)
+{
+    int status = EXIT_DONE;
+    if (buf_len(answer) == 0 && !json) puts(none_of(command));
     buf_put_u8(answer, 0);
     char *line = (char *)buf_head(answer), *next;
     for (; (next = strchr(line, '\n')); line = next + 1) {
         *next = 0;
-        good = show_line(line, json) && good;
+        int one = show_line(line, json);
+        if (one != EXIT_DONE) status = one;
     }
-    return good ? EXIT_DONE : EXIT_FAILED;
+    return status;
 }
 
 static int ask(int fd, const char *command, bool json)
@@ -241,7 +334,7 @@ static int ask(int fd, const char *command, bool json)
         if (k > 0) buf_added(&answer, (size_t)k);
     }
     if (k < 0) fprintf(stderr, NAME "ctl: the server hung up: %s\n", strerror(errno));
-    int status = k < 0 ? EXIT_UNREACHABLE : show_all(&answer, json);
+    int status = k < 0 ? EXIT_UNREACHABLE : show_all(&answer, command, json);
     buf_free(&answer);
     return status;
 }
@@ -255,8 +348,9 @@ static int usage(const char *what)
 static bool known(const char *command)
 {
     static const char *const commands[] = {"status", "workers", "who", "queue", "key rotate", "group list",
-                                           "demo crash"};
-    static const char *const with_word[] = {"worker restart ", "worker drain ", "upgrade", "group show ", "group delete "};
+                                           "demo crash", "lobby", "audit"};
+    static const char *const with_word[] = {"worker restart ", "worker drain ", "upgrade", "role ", "user ", "ban ",
+                                            "unban ", "lobby ", "audit ", "group show ", "group delete "};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i], command) == 0) return true;
     for (size_t i = 0; i < sizeof with_word / sizeof *with_word; i++)
@@ -269,6 +363,7 @@ struct given {
     bool of_demo;             /* one that only the demo takes was given */
     bool yes;
     bool over;                /* --help or --version: said, nothing to do */
+    const char *since;        /* of audit alone */
 };
 
 static int take_number(struct demo_options *d, const char *text)
@@ -295,6 +390,7 @@ static int take_option(struct given *g, int c)
     case OPT_YES: g->yes = true; break;
     case OPT_HELP: fputs(help, stdout); g->over = true; break;
     case OPT_VERSION: puts(NAME "ctl " VERSION); g->over = true; break;
+    case OPT_SINCE: g->since = optarg; break;
     case OPT_FOR: return take_time(&g->demo, optarg);
     case OPT_CLIENTS: return take_number(&g->demo, optarg);
     case OPT_LOBBY: g->demo.lobby = true; break;
@@ -313,6 +409,8 @@ static int carry_out(const struct given *g, const char *command)
         snprintf(what, sizeof what, "unknown command \"%.100s\"", command);
         return usage(what);
     }
+    if (g->since && strcmp(command, "audit") != 0) return usage("--since goes with audit alone");
+    if (g->since) snprintf(what, sizeof what, "audit %.100s", g->since);
     if (strcmp(command, "demo crash") == 0) return demo_crash(&g->demo);
     if (g->of_demo) return usage("--for, --clients, --lobby, --master and --quiet go with demo crash alone");
     bool deletes = strncmp(command, "group delete ", 13) == 0;
@@ -320,7 +418,7 @@ static int carry_out(const struct given *g, const char *command)
     if (g->yes && !deletes) return usage("--yes goes with group delete alone");
     int fd = reach(g->demo.socket_path, path);
     if (fd < 0) return EXIT_UNREACHABLE;
-    int status = ask(fd, command, g->demo.json);
+    int status = ask(fd, g->since ? what : command, g->demo.json);
     close(fd);
     return status;
 }

@@ -33,7 +33,7 @@ struct device {
 };
 
 enum { STEP_SHAKE, STEP_LOGIN, STEP_OPEN };
-enum { ROOM_ACK = 64, ROOM_ACK_NS = 250000000 };
+enum { ROOM_ACK = 128, ROOM_ACK_NS = 250000000 };
 
 /* --- records --- */
 

@@ -10,7 +10,7 @@ ROUNDS ?= 3
 
 $(BUILD)/bench/load: $(BENCH_OBJ) $(LIB_CLIENT) $(LIB_IPC)
 	@mkdir -p $(@D)
-	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto -ljansson -lsodium
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto -ljansson -lsodium -lgcrypt
 $(BUILD)/bench/relay: $(BUILD)/obj/tests/bench/relay.o $(LIB_IPC)
 	@mkdir -p $(@D)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^

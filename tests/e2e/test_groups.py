@@ -298,6 +298,63 @@ def test_instructor(env):
     no(room.append(p, 'leave'), 'bad-entry', 'to leave as well')
 
 
+def audited(server):
+    """What the audit log has of groups."""
+    return [tuple(row[k] for k in ('by', 'origin', 'act', 'user', 'room', 'role', 'reason'))
+            for row in server.ctl('audit') if row['room'] != '#lobby' and row['room']]
+
+
+def test_operators_instructor(env):
+    """Who is made an instructor by the operator is one for groups at once, and no longer when that is taken back; what they do
+    from outside is in the audit log, what members do is not."""
+    server = env.server()
+    alice, a, mine = created(env, server, 'alice', '#chess', is_open=0)
+    bob, b = begun(env, server, 'bob')
+    ok(mine.append(a, 'invite', bob.person), 2, 'invite')
+    ok(Room(bob, '#chess').join(b), 3, 'join')
+    prof, p = begun(env, server, 'prof')
+    room = Room(prof, '#chess')
+    no(room.fetch(p), 'not-member', 'a student')
+    server.ctl('role', 'prof', 'instructor')
+    room.fetch(p)
+    ok(room.append(p, 'mute', bob.person, until=int(time.time() * 1000) + 3_600_000, text=b'loud'), 4, 'mutes')
+    ok(room.append(p, 'mute', bob.person, until=0), 5, 'lifts it')
+    ok(room.append(p, 'role', bob.person, role=2), 6, 'a role')
+    ok(room.append(p, 'topic', text=b'\x1b[31mred'), 7, 'a topic')
+    ok(room.append(p, 'open', role=1), 8, 'open')
+    ok(room.append(p, 'open', role=0), 9, 'by invitation')
+    ok(room.append(p, 'kick', bob.person, text=b'not in class'), 10, 'kicks')
+    ok(room.append(p, 'invite', prof.person), 11, 'invites')
+    ok(room.append(p, 'join'), 12, 'joins')
+    ok(room.append(p, 'topic', text=b'from within'), 13, 'a topic by a member')
+    lines = audited(server)
+    equal([line[2:6] for line in lines],
+          [('mute', 'bob', '#chess', 'member'), ('unmute', 'bob', '#chess', 'member'),
+           ('role', 'bob', '#chess', 'assistant'), ('topic', '', '#chess', 'member'),
+           ('open-group', '', '#chess', 'member'), ('invite-only', '', '#chess', 'member'),
+           ('kick', 'bob', '#chess', 'member'), ('invite', 'prof', '#chess', 'instructor')], 'the audit log')
+    equal({line[:2] for line in lines}, {('prof', 'client')}, 'by whom')
+    equal((lines[0][6], '\x1b' in lines[3][6], 'red' in lines[3][6], lines[6][6]),
+          ('loud', False, True, 'not in class'), 'reasons')
+    server.ctl('role', 'prof', 'member')
+    no(room.append(p, 'kick', alice.person), 'forbidden', 'a role taken back')
+
+
+def test_ban_keeps_membership(env):
+    """A banned account's sessions end; it stays in its groups, and has what was said when it may come again."""
+    server = env.server()
+    alice, a, mine = created(env, server, 'alice', '#chess')
+    bob, b, theirs = joined(env, server, 'bob', '#chess')
+    server.ctl('ban', 'bob')
+    b.expect('ERROR')
+    a.expect('ACCEPTED', id=mine.say(a, 'meanwhile'))
+    equal(members(a, '#chess')['bob']['role'], 1, 'he is in')
+    server.ctl('unban', 'bob')
+    b = enter(env, server, bob)
+    theirs.place(b)
+    equal(theirs.take_until(b, 'meanwhile')[-1], 'meanwhile', 'what he gets')
+
+
 # --- refusals and limits ---
 
 def test_entries_refused(env):
@@ -919,12 +976,13 @@ def test_ctl(env):
     found = {r['member']: r for r in server.ctl('group', 'show', 'chess') if 'member' in r}
     equal((found['alice']['role'], found['alice']['present'], found['alice']['behind']), ('owner', True, 0), 'alice')
     equal((found['bob']['role'], found['bob']['present'], found['bob']['behind']), ('member', False, 1), 'bob')
-    equal(server.ctl('group', 'show', '#go', status=1)[0]['error'][:13], 'no such group', 'no such group')
+    equal(server.ctl('group', 'show', '#go', status=5)[0]['error'][:13], 'no such group', 'no such group')
     server.ctl('group', 'delete', '#chess', status=2)
     equal(server.ctl('group', 'delete', '#chess', '--yes'), [{'deleted': '#chess'}], 'delete')
-    equal(a.expect('GROUP_S', op=frames.GONE).group, mine.group, 'the notice')
+    equal(a.expect('GROUP_S', op=frames.DELETED).group, mine.group, 'the notice')
     rejected(a, mine.say(a, 'x'), 'no-such-room', 'a message')
     equal((groups(a), server.ctl('group', 'list')), ({}, []), 'groups')
+    equal(audited(server), [('operator', 'ctl', 'delete', '', '#chess', 'member', '')], 'the audit log')
     until(lambda: rows(server, 'SELECT count(*) FROM room_message WHERE room>1') == [(0,)], 'its messages are gone')
     ok(Room(alice, '#chess').append(a, 'create', role=0, text=b'#chess'), 1, 'the name is free')
     b = enter(env, server, bob)

@@ -1,7 +1,8 @@
 /*
  * fuzz_broker.c - a broker and its three workers, of which every one may be hostile: any frame, in
  * any order, with any seat, ticket and peer. The real uplink, login, people, session, route, inbox,
- * room, presence, prekeys, devices, groups and ask; store and login thread are fuzz_store.h, which answer when the input says
+ * room, presence, prekeys, devices, moderation, admit, class_roster, groups and ask; store and login thread are
+ * fuzz_store.h, which answer when the input says
  * so, in order, and are full when it says so.
  *
  * Checked: everything it sends to a worker is well-formed, down to the frames for clients; every
@@ -10,6 +11,7 @@
  *
  * Input: steps, each an operation and a link (one byte) and its fields.
  */
+#include "admit.h"
 #include "group.h"
 #include "fuzz_store.h"
 #include "log.h"
@@ -195,9 +197,20 @@ static void check_group(void *arg, struct group *g)
         }
 }
 
+/* Each guest stands in its seat, and an attempt that was answered knows by whom. */
+static void check_guests(void)
+{
+    for (const struct guest *g = b.guests; g; g = g->next) {
+        CHECK(link_there(g->link) && seat_guest(&g->link->seat[bus_index(g->sid)]) == g && !people_device(g->account, g->device));
+        CHECK(g->step < WIRE_ADMIT_STEPS && (g->step == 0) == (g->attempt == 0));
+        if (g->step > 1) CHECK(asker_session(&g->with) && asker_session(&g->with)->device->account == g->account);
+    }
+}
+
 static void check_all(void)
 {
     groups_each(&b, check_group, NULL);
+    check_guests();
     sessions_seen = 0;
     for (const struct link *l = b.links; l; l = l->next)
         check_link(l);
@@ -259,7 +272,7 @@ static void op_dh(unsigned i, struct cur *in)
 static void op_login(unsigned i, struct cur *in)
 {
     static const char *const names[PEOPLE] = {"alice", "bob", "carol", "dave"};
-    uint8_t seat = cur_u8(in), who = cur_u8(in), caps = cur_u8(in) & 3, good = cur_u8(in);
+    uint8_t seat = cur_u8(in), who = cur_u8(in), caps = cur_u8(in) & 7, good = cur_u8(in);
     struct wire_login m = {.device = who & 64 ? SECOND : 1 + who % PEOPLE, .caps = caps, .signature = {good != 0}};
     struct slice p;
     struct stream s = {0};
@@ -377,6 +390,20 @@ static void op_group(unsigned i, struct cur *in)
     up(i, seat, &frame);
 }
 
+/* A step of the newest guest's attempt, whose number nobody can guess. */
+static void op_admit(unsigned i, struct cur *in)
+{
+    static const uint8_t message[64];
+    uint8_t seat = cur_u8(in), how = cur_u8(in);
+    struct buf frame = {0};
+    struct wire_admit_ask m = {.op = how & 8 ? WIRE_ADMIT_END : WIRE_ADMIT_CARRY,
+                               .attempt = b.guests && (how & 7) != 1 ? b.guests->attempt : 0,
+                               .step = how & 7,
+                               .message = {message, 1 + how % sizeof message}};
+    wire_put_admit_ask(&frame, &m);
+    up(i, seat, &frame);
+}
+
 /* Any frame of a client, also in parts, also malformed. */
 static void op_up(unsigned i, struct cur *in)
 {
@@ -420,8 +447,11 @@ static void op_time(unsigned i, struct cur *in)
 
 static void op_ask(unsigned i, struct cur *in)
 {
-    static const char *const questions[] = {"who", "queue", "numbers", "what", "group list", "group show attic"};
-    const char *q = questions[cur_u8(in) % 6];
+    static const char *const questions[] = {
+        "who",         "queue",           "numbers",  "what",           "lobby mute bob 1s why", "role alice instructor",
+        "ban carol 2", "unban carol",     "lobby",    "lobby announce", "lobby open",            "role bob assistant",
+        "audit 1h",    "lobby kick alice", "user bob", "lobby ban bob",  "group list",            "group show attic"};
+    const char *q = questions[cur_u8(in) % 18];
     (void)i;
     ask_answer(&b, 1, (struct slice){(const uint8_t *)q, strlen(q)});
 }
@@ -429,7 +459,7 @@ static void op_ask(unsigned i, struct cur *in)
 static void (*const ops[])(unsigned i, struct cur *in) = {
     op_open, op_dh,   op_auth,     op_login, op_auth, op_store,  op_send,
     op_ack,  op_send, op_up,       op_gone,  op_end,  op_resume, op_any,
-    op_time, op_ask,  op_announce, op_store, op_dh,   op_send,   op_ack, op_group,
+    op_time, op_ask,  op_announce, op_store, op_dh,   op_send,   op_ack,  op_admit, op_group,
 };
 
 /* --- beginning and end --- */
@@ -491,6 +521,8 @@ static void start(void)
     b.set.limits.queue_messages = 6;
     b.set.limits.queue_per_sender = 3;
     b.set.limits.sessions_per_user = 3;
+    b.set.limits.guests_per_account = 2;
+    b.set.limits.roster_claims = 2;
     b.set.lobby.backlog = 3;
     b.store = fuzz_store_open();
     room_load(&b);
@@ -565,6 +597,8 @@ static void stop(void)
             CHECK(!d->out.refusals);
         }
     }
+    free(b.announce);
+    CHECK(!b.guests);
     buf_free(&b.lobby.fan);
     free(b.names.bucket);
     free(b.skeletons.bucket);

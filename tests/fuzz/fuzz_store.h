@@ -12,7 +12,8 @@
 #include "wire_keys.h"
 
 enum request_kind {
-    ASK_ACCOUNT, ASK_PUT, ASK_ROOM, ASK_ACK, ASK_LOAD, ASK_LOAD_ROOM, ASK_PUBLISH, ASK_BUNDLE, ASK_LIST, ASK_DROP, ASK_CUT
+    ASK_ACCOUNT, ASK_PUT, ASK_ROOM, ASK_ACK, ASK_LOAD, ASK_LOAD_ROOM, ASK_PUBLISH, ASK_BUNDLE, ASK_LIST, ASK_DROP,
+    ASK_CHANGE, ASK_AUDIT, ASK_CUT, ASK_END
 };
 
 struct request {
@@ -25,6 +26,7 @@ struct request {
     store_loaded *loaded;
     store_bundle *bundle;
     store_entries *entries;
+    store_audited *audited;
     store_left *left;
     void *ctx;
     uint64_t room;
@@ -180,6 +182,54 @@ void store_each_list(struct store *s, void (*each)(void *arg, const struct store
     (void)s, (void)each, (void)arg;
 }
 
+/* --- moderation and roster: what was asked for is answered; nothing can be read back --- */
+
+void store_moderate(struct store *s, const struct store_audit *line, enum store_change change, uint8_t kind,
+                    store_done *done, void *ctx)
+{
+    CHECK(line->act > 0 && line->time_ms > 0 && memchr(line->reason, 0, sizeof line->reason));
+    CHECK(change == STORE_NOTHING || change == STORE_GRANT || kind <= STORE_ANNOUNCE);
+    CHECK((line->subject == 0) == (change != STORE_NOTHING && change != STORE_GRANT && kind == STORE_ANNOUNCE));
+    request_add(s, ASK_CHANGE, &(struct store_message){0}, ctx)->done = done;
+}
+
+void store_load_audit(struct store *s, uint64_t since_ms, uint64_t after, size_t max, store_audited *done, void *ctx)
+{
+    (void)since_ms, (void)after;
+    CHECK(max > 0);
+    request_add(s, ASK_AUDIT, &(struct store_message){0}, ctx)->audited = done;
+}
+
+void store_put_roster(struct store *s, uint8_t kind, uint64_t account, uint64_t time_ms, struct slice item,
+                      store_done *done, void *ctx)
+{
+    CHECK(kind >= 1 && kind <= 3 && account > 0 && time_ms > 0 && item.len > 0 && item.len <= 512);
+    request_add(s, ASK_CHANGE, &(struct store_message){.account = account}, ctx)->done = done;
+}
+
+void store_drop_roster(struct store *s, uint8_t kind, uint64_t account, store_done *done, void *ctx)
+{
+    CHECK(kind >= 1 && kind <= 3 && account > 0);
+    request_add(s, ASK_CHANGE, &(struct store_message){.account = account}, ctx)->done = done;
+}
+
+void store_load_roster(struct store *s, uint8_t kind, uint64_t account, uint64_t after, size_t max_bytes,
+                       store_entries *done, void *ctx)
+{
+    (void)kind, (void)account, (void)after, (void)max_bytes;
+    request_add(s, ASK_LIST, &(struct store_message){0}, ctx)->entries = done;
+}
+
+void store_each_sanction(struct store *s, void (*each)(void *arg, const struct store_sanction *x), void *arg)
+{
+    (void)s, (void)each, (void)arg;
+}
+
+void store_each_roster(struct store *s, void (*each)(void *arg, uint8_t kind, uint64_t account), void *arg)
+{
+    (void)s, (void)each, (void)arg;
+}
+
 /* --- groups: their rooms, and none of their logs; a target that has a group at the start has made it --- */
 
 void store_append_entry(struct store *s, const struct store_entry *e, store_done *done, void *ctx)
@@ -225,6 +275,12 @@ void store_drop_group(struct store *s, uint64_t room)
 {
     (void)s;
     CHECK(room > 1 && room < FUZZ_ROOMS);
+}
+
+void store_end_group(struct store *s, uint64_t room, const struct store_audit *line, store_done *done, void *ctx)
+{
+    CHECK(room > 1 && room < FUZZ_ROOMS && line->act > 0 && *line->room == '#');
+    request_add(s, ASK_END, &(struct store_message){0}, ctx)->done = done;
 }
 
 uint64_t store_last_room(struct store *s)
@@ -361,6 +417,12 @@ static inline void fuzz_store_answer(struct store *s, size_t n, bool full)
             answer_keys(s, r, full);
         else if (r->kind == ASK_LIST)
             r->entries(r->ctx, (struct slice){0});
+        else if (r->kind == ASK_AUDIT)
+            r->audited(r->ctx, NULL, 0);
+        else if (r->kind == ASK_CHANGE)
+            r->done(r->ctx, full ? STORE_FULL : STORE_OK, r->m.account);
+        else if (r->kind == ASK_END)
+            r->done(r->ctx, STORE_OK, 0);
         else if (r->kind == ASK_CUT)
             r->left(r->ctx, r->after, 0, 0);
         else if (r->kind != ASK_DROP)

@@ -418,17 +418,35 @@ class Client(Link):
         """LIST append; the answer is a head, or refused."""
         self.send_frames(Frame('LIST_C', op=frames.APPEND, account_key=account_key, entry=entry))
 
-    def answer_of(self, name, op, asked):
-        """The answer of this op, or the refusal of the question; what else comes waits its turn."""
+    def answer_of(self, name, op, asked, **fields):
+        """The answer of this op with these fields, or the refusal of the question; what else comes waits its turn."""
+        def fits(frame):
+            if frame.op == frames.REFUSED:
+                return frame.asked == asked
+            return frame.op == op and all(getattr(frame, k) == v for k, v in fields.items())
         passed = []
         while True:
             frame = self.recv()
-            if frame.name == name and (frame.op == op or (frame.op == frames.REFUSED and frame.asked == asked)):
+            if frame.name == name and fits(frame):
                 self.pending = passed + self.pending
                 return frame
             if frame.name == 'ERROR':
                 raise Unexpected('expected %s, came %s' % (name, frame))
             passed.append(frame)
+
+    def moderate(self, act, person='', seconds=0, reason='', room='#lobby'):
+        """MODERATE: what came of it, done or refused."""
+        self.send_frames(Frame('MODERATE_C', act=act, room=room, person=person, seconds=seconds, reason=reason))
+        return self.answer_of('MODERATE_S', frames.ACTED, act, act=act, by=self.welcome.user)
+
+    def roster(self, op, kind, person='', **fields):
+        """ROSTER: the answer, items, done, or refused."""
+        self.send_frames(Frame('ROSTER_C', op=op, kind=kind, person=person, **fields))
+        return self.answer_of('ROSTER_S', frames.ITEMS if op == frames.ROSTER_FETCH else frames.DONE, op)
+
+    def admit(self, step, message, attempt=0):
+        """ADMIT: carries a message of docs/sealed.md, section 12."""
+        self.send_frames(Frame('ADMIT_C', op=frames.CARRY, attempt=attempt, step=step, message=message))
 
     def ack(self, frame):
         """Acknowledges a DELIVER."""

@@ -11,16 +11,16 @@ PART_OVER = 65000        # a longer payload travels in parts
 WHOLE_MAX = 81920        # all parts of one frame together
 NEWCOMER = 2 ** 64 - 1   # LOGIN.lobby_seen: send the backlog
 
-RECEIVE, LOBBY = 1, 2                          # LOGIN.caps
+RECEIVE, LOBBY, ADMIT = 1, 2, 4                          # LOGIN.caps
 TO_USER, TO_ROOM = 0, 1                        # SEND.kind, ACK.kind
-IN_ROOM, BACKLOG, STORED, ENTRY = 1, 2, 4, 8   # DELIVER.flags
+IN_ROOM, BACKLOG, STORED, OF_LOG = 1, 2, 4, 8  # DELIVER.flags
 TAKEN, DELIVERED, KEPT, EXPIRED = 1, 2, 3, 4   # states of ACCEPTED and RECEIPT
 SET, LIST, ABOUT = 1, 2, 3                     # PRESENCE_C.op
 CHANGES = 1                                    # PRESENCE_S.op; 2 and 3 as above
 JOINED, LEFT, AWAY, BACK = 1, 2, 3, 4          # changes[].change
 JOIN, PARTING, REFUSED = 1, 2, 3               # GROUP op: join(ed), part(ed), refused
 G_APPEND, G_LOG, G_LIST, G_MEMBERS, G_PLACE = 3, 4, 5, 6, 7  # GROUP_C.op, of groups
-NO, G_ENTRIES, GROUPS, MEMBERS, G_HEAD, PLACED, GAP, INVITED, GONE = range(4, 13)  # GROUP_S.op
+NO, G_ENTRIES, GROUPS, MEMBERS, G_HEAD, PLACED, GAP, INVITED, DELETED = range(4, 13)  # GROUP_S.op
 MINE, ALL_OPEN = 0, 1                          # GROUP_C list: scope
 IS_OPEN, IS_MEMBER, IS_INVITED, IS_MUTED, IS_PRESENT = 1, 2, 4, 8, 16
 FROM_NOW = 2 ** 64 - 1                         # GROUP_C place: seen
@@ -29,6 +29,15 @@ BUNDLES = 1                                    # KEYS_S.op; 2 is OWN_ANSWER, 3 R
 OWN_ANSWER = 2
 LIST_FETCH, APPEND = 1, 2                      # LIST_C.op
 ENTRIES, HEAD = 1, 2                           # LIST_S.op; 3 is REFUSED
+CARRY, END, PAPER = 1, 2, 3                    # ADMIT_C.op; ADMIT_S: the first two, 3 is REFUSED
+LATE, GONE, GIVEN_UP, TAKEN_BY_OTHER = 1, 2, 3, 4   # ADMIT_S.why
+ENTRY, CLAIM, WELCOME = 1, 2, 3                # ROSTER kind
+ROSTER_FETCH, PUT, DROP = 1, 2, 3              # ROSTER_C.op
+ITEMS, NEWS, DONE = 1, 2, 4                    # ROSTER_S.op; 3 is REFUSED
+KICK, BAN, MUTE, UNBAN, UNMUTE, ANNOUNCE, OPEN, ROLE, LOCK, UNLOCK = range(1, 11)   # MODERATE act
+ACTED, STATE = 1, 2                            # MODERATE_S.op; 3 is REFUSED
+ANNOUNCING, MUTED, BANNED = 1, 2, 4            # MODERATE_S.flags
+MEMBER, ASSISTANT, INSTRUCTOR = 0, 1, 2        # roles
 
 CODES = {
     1: 'bad-frame', 2: 'bad-state', 3: 'bad-login', 4: 'name-taken', 5: 'name-invalid',
@@ -36,7 +45,8 @@ CODES = {
     11: 'reconnect', 12: 'slow', 13: 'timeout', 14: 'revoked', 20: 'no-such-user', 21: 'no-such-room',
     22: 'not-member', 23: 'queue-full', 24: 'too-large', 25: 'disk-full', 26: 'blocked',
     27: 'bad-body', 28: 'devices-changed', 29: 'no-device', 30: 'too-fast', 31: 'bad-keys',
-    32: 'list-changed', 33: 'bad-entry', 40: 'muted', 50: 'log-changed', 51: 'forbidden', 52: 'too-many'}
+    32: 'list-changed', 33: 'bad-entry', 40: 'muted', 41: 'banned', 42: 'announce-only', 43: 'no-right',
+    44: 'no-attempt', 45: 'not-account-key', 46: 'bad-reason', 50: 'log-changed', 51: 'forbidden', 52: 'too-many'}
 
 
 class Invalid(Exception):
@@ -212,6 +222,7 @@ ABOUT_PERSON = [
     ('waiting', U32), ('device_key', KEY), ('text', STR8)]
 GROUP_ANSWER = [('room', STR8), ('head', U64), ('members', U32), ('text', STR16)]
 
+ROSTER_ITEM = [('name', STR8), ('time', U64), ('item', BLOB16)]
 GROUP_ROW = [
     ('room', STR8), ('group', KEY), ('flags', U8), ('role', U8), ('members', U16), ('head', U32),
     ('number', U64), ('topic', STR8)]
@@ -271,6 +282,23 @@ TABLE = {
         ENTRIES: [('person', STR8), ('account_key', KEY), ('head', U32), ('entries', UpToEnd(BLOB16))],
         HEAD: [('person', STR8), ('head', U32)],
         REFUSED: KEYS_NO}))]),
+    0x44: ('ADMIT_C', [('op', Choice({
+        CARRY: [('attempt', U64), ('step', U8), ('message', REST)],
+        END: [('attempt', U64)],
+        PAPER: [('account_key', KEY), ('signature', SIGNATURE)]}))]),
+    0x45: ('ADMIT_S', [('op', Choice({
+        CARRY: [('attempt', U64), ('device', U64), ('step', U8), ('message', REST)],
+        END: [('attempt', U64), ('why', U8)],
+        REFUSED: KEYS_NO}))]),
+    0x46: ('ROSTER_C', [('op', Choice({
+        ROSTER_FETCH: [('kind', U8), ('person', STR8), ('after', U64)],
+        PUT: [('kind', U8), ('person', STR8), ('item', REST)],
+        DROP: [('kind', U8), ('person', STR8)]}))]),
+    0x47: ('ROSTER_S', [('op', Choice({
+        ITEMS: [('kind', U8), ('person', STR8), ('next', U64), ('items', Many(U16, ROSTER_ITEM))],
+        NEWS: [('kind', U8), ('waiting', U32)],
+        REFUSED: KEYS_NO,
+        DONE: [('asked', U8), ('kind', U8), ('person', STR8)]}))]),
     0x50: ('GROUP_C', [('op', Choice({
         JOIN: [('room', STR8)], PARTING: [('room', STR8)], G_APPEND: [('entry', REST)],
         G_LOG: [('room', STR8), ('group', KEY), ('after', U32)], G_LIST: [('scope', U8)],
@@ -284,7 +312,15 @@ TABLE = {
         G_HEAD: [('room', STR8), ('group', KEY), ('head', U32), ('number', U64)],
         PLACED: [('room', STR8), ('group', KEY), ('after', U64), ('upto', U64)],
         GAP: [('room', STR8), ('first', U64), ('final', U64)],
-        INVITED: GROUP_NOTICE, GONE: GROUP_NOTICE}))]),
+        INVITED: GROUP_NOTICE, DELETED: GROUP_NOTICE}))]),
+    0x58: ('MODERATE_C', [
+        ('act', U8), ('room', STR8), ('person', STR8), ('seconds', U32), ('reason', STR8)]),
+    0x59: ('MODERATE_S', [('op', Choice({
+        ACTED: [('act', U8), ('room', STR8), ('by', STR8), ('person', STR8), ('role', U8), ('until', U64),
+                ('reason', STR8)],
+        STATE: [('role', U8), ('flags', U8), ('muted_until', U64), ('muted_why', STR8), ('banned_until', U64),
+                ('banned_why', STR8)],
+        REFUSED: KEYS_NO}))]),
     0x70: ('HISTORY_C', [('room', STR8), ('after', U64), ('count', U16)]),
     0x71: ('HISTORY_S', [('room', STR8), ('upto', U64)]),
 }

@@ -114,7 +114,7 @@ class Room:
         if frame.seq <= self.seen:
             return None
         self.seen = frame.seq
-        if frame.flags & frames.ENTRY:
+        if frame.flags & frames.OF_LOG:
             self.follow(frame.body)
             what = parse(frame.body)['op']
         else:

@@ -451,18 +451,18 @@ static void test_room_acks_are_rare(void **state)
     struct buf b = {0};
     dial(s);
     welcome(s, 0);
-    for (uint64_t number = 1; number <= 15; number++)
+    for (uint64_t number = 1; number <= 31; number++)
         put_lobby(&b, number);
     send_step(s, &b);
     assert_true(fake_quiet(&s->f));
-    put_lobby(&b, 16);
+    put_lobby(&b, 32);
     send_step(s, &b);
-    expect_room_ack(s, 16);
-    put_lobby(&b, 17);
+    expect_room_ack(s, 32);
+    put_lobby(&b, 33);
     put_direct(&b, 1, 1, 10, "a");
     send_step(s, &b);
     expect_ack(s, 1, 1);
-    expect_room_ack(s, 17);
+    expect_room_ack(s, 33);
 }
 
 static void test_lobby(void **state)

@@ -92,6 +92,7 @@ static void note(const char *who, const struct wire_frame *f)
     struct wire_rejected r;
     struct wire_group_head h;
     struct wire_group_no no;
+    struct wire_group_notice gone;
     size_t at = strlen(said);
     const char *comma = at ? ", " : "";
     if (f->type == WIRE_DELIVER && wire_get_deliver(f->payload, &d))
@@ -103,6 +104,8 @@ static void note(const char *who, const struct wire_frame *f)
         snprintf(said + at, sizeof said - at, "%s%s head %u", comma, who, h.seq);
     else if (f->type == WIRE_GROUP && wire_get_group_no(f->payload, &no))
         snprintf(said + at, sizeof said - at, "%s%s no %s", comma, who, wire_code_name(no.code));
+    else if (f->type == WIRE_GROUP && wire_get_group_notice(f->payload, WIRE_GROUP_GONE, &gone))
+        snprintf(said + at, sizeof said - at, "%s%s gone", comma, who);
 }
 
 /* The store answers what it was asked until now; the turn ends; what was told in it. */
@@ -266,15 +269,19 @@ static void an_entry_waits_for_no_other(void **state)
 
 /* --- under those who read --- */
 
+/* What was on its way before the order still comes; nothing is taken behind it, and it is gone when that is on disk. */
 static void a_group_deleted_under_its_messages(void **state)
 {
     (void)state;
     begin();
     say(ALICE, 1);
     ask_answer(&b, 1, text("group delete #chess"));
-    HEARD("alice no-such-room");
+    ask_answer(&b, 2, text("group delete chess")); /* is told that it is on its way */
+    say(BOB, 1);
     append(BOB, MEMBERSHIP_LEAVE, PEOPLE, false);
-    HEARD("bob no no-such-room");
+    assert_non_null(group_find(&b, text("#chess")));
+    HEARD("bob no no-such-room, alice message 3, bob message 3, bob gone, alice gone, bob no-such-room");
+    assert_null(group_find(&b, text("#chess")));
 }
 
 /* Who has left reads to the end, and with the last of them the group is forgotten. */

@@ -309,6 +309,24 @@ static void end_of_turn_comes_last_and_once(void **state)
     free_peer(q);
 }
 
+/* Busy waiting changes when the loop sleeps, never what it does: it looks, finds nothing, and sleeps until the timer. */
+static void lingering_loses_nothing(void **state)
+{
+    (void)state;
+    struct noted a = {.timer.fire = note, .name = 'a'}, b = {.timer.fire = note, .name = 'b'};
+    loop.linger_us = 1000;
+    for (unsigned i = 0; i < 3; i++) { /* with a long last wait and with a short one */
+        loop.waited_us = i == 1 ? UINT64_MAX : 0;
+        uint64_t begun = clock_mono_ms();
+        loop_timer_set(&loop, &a.timer, 8);
+        loop_timer_set(&loop, &b.timer, 0);
+        run_until(2);
+        assert_string_equal(fired, "ba");
+        assert_true(clock_mono_ms() - begun >= 8);
+        assert_true(loop.waited_us > 1000); /* so the next wait would sleep at once */
+    }
+}
+
 static void clocks(void **state)
 {
     (void)state;
@@ -332,6 +350,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_callback_may_remove_its_own_io, set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_than_a_batch, set_up, tear_down),
         cmocka_unit_test_setup_teardown(end_of_turn_comes_last_and_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lingering_loses_nothing, set_up, tear_down),
         cmocka_unit_test(clocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /*
  * test_store_groups.c - groups in the broker's store: logs and their numbers among the messages, places of
- * devices, what is cut off a room, and a store of the second release that is brought up to date.
+ * devices, what is cut off a room, lines of the audit log, and stores of earlier releases that are brought up
+ * to date.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,6 +24,8 @@ static struct {
     unsigned groups, places, log;
     struct store_group group[4];
     struct store_place place[8];
+    struct store_audit line[4];
+    size_t lines;
 } told;
 
 static void on_entries(void *ctx, struct slice entries)
@@ -256,11 +259,50 @@ static void a_closed_group_says_so(void **state)
     assert_true(told.group[0].closed && place_of(1)->end == 2);
 }
 
-/* --- a store of the second release --- */
+/* --- what the audit log has of groups --- */
 
-static void the_second_release_is_brought_up_to_date(void **state)
+static struct store_audit line_of(uint8_t act)
+{
+    return (struct store_audit){.time_ms = 1000, .actor = 1, .origin = STORE_BY_CLIENT, .act = act, .room = "#chess"};
+}
+
+static void on_lines(void *ctx, const struct store_audit *line, size_t n)
+{
+    (void)ctx;
+    assert_in_range(n, 0, 4);
+    memcpy(told.line, line, n * sizeof *line);
+    told.lines = n;
+}
+
+static void an_entry_and_an_end_leave_a_line(void **state)
 {
     (void)state;
+    struct store_audit kick = line_of(1), end = line_of(11);
+    struct store_entry e = {.room = CHESS, .seq = 2, .from_account = 1, .audit = &kick, .entry = {(const uint8_t *)"kick", 4}};
+    snprintf(kick.reason, sizeof kick.reason, "rude");
+    help_open();
+    help_users(1);
+    entry(CHESS, 1, "create", 1, 0, "#chess");
+    store_append_entry(help.s, &e, help_done, NULL);
+    help_settle();
+    assert_int_equal(help.row, 2); /* its number in the room, and not the line's */
+    store_end_group(help.s, CHESS, &end, help_done, NULL);
+    help_settle();
+    reopen();
+    assert_int_equal(told.groups, 0);
+    store_load_audit(help.s, 0, 0, 4, on_lines, NULL);
+    help_settle();
+    assert_int_equal(told.lines, 2); /* and none for the first entry */
+    assert_true(told.line[0].act == 1 && told.line[0].actor == 1 && told.line[1].act == 11);
+    assert_string_equal(told.line[0].room, "#chess");
+    assert_string_equal(told.line[0].reason, "rude");
+}
+
+/* --- stores of earlier releases --- */
+
+/* A store as the release of this version left it, brought up to date; what was there is there. */
+static void from_version(const char *undo)
+{
     char path[128];
     sqlite3 *db;
     help_open();
@@ -269,18 +311,39 @@ static void the_second_release_is_brought_up_to_date(void **state)
     store_close(help.s);
     snprintf(path, sizeof path, "%s/broker.db", help.dir);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db,
-                                  "DROP TABLE room_group; DROP TABLE group_entry; DROP TABLE group_place;"
-                                  "PRAGMA user_version=2",
-                                  NULL, NULL, NULL),
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE room_group; DROP TABLE group_entry; DROP TABLE group_place", NULL,
+                                  NULL, NULL),
                      SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, undo, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     help_open();
     assert_int_equal(store_room_head(help.s, 1), 1);
     assert_int_equal(store_last_room(help.s), 1);
     assert_int_equal(entry(CHESS, 1, "create", 1, 0, "#chess"), 1);
-    reopen();
-    assert_int_equal(told.groups, 1);
+    struct store_audit end = line_of(11);
+    store_end_group(help.s, CHESS, &end, help_done, NULL);
+    assert_int_equal(entry(GO, 1, "create", 1, 0, "#go"), 1);
+    help_reopen();
+    help_list();
+    store_each_group(help.s, on_group, NULL);
+    assert_true(help.accounts == 2 && help.account[1].granted == -1);
+    assert_true(told.groups == 1 && told.group[0].room == GO);
+    store_load_audit(help.s, 0, 0, 4, on_lines, NULL);
+    help_settle();
+    assert_int_equal(told.lines, 1);
+}
+
+static void the_second_release_is_brought_up_to_date(void **state)
+{
+    (void)state;
+    from_version("DROP TABLE sanction; DROP TABLE audit; DROP TABLE roster;"
+                 "ALTER TABLE account DROP COLUMN granted; PRAGMA user_version=2");
+}
+
+static void the_third_release_is_brought_up_to_date(void **state)
+{
+    (void)state;
+    from_version("PRAGMA user_version=3");
 }
 
 static int teardown(void **state)
@@ -298,7 +361,8 @@ int main(void)
         TEST(entries_stand_among_the_messages), TEST(a_log_survives),
         TEST(places_begin_and_end_with_the_entry), TEST(a_room_is_cut),
         TEST(a_group_is_dropped), TEST(a_closed_group_says_so),
-        TEST(the_second_release_is_brought_up_to_date),
+        TEST(an_entry_and_an_end_leave_a_line),
+        TEST(the_second_release_is_brought_up_to_date), TEST(the_third_release_is_brought_up_to_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,7 +43,10 @@ static void the_table_is_the_document(void **state)
         {0x30, "PRESENCE", WIRE_CLIENT, WIRE_OPEN}, {0x31, "PRESENCE", WIRE_SERVER, WIRE_OPEN},
         {0x40, "KEYS", WIRE_CLIENT, WIRE_OPEN},     {0x41, "KEYS", WIRE_SERVER, WIRE_OPEN},
         {0x42, "LIST", WIRE_CLIENT, WIRE_OPEN},     {0x43, "LIST", WIRE_SERVER, WIRE_OPEN},
+        {0x44, "ADMIT", WIRE_CLIENT, WIRE_OPEN},    {0x45, "ADMIT", WIRE_SERVER, WIRE_OPEN},
+        {0x46, "ROSTER", WIRE_CLIENT, WIRE_OPEN},   {0x47, "ROSTER", WIRE_SERVER, WIRE_OPEN},
         {0x50, "GROUP", WIRE_CLIENT, WIRE_OPEN},    {0x51, "GROUP", WIRE_SERVER, WIRE_OPEN},
+        {0x58, "MODERATE", WIRE_CLIENT, WIRE_OPEN}, {0x59, "MODERATE", WIRE_SERVER, WIRE_OPEN},
         {0x70, "HISTORY", WIRE_CLIENT, WIRE_OPEN},  {0x71, "HISTORY", WIRE_SERVER, WIRE_OPEN},
     };
     unsigned known = 0;
@@ -73,7 +76,10 @@ static void codes(void **state)
         {23, "queue-full"},       {24, "too-large"},    {25, "disk-full"},    {26, "blocked"},
         {27, "bad-body"},         {14, "revoked"},      {19, "unknown"},      {28, "devices-changed"},
         {29, "no-device"},        {30, "too-fast"},     {31, "bad-keys"},     {32, "list-changed"},
-        {33, "bad-entry"},        {15, "unknown"},      {34, "unknown"},      {65535, "unknown"}};
+        {33, "bad-entry"},        {15, "unknown"},      {34, "unknown"},      {39, "unknown"},
+        {40, "muted"},            {41, "banned"},       {42, "announce-only"}, {43, "no-right"},
+        {44, "no-attempt"},       {45, "not-account-key"}, {46, "bad-reason"}, {47, "unknown"},
+        {65535, "unknown"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_string_equal(wire_code_name(rows[i].code), rows[i].name);
 }

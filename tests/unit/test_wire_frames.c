@@ -112,7 +112,7 @@ static void login_bounds(void **state)
     buf_free(&b);
     for (unsigned bit = 0; bit < 32; bit++) {
         b = fields("s8k48888g", text("al"), N1, UINT64_C(1) << bit, N2, N3, N4, N1);
-        assert_int_equal(decodes(again_login, buf_head(&b), buf_len(&b), &out), bit < 2);
+        assert_int_equal(decodes(again_login, buf_head(&b), buf_len(&b), &out), bit < 3);
         buf_free(&b);
     }
     buf_free(&out);
@@ -122,11 +122,18 @@ static void welcome(void **state)
 {
     (void)state;
     struct wire_welcome m = {
-        text("alice"), N1, N2, N3, N4, true, 2, N2, 0x41424344, 0x51525354, text("lab.example")};
+        text("alice"), N1, N2, N3, N4, true, 2, N2, 0x41424344, 0x51525354, text("lab.example"), false};
     CHECK(welcome, WIRE_WELCOME, 0, m,
           "s8888118"
           "44s",
           m.name, N1, N2, N3, N4, UINT64_C(1), UINT64_C(2), N2, UINT64_C(0x41424344),
+          UINT64_C(0x51525354), m.server);
+    m.guest = true;
+    m.fresh = false;
+    CHECK(welcome, WIRE_WELCOME, 0, m,
+          "s8888118"
+          "44s",
+          m.name, N1, N2, N3, N4, UINT64_C(2), UINT64_C(2), N2, UINT64_C(0x41424344),
           UINT64_C(0x51525354), m.server);
     struct wire_welcome least = {.name = text(""), .server = text("")};
     CHECK(welcome, WIRE_WELCOME, 0, least,
