@@ -25,6 +25,11 @@ uint64_t client_now(const struct client *c)
     return c->o.clock ? c->o.clock(c->o.arg) : system_ms(CLOCK_MONOTONIC);
 }
 
+uint64_t client_wall_ms(void)
+{
+    return system_ms(CLOCK_REALTIME);
+}
+
 void client_tell(struct client *c, const struct client_event *e)
 {
     if (c->o.event) c->o.event(c->o.arg, e);
@@ -61,6 +66,7 @@ void client_free(struct client *c)
     free((char *)c->o.host);
     free((char *)c->o.port);
     free(c->away);
+    asks_free(&c->sealed.asks);
     free(c);
 }
 
@@ -199,6 +205,7 @@ static void login(struct client *c, uint64_t now)
     memcpy(m.device_key, c->o.identity->public_key, sizeof m.device_key);
     if (client_begin_stream(c, &m.resume) < 0) return;
     c->window = link_proof(c->link)->window;
+    c->sealed.max_text = link_proof(c->link)->max_text;
     c->state = CLIENT_LOGIN;
     c->due = now + CLIENT_LOGIN_MS;
     link_login(c->link, c->o.identity, &m);
@@ -222,7 +229,9 @@ void client_bye(struct client *c)
 bool client_settled(const struct client *c)
 {
     struct vault_out out;
-    return vault_next(c->o.vault, 0, &out) == 0;
+    struct vault_draft draft;
+    return vault_next(c->o.vault, 0, &out) == 0 &&
+           vault_next_draft(c->o.vault, (struct slice){0}, 0, &draft) == 0;
 }
 
 static bool window_open(const struct client *c)
@@ -233,9 +242,12 @@ static bool window_open(const struct client *c)
 
 static void put_message(struct client *c, const struct vault_out *out)
 {
-    wire_put_send(
-        link_out(c->link),
-        &(struct wire_send){.id = out->id, .kind = out->kind, .to = out->to, .body = out->body});
+    wire_put_send(link_out(c->link), &(struct wire_send){.id = out->id,
+                                                         .kind = out->kind,
+                                                         .to = out->to,
+                                                         .heads = out->heads,
+                                                         .head_bytes = out->head_bytes,
+                                                         .body = out->body});
     c->sent_upto = out->id;
     c->flight_bytes += out->body.len;
 }
@@ -262,19 +274,27 @@ void client_push(struct client *c)
     link_flush(c->link);
 }
 
-int client_send(struct client *c, uint8_t kind, const char *to, uint8_t form, struct slice text,
-                uint64_t *id)
+static int send_plain(struct client *c, struct slice room, uint8_t form, struct slice text,
+                      uint64_t *number)
 {
     struct buf body = {0};
-    if (text.len > CLIENT_TEXT_MAX || strlen(to) > UINT8_MAX) return -1;
     buf_put_u8(&body, WIRE_SUITE_PLAIN);
     buf_put_u8(&body, form);
     buf_put(&body, text.data, text.len);
-    int r = vault_submit(c->o.vault, kind, (struct slice){(const uint8_t *)to, strlen(to)},
-                         (struct slice){buf_head(&body), buf_len(&body)}, system_ms(CLOCK_REALTIME),
-                         id);
+    int r = vault_submit(c->o.vault, WIRE_TO_ROOM, room,
+                         (struct slice){buf_head(&body), buf_len(&body)}, client_wall_ms(), number);
     buf_free(&body);
     c->more = true;
+    return r;
+}
+
+int client_send(struct client *c, uint8_t kind, const char *to, uint8_t form, struct slice text,
+                uint64_t *number)
+{
+    const struct slice name = {(const uint8_t *)to, strlen(to)};
+    if (text.len > CLIENT_TEXT_MAX || name.len == 0 || name.len >= NAME_SIZE) return -1;
+    int r = kind == WIRE_TO_ROOM ? send_plain(c, name, form, text, number)
+                                 : client_send_sealed(c, name, form, text, number);
     if (r < 0) client_vault_failed(c);
     return r < 0 ? -1 : 0;
 }
@@ -300,7 +320,8 @@ static uint64_t open_due(const struct client *c)
                                 : c->heard_at + CLIENT_IDLE_MS;
     if (flying && c->o.vault->shared && c->check_at < due) due = c->check_at;
     if (c->room_unread && c->room_due < due) due = c->room_due;
-    return due;
+    uint64_t keys = client_sealed_due(c);
+    return keys < due ? keys : due;
 }
 
 int client_timeout_ms(struct client *c)
@@ -310,7 +331,8 @@ int client_timeout_ms(struct client *c)
     case CLIENT_OFF: return -1;
     case CLIENT_DIALLING: due = c->link ? link_deadline(c->link) : now; break;
     case CLIENT_OPEN:
-        if ((c->more && window_open(c)) || buf_len(link_out(c->link))) return 0;
+        if ((c->more && window_open(c)) || buf_len(link_out(c->link)) || client_sealed_busy(c))
+            return 0;
         due = open_due(c);
         break;
     default: due = c->due; break;
@@ -332,6 +354,10 @@ static void open_timers(struct client *c, uint64_t now)
     check_store(c, now);
     if (c->state != CLIENT_OPEN) return;
     client_ack_room(c);
+    if (client_sealed_step(c) < 0) {
+        client_vault_failed(c);
+        return;
+    }
     if (now < open_due(c)) return;
     if (c->pinged_at) {
         client_lost(c, "silent", "the server does not answer", 0);
@@ -370,6 +396,7 @@ void client_step(struct client *c, short revents)
     if (c->link && link_state(c->link) == LINK_DOWN) link_down(c);
     timers(c, now);
     client_push(c);
+    client_tell_kept(c);
     if (c->link && link_state(c->link) == LINK_DOWN) link_down(c);
 }
 

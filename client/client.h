@@ -10,6 +10,11 @@
  * anything here but client_step() and client_free(). A message is told after it was committed to
  * the store, and acknowledged whether or not the process lives to show it: what must not be missed
  * is read back from the store (vault_history()).
+ *
+ * Texts to users are sealed end to end (docs/sealed.md), always and by themselves; while one cannot be
+ * sealed it waits, and says for what. What the lobby hears, the server can read.
+ *
+ * Own messages are known by the number that client_send() gave them, in every event.
  */
 #ifndef CLIENT_H
 #define CLIENT_H
@@ -28,14 +33,27 @@ enum client_event_type {
     CLIENT_FAILED,    /* failed: trying again cannot mend it; client_connect() tries all the same */
     CLIENT_LEFT,      /* client_bye() has been carried out */
     CLIENT_MESSAGE,   /* message */
-    CLIENT_ACCEPTED,  /* accepted: every id from first to m->id */
-    CLIENT_REJECTED,  /* rejected */
+    CLIENT_ACCEPTED,  /* accepted */
+    CLIENT_REJECTED,  /* rejected: by the server, or by this client since it cannot be sealed */
     CLIENT_RECEIPT,   /* receipt */
+    CLIENT_WAITS,     /* waits: one or more times for the same message */
+    CLIENT_NOTE,      /* note: something about the keys of a person */
     CLIENT_CHANGES,   /* changes */
     CLIENT_PERSON,    /* person: one of the list asked for */
     CLIENT_LIST_END,  /* that was the list */
     CLIENT_ABOUT,     /* about */
     CLIENT_GROUP,     /* group */
+};
+
+/* What a message that cannot be sealed yet waits for. */
+enum client_wait {
+    CLIENT_WAIT_KEYS = 1, /* the recipient has no keys at the server: it leaves when there are some */
+    CLIENT_WAIT_TRUST,    /* a person has to look at the recipient's keys first: client_accept() */
+};
+
+enum client_note {
+    CLIENT_NOTE_TROUBLE = 1, /* the account's keys or list are not what they were: sending stops */
+    CLIENT_NOTE_RESET,       /* one of its devices has begun anew: restored from a copy, or cloned */
 };
 
 /* Pointers and slices are valid during the callback. All text in them is foreign: see show.h. */
@@ -56,14 +74,21 @@ struct client_event {
             const uint8_t *server_id; /* unknown-server and changed-server */
         } failed;
         struct {
-            const struct wire_deliver *m;
+            const struct wire_deliver *m; /* its body as in struct vault_row */
+            enum vault_how how;
             uint64_t row; /* of the store's history */
             bool own;     /* sent by this device */
         } message;
         struct {
-            const struct wire_accepted *m;
-            uint64_t first;
-        } accepted;
+            uint64_t number;
+            enum client_wait why;
+            const char *name, *words; /* "waits for bob's keys" */
+        } waits;
+        struct {
+            enum client_note what;
+            const char *name, *words; /* "bob has another account key than before" */
+        } note;
+        const struct wire_accepted *accepted; /* id: the number; so in the next two */
         const struct wire_rejected *rejected;
         const struct wire_receipt *receipt;
         const struct wire_changes *changes;
@@ -83,6 +108,7 @@ struct client_options {
     void (*event)(void *arg, const struct client_event *e);
     void *arg;
     uint64_t (*clock)(void *arg); /* monotonic ms; NULL: the system's */
+    bool sparing; /* publishes no one-time prekeys: thousands of clients in one process */
 };
 
 enum client_state {
@@ -120,17 +146,26 @@ void client_step(struct client *c, short revents);
 void client_push(struct client *c);
 
 /*
- * Puts a text into the outbox, durably, connected or not; kind and form as WIRE_TO_* and
- * WIRE_FORM_*. 0 and its id; -1 when the store failed (FAILED is told) or text is too long.
+ * Takes a text, durably, connected or not; kind and form as WIRE_TO_* and WIRE_FORM_*. 0 and its number;
+ * -1 when the store failed (FAILED is told) or text is too long.
  */
 int client_send(struct client *c, uint8_t kind, const char *to, uint8_t form, struct slice text,
-                uint64_t *id);
+                uint64_t *number);
 
-/* True when nothing waits in the outbox, of this process or another. */
+/* True when nothing waits to be sealed, sent or settled, of this process or another. */
 bool client_settled(const struct client *c);
 
-/* Longest text that is taken into the outbox; the server's own limit may be lower. */
-enum { CLIENT_TEXT_MAX = WIRE_JOINED_MAX - 512 };
+/* Longest text that is taken; the server's own limit may be lower. */
+enum { CLIENT_TEXT_MAX = 65536 };
+
+/* True once others can write to this device first: its keys are at the server. */
+bool client_published(const struct client *c);
+
+/*
+ * Believes the keys that the server shows of this name from now on, and sends what waits for that. 1;
+ * 0: nothing was known of the name; -1: the store failed (FAILED is told).
+ */
+int client_accept(struct client *c, const char *name);
 
 /* Questions. -1 when not connected. Away is remembered and said again after each login. */
 int client_ask_list(struct client *c);
@@ -138,7 +173,7 @@ int client_ask_about(struct client *c, const char *name);
 int client_set_away(struct client *c, bool away, const char *text);
 int client_group(struct client *c, uint8_t op, const char *room);
 
-/* Takes a body apart: false when it is sealed or of a form that this version does not know. */
+/* Takes the body of a message apart: false when there is no text that this version can show. */
 bool client_body(struct slice body, uint8_t *form, struct slice *text);
 
 #endif

@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* Opens the transaction when the first frame needs it. */
-static int in_batch(struct client *c)
+int client_in_batch(struct client *c)
 {
     if (!c->in_batch && vault_begin(c->o.vault) < 0) return -1;
     c->in_batch = true;
@@ -33,9 +33,7 @@ void client_drop_batch(struct client *c)
     buf_free(&c->told);
 }
 
-/* --- taking: 0, -1 the frame is not allowed, TAKE_STORE the store failed, TAKE_OVER no more --- */
-
-enum { TAKE_STORE = -2, TAKE_OVER = -3 };
+/* --- taking --- */
 
 static int end_batch(struct client *c);
 
@@ -69,7 +67,7 @@ static int take_welcome(struct client *c, struct slice p)
     }
     if (c->away) client_set_away(c, true, c->away);
     client_keep(c, WIRE_WELCOME, 0, p);
-    return 0;
+    return client_sealed_begin(c) < 0 ? TAKE_STORE : 0;
 }
 
 static int take_error(struct client *c, struct slice p)
@@ -107,42 +105,73 @@ static void settled(struct client *c, const struct vault_settled *gone)
     c->flight_bytes -= gone->bytes < c->flight_bytes ? gone->bytes : c->flight_bytes;
     if (last > c->settled_upto) c->settled_upto = last;
     if (last > c->sent_upto) c->sent_upto = last; /* another process had sent it */
+    client_sealed_settled(c);
+}
+
+/* Another process of ours has settled something: what it was is in the store. */
+static int tell_of_others(struct client *c)
+{
+    struct wire_resume r;
+    if (vault_resume(c->o.vault, &r) < 0 || client_tell_settled(c, r.next_id - 1) < 0) return TAKE_STORE;
+    if (c->sent_upto < c->settled_upto) c->sent_upto = c->settled_upto;
+    return 0;
 }
 
 static int take_accepted(struct client *c, struct slice p)
 {
     struct wire_accepted m;
     struct vault_settled gone;
+    struct buf numbers = {0};
     if (!wire_get_accepted(p, &m)) return -1;
-    if (in_batch(c) < 0 || vault_settle(c->o.vault, m.id, m.state, &gone) < 0) return TAKE_STORE;
-    if (gone.n == 0) return 0; /* a repeat, or another process was faster */
-    if (client_tell_settled(c, gone.first - 1) < 0) return TAKE_STORE;
+    if (client_in_batch(c) < 0 || vault_settle(c->o.vault, m.id, m.state, &gone, &numbers) < 0)
+        return TAKE_STORE;
+    if (gone.n == 0) return tell_of_others(c); /* a repeat, or another process was faster */
+    int r = client_tell_settled(c, gone.first - 1);
     settled(c, &gone);
-    client_keep(c, WIRE_ACCEPTED, gone.first, p);
-    return 0;
+    struct cur cur = cur_of(buf_head(&numbers), buf_len(&numbers));
+    while (r == 0 && cur.p != cur.end) {
+        uint64_t number = cur_u64(&cur);
+        if (number) client_keep(c, WIRE_ACCEPTED, number, p);
+    }
+    buf_free(&numbers);
+    return r < 0 ? TAKE_STORE : 0;
+}
+
+/* Sealed for other devices than there are: sealed anew, under its number, when the list is known. */
+static bool to_seal_anew(struct client *c, const struct wire_rejected *m)
+{
+    struct vault_out out;
+    return m->code == WIRE_DEVICES_CHANGED && vault_next(c->o.vault, m->id - 1, &out) > 0 &&
+           out.id == m->id && out.content.len > 0;
 }
 
 static int take_rejected(struct client *c, struct slice p)
 {
     struct wire_rejected m;
     struct vault_settled gone;
-    if (!wire_get_rejected(p, &m)) return -1;
-    if (in_batch(c) < 0 || vault_reject(c->o.vault, m.id, m.code, &gone) < 0) return TAKE_STORE;
+    uint64_t number = 0;
+    if (!wire_get_rejected(p, &m) || m.id == 0) return -1;
+    if (client_in_batch(c) < 0) return TAKE_STORE;
+    bool anew = to_seal_anew(c, &m);
+    int r = anew ? vault_recall(c->o.vault, m.id, &gone)
+                 : vault_reject(c->o.vault, m.id, m.code, &gone, &number);
+    if (r < 0) return TAKE_STORE;
     c->ack_settled = true; /* also a repeat: the server says it until it hears this */
-    if (gone.n == 0) return 0;
+    if (gone.n == 0) return tell_of_others(c);
     if (client_tell_settled(c, m.id - 1) < 0) return TAKE_STORE;
     settled(c, &gone);
-    client_keep(c, WIRE_REJECTED, 0, p);
-    return 0;
+    if (number) client_keep(c, WIRE_REJECTED, number, p);
+    return anew && client_stale(c, m.subject) < 0 ? TAKE_STORE : 0;
 }
 
 static int take_receipt(struct client *c, struct slice p)
 {
     struct wire_receipt m;
+    uint64_t number;
     if (!wire_get_receipt(p, &m)) return -1;
-    if (in_batch(c) < 0 || vault_receipt(c->o.vault, m.id, m.state) < 0) return TAKE_STORE;
-    client_keep(c, WIRE_RECEIPT, 0, p);
-    return 0;
+    int r = client_in_batch(c) < 0 ? -1 : vault_receipt(c->o.vault, m.id, m.state, &number);
+    if (r > 0) client_keep(c, WIRE_RECEIPT, number, p);
+    return r < 0 ? TAKE_STORE : 0;
 }
 
 static int take_room(struct client *c, const struct wire_deliver *m)
@@ -176,19 +205,30 @@ static int take_direct(struct client *c, const struct wire_deliver *m)
     return 0;
 }
 
+/* A message of this device in a room goes by its number, as far as the store still knows it. */
+static int keep_room(struct client *c, struct wire_deliver *m)
+{
+    uint64_t row, number = 0;
+    int state, known = client_own(c, m) ? vault_state(c->o.vault, m->id, &state, &number) : 0;
+    if (known > 0 && number) m->id = number;
+    if (known < 0 || vault_record(c->o.vault, m, VAULT_PLAIN, &row) < 0) return TAKE_STORE;
+    client_keep_message(c, row, VAULT_PLAIN, m);
+    return 0;
+}
+
 static int take_deliver(struct client *c, struct slice p)
 {
     struct wire_deliver m;
-    uint64_t row;
-    if (!wire_get_deliver(p, &m) || m.from.len > WIRE_NAME_MAX) return -1;
-    int r = m.flags & WIRE_FLAG_ROOM ? take_room(c, &m) : take_direct(c, &m);
+    if (!wire_get_deliver(p, &m) || m.from.len > WIRE_NAME_MAX || m.to.len > WIRE_NAME_MAX + 1)
+        return -1;
+    bool room = m.flags & WIRE_FLAG_ROOM;
+    int r = room ? take_room(c, &m) : take_direct(c, &m);
     if (r < 0) return r;
-    if (in_batch(c) < 0) return TAKE_STORE;
+    if (client_in_batch(c) < 0) return TAKE_STORE;
     c->moved = true;
-    r = vault_deliver(c->o.vault, &m, &row);
-    if (r < 0) return TAKE_STORE;
-    if (r > 0) client_keep(c, WIRE_DELIVER, row, p);
-    return 0;
+    r = vault_hear(c->o.vault, &m);
+    if (r <= 0) return r < 0 ? TAKE_STORE : 0;
+    return room ? keep_room(c, &m) : client_take_direct(c, &m);
 }
 
 static int take_presence(struct client *c, struct slice p)
@@ -232,7 +272,7 @@ static int take_history(struct client *c, struct slice p)
 
 static int commit(struct client *c)
 {
-    if (c->moved && (in_batch(c) < 0 || vault_place(c->o.vault, &c->place) < 0)) return -1;
+    if (c->moved && (client_in_batch(c) < 0 || vault_place(c->o.vault, &c->place) < 0)) return -1;
     if (c->in_batch && vault_commit(c->o.vault) < 0) return -1;
     c->in_batch = c->moved = false;
     return 0;
@@ -301,7 +341,7 @@ static int take_resync(struct client *c, struct slice p)
     if (!(c->o.caps & WIRE_CAP_LOBBY)) r.lobby_seen = WIRE_NOT_IN_LOBBY;
     wire_put_resume(link_out(c->link), &r, token);
     if (c->away) client_set_away(c, true, c->away);
-    return 0;
+    return client_sealed_begin(c) < 0 ? TAKE_STORE : 0;
 }
 
 int client_begin_stream(struct client *c, struct wire_resume *r)
@@ -321,16 +361,15 @@ int client_begin_stream(struct client *c, struct wire_resume *r)
 /* --- own messages that another process settled --- */
 
 /* Kept as if the server had said so: telling at once could be inside a transaction. */
-static void keep_state(struct client *c, uint64_t id, int state)
+static void keep_state(struct client *c, uint64_t number, int state)
 {
     struct buf b = {0};
     uint8_t type = state >= VAULT_REJECTED ? WIRE_REJECTED : WIRE_ACCEPTED;
     if (type == WIRE_REJECTED)
-        wire_put_rejected(
-            &b, &(struct wire_rejected){.id = id, .code = (uint16_t)(state - VAULT_REJECTED)});
+        wire_put_rejected(&b, &(struct wire_rejected){.code = (uint16_t)(state - VAULT_REJECTED)});
     else
-        wire_put_accepted(&b, &(struct wire_accepted){.id = id, .state = (uint8_t)state});
-    client_keep(c, type, id,
+        wire_put_accepted(&b, &(struct wire_accepted){.state = (uint8_t)state});
+    client_keep(c, type, number,
                 (struct slice){buf_head(&b) + WIRE_FRAME_HEAD, buf_len(&b) - WIRE_FRAME_HEAD});
     buf_free(&b);
 }
@@ -338,10 +377,11 @@ static void keep_state(struct client *c, uint64_t id, int state)
 int client_tell_settled(struct client *c, uint64_t upto)
 {
     while (c->settled_upto < upto) {
-        int state = 0, r = vault_state(c->o.vault, c->settled_upto + 1, &state);
+        uint64_t number = 0;
+        int state = 0, r = vault_state(c->o.vault, c->settled_upto + 1, &state, &number);
         if (r < 0) return -1;
         c->settled_upto++;
-        if (r > 0 && state != VAULT_WAITING) keep_state(c, c->settled_upto, state);
+        if (r > 0 && number && state != VAULT_WAITING) keep_state(c, number, state);
     }
     if (c->settled_upto >= c->sent_upto) c->flight_bytes = 0;
     return 0;
@@ -368,7 +408,8 @@ static const struct handler {
     {WIRE_WELCOME, take_welcome}, {WIRE_ERROR, take_error},       {WIRE_PONG, take_pong},
     {WIRE_RESYNC, take_resync},   {WIRE_ACCEPTED, take_accepted}, {WIRE_REJECTED, take_rejected},
     {WIRE_DELIVER, take_deliver}, {WIRE_RECEIPT, take_receipt},   {WIRE_PRESENCE, take_presence},
-    {WIRE_GROUP, take_group},     {WIRE_HISTORY, take_history},
+    {WIRE_GROUP, take_group},     {WIRE_HISTORY, take_history},   {WIRE_KEYS, client_take_keys},
+    {WIRE_LIST, client_take_list},
 };
 
 static const struct handler *handler_of(uint8_t type)

@@ -2,7 +2,9 @@
 #ifndef CLIENT_PRIVATE_H
 #define CLIENT_PRIVATE_H
 
+#include "asks.h"
 #include "client.h"
+#include "keyring.h"
 #include "link.h"
 
 enum {
@@ -21,6 +23,23 @@ enum {
     CLIENT_CHECK_MIN_MS = 100, /* looking whether another process settled what we sent */
     CLIENT_CHECK_MAX_MS = 2000,
     CLIENT_LOGIN_TRIES = 3, /* bad-login can be a challenge that the server lost */
+    CLIENT_SEAL_AT_ONCE = 256,   /* drafts in one transaction */
+    CLIENT_LOOK_MS = 20 * 1000,  /* looking for drafts of other processes */
+    CLIENT_DUTY_RETRY_MS = 1000, /* when the server refused an entry or prekeys, at least */
+};
+
+/* What is kept to be told, beside types of frames; below WIRE_TYPES there is no such frame. */
+enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE };
+
+/* Keys and drafts: client_sealed.c. */
+struct sealed_side {
+    struct asks asks;
+    bool sweep;  /* drafts may be sealed now */
+    bool held;   /* some wait until what was sealed before is settled */
+    bool parked; /* received messages may wait for a list */
+    bool publishing, published;
+    uint64_t duty_due, look_due;
+    uint32_t max_text; /* of the server, 0: not known yet */
 };
 
 struct client {
@@ -56,10 +75,21 @@ struct client {
     bool loose; /* the next direct message may have any number */
     struct vault_place place;
     struct buf told; /* events that wait for the commit */
+
+    struct sealed_side sealed;
 };
 
-/* Keeps a payload to be told with the batch; extra: a history row, a first id. */
+/* Is it a message that this device has sent? */
+bool client_own(const struct client *c, const struct wire_deliver *m);
+
+/* Keeps a payload to be told with the batch; extra: a number of an own message. */
 void client_keep(struct client *c, uint8_t type, uint64_t extra, struct slice payload);
+/* Keeps a received message; m->body as in struct vault_row. */
+void client_keep_message(struct client *c, uint64_t row, enum vault_how how,
+                         const struct wire_deliver *m);
+/* Keeps that an own message waits, or a note; what: enum client_wait or client_note. */
+void client_keep_words(struct client *c, uint8_t type, uint64_t number, uint8_t what,
+                       const char *name, enum peer_trouble trouble);
 /* Tells what was kept. The callbacks may end the connection. */
 void client_tell_kept(struct client *c);
 
@@ -74,6 +104,12 @@ void client_vault_failed(struct client *c);
 /* Acknowledges the room, if it is time to or something else is on the way already. */
 void client_ack_room(struct client *c);
 
+/* What a frame leads to: 0, -1 the frame is not allowed, TAKE_STORE the store failed, TAKE_OVER no more. */
+enum { TAKE_STORE = -2, TAKE_OVER = -3 };
+
+/* Opens the batch's transaction if it is not. -1: the store failed. */
+int client_in_batch(struct client *c);
+
 /* Takes every frame the link has, as one batch (or several when RESYNC cuts it). */
 void client_take(struct client *c);
 /* Gives up what was received and not committed. */
@@ -85,5 +121,29 @@ int client_begin_stream(struct client *c, struct wire_resume *r);
 int client_sync_settled(struct client *c);
 /* Keeps for telling what became of own ids up to one. */
 int client_tell_settled(struct client *c, uint64_t upto);
+
+/* --- client_sealed.c --- */
+
+/* Logged in, or after RESYNC: asks for what is needed. -1: the store failed. */
+int client_sealed_begin(struct client *c);
+/* Has things to do now, or at this time (UINT64_MAX: no). */
+bool client_sealed_busy(const struct client *c);
+uint64_t client_sealed_due(const struct client *c);
+/* Does what is due, outside of a batch. -1: the store failed. */
+int client_sealed_step(struct client *c);
+/* Something of ours was settled: what waited for that may go on. */
+void client_sealed_settled(struct client *c);
+/* Frames, inside a batch. */
+int client_take_keys(struct client *c, struct slice payload);
+int client_take_list(struct client *c, struct slice payload);
+/* A direct message that is new, inside a batch. */
+int client_take_direct(struct client *c, const struct wire_deliver *m);
+/* The server's list of devices of this account is newer than ours. -1: the store failed. */
+int client_stale(struct client *c, struct slice name);
+/* A text to a user: seals it or keeps it. -1: the store failed. */
+int client_send_sealed(struct client *c, struct slice to, uint8_t form, struct slice text,
+                       uint64_t *number);
+/* Milliseconds since 1970. */
+uint64_t client_wall_ms(void);
 
 #endif

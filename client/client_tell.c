@@ -4,60 +4,114 @@
  */
 #include "client_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
-/* What take found out and tell needs: a history row, a first id. */
+#include "packed.h"
+
+/* What take found out and tell needs. */
 struct kept {
-    uint8_t type;
-    uint64_t extra;
+    uint8_t type, what; /* what: enum vault_how, client_wait, client_note */
+    uint64_t extra;     /* a history row, the number of an own message */
     uint32_t len;
 };
 
-void client_keep(struct client *c, uint8_t type, uint64_t extra, struct slice payload)
+static void keep(struct client *c, const struct kept *k, const void *data)
 {
-    const struct kept k = {type, extra, (uint32_t)payload.len};
-    buf_put(&c->told, &k, sizeof k);
-    buf_put(&c->told, payload.data, payload.len);
+    buf_put(&c->told, k, sizeof *k);
+    buf_put(&c->told, data, k->len);
 }
 
-static void tell_welcome(struct client *c, uint64_t extra, struct slice p)
+void client_keep(struct client *c, uint8_t type, uint64_t extra, struct slice payload)
+{
+    keep(c, &(struct kept){type, 0, extra, (uint32_t)payload.len}, payload.data);
+}
+
+void client_keep_message(struct client *c, uint64_t row, enum vault_how how,
+                         const struct wire_deliver *m)
+{
+    struct buf b = {0};
+    packed_put(&b, m);
+    keep(c, &(struct kept){KEPT_MESSAGE, (uint8_t)how, row, (uint32_t)buf_len(&b)}, buf_head(&b));
+    sealed_buf_wipe(&b);
+}
+
+void client_keep_words(struct client *c, uint8_t type, uint64_t number, uint8_t what,
+                       const char *name, enum peer_trouble trouble)
+{
+    char words[2 * NAME_SIZE + 128];
+    int n = snprintf(words, sizeof words, "%s", name) + 1;
+    char *at = words + n;
+    size_t room = sizeof words - (size_t)n;
+    if (type == KEPT_WAITS && what == CLIENT_WAIT_KEYS)
+        n += snprintf(at, room, "waits for %s's keys", name);
+    else if (type == KEPT_NOTE && what == CLIENT_NOTE_RESET)
+        n += snprintf(at, room, "%s has begun a new conversation: restored from a copy, or cloned", name);
+    else
+        n += snprintf(at, room, "%s %s", name, peer_trouble_words(trouble));
+    keep(c, &(struct kept){type, what, number, (uint32_t)n + 1}, words);
+}
+
+bool client_own(const struct client *c, const struct wire_deliver *m)
+{
+    return m->from_device == c->o.identity->device && m->from.len == strlen(c->name) &&
+           memcmp(m->from.data, c->name, m->from.len) == 0;
+}
+
+static void tell_welcome(struct client *c, const struct kept *k, struct slice p)
 {
     struct wire_welcome m;
-    (void)extra;
+    (void)k;
     if (wire_get_welcome(p, &m))
         client_tell(c, &(struct client_event){CLIENT_CONNECTED, .welcome = &m});
 }
 
-static void tell_accepted(struct client *c, uint64_t first, struct slice p)
+static void tell_accepted(struct client *c, const struct kept *k, struct slice p)
 {
     struct wire_accepted m;
-    if (wire_get_accepted(p, &m))
-        client_tell(c, &(struct client_event){CLIENT_ACCEPTED, .accepted = {&m, first}});
+    if (!wire_get_accepted(p, &m)) return;
+    m.id = k->extra;
+    client_tell(c, &(struct client_event){CLIENT_ACCEPTED, .accepted = &m});
 }
 
-static void tell_rejected(struct client *c, uint64_t extra, struct slice p)
+static void tell_rejected(struct client *c, const struct kept *k, struct slice p)
 {
     struct wire_rejected m;
-    (void)extra;
-    if (wire_get_rejected(p, &m))
-        client_tell(c, &(struct client_event){CLIENT_REJECTED, .rejected = &m});
+    if (!wire_get_rejected(p, &m)) return;
+    m.id = k->extra;
+    client_tell(c, &(struct client_event){CLIENT_REJECTED, .rejected = &m});
 }
 
-static void tell_receipt(struct client *c, uint64_t extra, struct slice p)
+static void tell_receipt(struct client *c, const struct kept *k, struct slice p)
 {
     struct wire_receipt m;
-    (void)extra;
-    if (wire_get_receipt(p, &m))
-        client_tell(c, &(struct client_event){CLIENT_RECEIPT, .receipt = &m});
+    if (!wire_get_receipt(p, &m)) return;
+    m.id = k->extra;
+    client_tell(c, &(struct client_event){CLIENT_RECEIPT, .receipt = &m});
 }
 
-static void tell_deliver(struct client *c, uint64_t row, struct slice p)
+static void tell_message(struct client *c, const struct kept *k, struct slice p)
 {
     struct wire_deliver m;
-    if (!wire_get_deliver(p, &m)) return;
-    bool own = m.from_device == c->o.identity->device && m.from.len == strlen(c->name) &&
-               memcmp(m.from.data, c->name, m.from.len) == 0;
-    client_tell(c, &(struct client_event){CLIENT_MESSAGE, .message = {&m, row, own}});
+    if (!packed_get(p, &m)) return;
+    client_tell(c, &(struct client_event){CLIENT_MESSAGE,
+                                          .message = {.m = &m,
+                                                      .how = (enum vault_how)k->what,
+                                                      .row = k->extra,
+                                                      .own = client_own(c, &m)}});
+}
+
+static void tell_waits(struct client *c, const struct kept *k, struct slice p)
+{
+    const char *name = (const char *)p.data, *words = name + strlen(name) + 1;
+    client_tell(c, &(struct client_event){
+                       CLIENT_WAITS, .waits = {k->extra, (enum client_wait)k->what, name, words}});
+}
+
+static void tell_note(struct client *c, const struct kept *k, struct slice p)
+{
+    const char *name = (const char *)p.data, *words = name + strlen(name) + 1;
+    client_tell(c, &(struct client_event){CLIENT_NOTE, .note = {(enum client_note)k->what, name, words}});
 }
 
 static void tell_list(struct client *c, struct slice p)
@@ -72,11 +126,11 @@ static void tell_list(struct client *c, struct slice p)
     if (last) client_tell(c, &(struct client_event){.type = CLIENT_LIST_END});
 }
 
-static void tell_presence(struct client *c, uint64_t extra, struct slice p)
+static void tell_presence(struct client *c, const struct kept *k, struct slice p)
 {
     struct wire_changes changes;
     struct wire_about about;
-    (void)extra;
+    (void)k;
     if (p.data[0] == WIRE_PRESENCE_LIST)
         tell_list(c, p);
     else if (wire_get_changes(p, &changes))
@@ -85,26 +139,26 @@ static void tell_presence(struct client *c, uint64_t extra, struct slice p)
         client_tell(c, &(struct client_event){CLIENT_ABOUT, .about = &about});
 }
 
-static void tell_group(struct client *c, uint64_t extra, struct slice p)
+static void tell_group(struct client *c, const struct kept *k, struct slice p)
 {
     struct wire_group m;
-    (void)extra;
+    (void)k;
     if (wire_get_group(p, &m)) client_tell(c, &(struct client_event){CLIENT_GROUP, .group = &m});
 }
 
 static const struct teller {
     uint8_t type;
-    void (*tell)(struct client *c, uint64_t extra, struct slice payload);
+    void (*tell)(struct client *c, const struct kept *k, struct slice payload);
 } tellers[] = {
     {WIRE_WELCOME, tell_welcome}, {WIRE_ACCEPTED, tell_accepted}, {WIRE_REJECTED, tell_rejected},
-    {WIRE_DELIVER, tell_deliver}, {WIRE_RECEIPT, tell_receipt},   {WIRE_PRESENCE, tell_presence},
-    {WIRE_GROUP, tell_group},
+    {WIRE_RECEIPT, tell_receipt}, {WIRE_PRESENCE, tell_presence}, {WIRE_GROUP, tell_group},
+    {KEPT_MESSAGE, tell_message}, {KEPT_WAITS, tell_waits},       {KEPT_NOTE, tell_note},
 };
 
 static void tell_one(struct client *c, const struct kept *k, struct slice payload)
 {
     for (size_t i = 0; i < sizeof tellers / sizeof *tellers; i++)
-        if (tellers[i].type == k->type) tellers[i].tell(c, k->extra, payload);
+        if (tellers[i].type == k->type) tellers[i].tell(c, k, payload);
 }
 
 /* A callback may end the connection; the events of a committed batch are told all the same. */
@@ -121,5 +175,5 @@ void client_tell_kept(struct client *c)
         tell_one(c, &k, p);
         buf_drop(&told, k.len);
     }
-    buf_free(&told);
+    sealed_buf_wipe(&told);
 }

@@ -4,12 +4,16 @@
  * Tables of version 1:
  *   device   one row: next id, place in the direct stream, the server all this belongs to
  *   outbox   messages not settled yet; what is resent, byte for byte (heads: for sealed messages)
- *   sent     what this device sent, and what became of it
+ *   sent     what this device sent, in plain text, and what became of it
  *   heard    the highest direct id heard of each sender device
  *   room     the highest number read of each room
  *   history  received messages; row is never reused, so "shown up to row N" stays true
- * A later version adds its tables (ratchets) in upgrade() and raises user_version, in the same
- * transaction. An older program refuses a newer file instead of damaging it.
+ * Version 2, for sealed messages: numbers of own messages beside their ids (in version 1 they were the
+ * same), and
+ *   draft    messages to users that cannot be sealed yet; case of names does not matter
+ *   value    keys and what is known of others, by kind, name and number: see vault.h
+ * A version's changes are made in upgrade(), which raises user_version in the same transaction. An older
+ * program refuses a newer file instead of damaging it.
  */
 #include "vault_sqlite.h"
 
@@ -23,7 +27,7 @@
 #include "file.h"
 #include "log.h"
 
-enum { SCHEMA_VERSION = 1, BUSY_MS = 10000 };
+enum { SCHEMA_VERSION = 2, BUSY_MS = 10000 };
 
 static const char schema_1[] =
     "CREATE TABLE device(one INTEGER PRIMARY KEY CHECK(one = 1), next_id INTEGER NOT NULL,"
@@ -42,10 +46,36 @@ static const char schema_1[] =
     " recipient TEXT NOT NULL, body BLOB NOT NULL);"
     "PRAGMA user_version = 1;";
 
+/*
+ * What stands in the outbox of version 1 goes out as it was written: the server may have taken it
+ * already under its id, and sealed under another it would come twice.
+ */
+static const char schema_2[] =
+    "ALTER TABLE device ADD COLUMN next_number INTEGER NOT NULL DEFAULT 1;"
+    "UPDATE device SET next_number = next_id;"
+    "ALTER TABLE outbox ADD COLUMN number INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE outbox ADD COLUMN quiet INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE outbox ADD COLUMN head_count INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE outbox ADD COLUMN content BLOB;"
+    "UPDATE outbox SET number = id;"
+    "ALTER TABLE sent RENAME COLUMN id TO number;"
+    "ALTER TABLE sent ADD COLUMN id INTEGER;"
+    "UPDATE sent SET id = number;"
+    "CREATE INDEX sent_id ON sent(id) WHERE id IS NOT NULL;"
+    "ALTER TABLE history ADD COLUMN how INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE draft(number INTEGER PRIMARY KEY, quiet INTEGER NOT NULL,"
+    " recipient TEXT NOT NULL COLLATE NOCASE, content BLOB NOT NULL);"
+    "CREATE INDEX draft_recipient ON draft(recipient, number);"
+    "CREATE TABLE value(kind INTEGER NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL,"
+    " value BLOB NOT NULL, PRIMARY KEY(kind, name, number));"
+    "PRAGMA user_version = 2;";
+
+/* secure_delete: a key that was used is to be gone from the disk, not only from the table. */
 static const char pragmas[] = "PRAGMA journal_mode = WAL;"
                               "PRAGMA synchronous = FULL;"
                               "PRAGMA cache_size = -512;"
                               "PRAGMA journal_size_limit = 1048576;"
+                              "PRAGMA secure_delete = FAST;"
                               "PRAGMA trusted_schema = OFF;";
 
 /* SQLite would make the file with the rights of the umask; WAL and index follow the file's. */
@@ -85,8 +115,8 @@ static int upgrade(struct sqlite *q, const char *path, struct why *why)
     }
     if (version == SCHEMA_VERSION) return 0;
     if (sqlite3_exec(q->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
-        sqlite3_exec(q->db, schema_1, NULL, NULL, NULL) ||
-        sqlite3_exec(q->db, "COMMIT", NULL, NULL, NULL))
+        (version < 1 && sqlite3_exec(q->db, schema_1, NULL, NULL, NULL)) ||
+        sqlite3_exec(q->db, schema_2, NULL, NULL, NULL) || sqlite3_exec(q->db, "COMMIT", NULL, NULL, NULL))
         goto failed;
     return 0;
 failed:

@@ -18,25 +18,39 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_TAKE_ID] = "UPDATE device SET next_id = next_id + 1 RETURNING next_id - 1",
-    [SQL_OUT_ADD] = "INSERT INTO outbox(id, kind, recipient, body) VALUES(?, ?, ?, ?)",
-    [SQL_SENT_ADD] = "INSERT OR REPLACE INTO sent(id, kind, recipient, body, time_ms, state)"
-                     " VALUES(?, ?, ?, ?, ?, 0)",
-    [SQL_OUT_NEXT] =
-        "SELECT id, kind, recipient, body FROM outbox WHERE id > ? ORDER BY id LIMIT 1",
+    [SQL_TAKE_NUMBER] = "UPDATE device SET next_number = next_number + 1 RETURNING next_number - 1",
+    [SQL_OUT_ADD] = "INSERT INTO outbox(id, number, quiet, kind, recipient, head_count, heads, body,"
+                    " content) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQL_OUT_NEXT] = "SELECT id, number, quiet, kind, head_count, recipient, heads, body, content"
+                     " FROM outbox WHERE id > ? ORDER BY id LIMIT 1",
     [SQL_OUT_SUM] = "SELECT min(id), count(*), total(length(body)) FROM outbox"
                     " WHERE id BETWEEN ? AND ?",
+    [SQL_OUT_NUMBERS] = "SELECT id, iif(quiet, 0, number) FROM outbox WHERE id BETWEEN ? AND ?"
+                        " ORDER BY id LIMIT 1",
     [SQL_OUT_DROP] = "DELETE FROM outbox WHERE id BETWEEN ? AND ?",
+    [SQL_OUT_RECALL] = "INSERT INTO draft(number, quiet, recipient, content) SELECT number, quiet,"
+                       " recipient, content FROM outbox WHERE id BETWEEN ? AND ? AND content <> x''",
+    [SQL_SENT_ADD] = "INSERT OR REPLACE INTO sent(number, kind, recipient, body, time_ms, state)"
+                     " VALUES(?, ?, ?, ?, ?, 0)",
+    [SQL_SENT_ID] = "UPDATE sent SET id = ?2 WHERE number = ?1",
     [SQL_SENT_STATE] = "UPDATE sent SET state = ? WHERE id BETWEEN ? AND ? AND state = 0",
-    [SQL_RECEIPT] = "UPDATE sent SET state = ? WHERE id = ? AND state = 3",
-    [SQL_STATE] = "SELECT state FROM sent WHERE id = ?",
+    [SQL_SENT_REFUSE] = "UPDATE sent SET state = ?2 WHERE number = ?1",
+    [SQL_RECEIPT] = "UPDATE sent SET state = ? WHERE id = ? AND state = 3 RETURNING number",
+    [SQL_STATE] = "SELECT state, number FROM sent WHERE id = ?",
+    [SQL_SENT] = "SELECT number, time_ms, kind, recipient, body FROM sent WHERE id = ?",
+    [SQL_DRAFT_ADD] = "INSERT INTO draft(number, quiet, recipient, content) VALUES(?, ?, ?, ?)",
+    [SQL_DRAFT_NEXT] = "SELECT number, quiet, recipient, content FROM draft WHERE number > ?"
+                       " ORDER BY number LIMIT 1",
+    [SQL_DRAFT_NEXT_TO] = "SELECT number, quiet, recipient, content FROM draft WHERE number > ?"
+                          " AND recipient = ? ORDER BY number LIMIT 1",
+    [SQL_DRAFT_DROP] = "DELETE FROM draft WHERE number = ?",
     [SQL_HEARD] = "INSERT INTO heard(name, device, id) VALUES(?, ?, ?) ON CONFLICT(name, device)"
                   " DO UPDATE SET id = excluded.id WHERE excluded.id > heard.id",
     [SQL_ROOM] = "INSERT INTO room(name, number) VALUES(?, ?) ON CONFLICT(name)"
                  " DO UPDATE SET number = excluded.number WHERE excluded.number > room.number",
     [SQL_HISTORY_ADD] = "INSERT INTO history(flags, incarnation, seq, time_ms, sender, device, id,"
-                        " recipient, body) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [SQL_HISTORY_NEXT] = "SELECT row, flags, incarnation, seq, time_ms, sender, device, id,"
+                        " recipient, body, how) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQL_HISTORY_NEXT] = "SELECT row, flags, incarnation, seq, time_ms, device, id, how, sender,"
                          " recipient, body FROM history WHERE row > ? ORDER BY row LIMIT 1",
     [SQL_HISTORY_LAST] = "SELECT coalesce(max(row), 0) FROM history",
     [SQL_PLACE] = "UPDATE device SET incarnation = ?1, seq = ?2"
@@ -46,11 +60,21 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_NEXT_ID] = "SELECT next_id FROM device",
     [SQL_SET_NEXT_ID] = "UPDATE device SET next_id = ?",
     [SQL_OUT_MOVE] = "UPDATE outbox SET id = ?2 WHERE id = ?1",
-    [SQL_SENT_MOVE] = "UPDATE OR REPLACE sent SET id = ?2 WHERE id = ?1",
-    [SQL_SERVER] = "SELECT server, (SELECT count(*) FROM outbox) FROM device",
+    [SQL_SENT_MOVE] = "UPDATE sent SET id = ?2 WHERE number ="
+                      " (SELECT number FROM outbox WHERE id = ?1 AND NOT quiet)",
+    [SQL_SERVER] =
+        "SELECT server, (SELECT count(*) FROM outbox) + (SELECT count(*) FROM draft) FROM device",
     [SQL_SET_SERVER] = "UPDATE device SET server = ?, incarnation = 0, seq = 0",
     [SQL_FORGET_HEARD] = "DELETE FROM heard",
     [SQL_FORGET_ROOMS] = "DELETE FROM room",
+    [SQL_VALUE_GET] = "SELECT value FROM value WHERE kind = ? AND name = ? AND number = ?",
+    [SQL_VALUE_PUT] = "INSERT INTO value(kind, name, number, value) VALUES(?, ?, ?, ?)"
+                      " ON CONFLICT(kind, name, number) DO UPDATE SET value = excluded.value",
+    [SQL_VALUE_DROP] = "DELETE FROM value WHERE kind = ? AND name = ? AND number = ?",
+    [SQL_VALUE_FORGET] = "DELETE FROM value WHERE kind = ? AND name = ?",
+    [SQL_VALUE_FORGET_ALL] = "DELETE FROM value WHERE kind = ?",
+    [SQL_VALUE_NEXT] = "SELECT number, name FROM value WHERE kind = ? AND (name, number) > (?, ?)"
+                       " ORDER BY name, number LIMIT 1",
     [SQL_VERSION] = "PRAGMA data_version",
 };
 
@@ -149,36 +173,46 @@ static int commit(struct vault *s)
     return -1;
 }
 
-/* Ends a transaction: commits when r is not an error. */
-static int finish(struct vault *s, int r)
-{
-    if (r < 0) {
-        rollback(s);
-        return -1;
-    }
-    return commit(s) < 0 ? -1 : r;
-}
-
 /* --- the outbox --- */
 
-static int add_out(struct sqlite *q, uint8_t kind, struct slice to, struct slice body,
-                   uint64_t now_ms, uint64_t *id)
+static int take_number(struct vault *s, uint64_t *number)
 {
-    if (run_one(q, SQL_TAKE_ID, id) < 0) return -1;
-    if (run(q, SQL_OUT_ADD, "iitb", *id, (uint64_t)kind, to, body) < 0) return -1;
-    return run(q, SQL_SENT_ADD, "iitbi", *id, (uint64_t)kind, to, body, now_ms);
+    return run_one(sqlite_of(s), SQL_TAKE_NUMBER, number) < 0 ? -1 : 0;
 }
 
-static int submit(struct vault *s, uint8_t kind, struct slice to, struct slice body,
-                  uint64_t now_ms, uint64_t *id)
+static int next_id(struct vault *s, uint64_t *id)
 {
-    if (begin(s) < 0) return -1;
-    return finish(s, add_out(sqlite_of(s), kind, to, body, now_ms, id));
+    return run_one(sqlite_of(s), SQL_NEXT_ID, id) < 0 ? -1 : 0;
 }
 
-/* Takes ids from first to last out, as part of a transaction. */
-static int take_out(struct sqlite *q, uint64_t first, uint64_t last, uint64_t state,
-                    struct vault_settled *out)
+static int note(struct vault *s, uint64_t number, uint8_t kind, struct slice to, struct slice body,
+                uint64_t now_ms)
+{
+    return run(sqlite_of(s), SQL_SENT_ADD, "iitbi", number, (uint64_t)kind, to, body, now_ms);
+}
+
+static int post(struct vault *s, const struct vault_out *m)
+{
+    struct sqlite *q = sqlite_of(s);
+    int r = run(q, SQL_OUT_ADD, "iiiitibbb", m->id, m->number, (uint64_t)m->quiet,
+                (uint64_t)m->kind, m->to, (uint64_t)m->heads, m->head_bytes, m->body, m->content);
+    if (r < 0 || run(q, SQL_SET_NEXT_ID, "i", m->id + 1) < 0) return -1;
+    return m->quiet ? 0 : run(q, SQL_SENT_ID, "ii", m->number, m->id);
+}
+
+/* The numbers of what lies between these ids. */
+static int take_numbers(struct sqlite *q, uint64_t first, uint64_t last, struct buf *numbers)
+{
+    int r;
+    while ((r = run(q, SQL_OUT_NUMBERS, "ii", first, last)) > 0) {
+        first = column(q, SQL_OUT_NUMBERS, 0) + 1;
+        buf_put_u64(numbers, column(q, SQL_OUT_NUMBERS, 1));
+        done(q, SQL_OUT_NUMBERS);
+    }
+    return r;
+}
+
+static int sum(struct sqlite *q, uint64_t first, uint64_t last, struct vault_settled *out)
 {
     *out = (struct vault_settled){0};
     if (run(q, SQL_OUT_SUM, "ii", first, last) < 0) return -1;
@@ -186,55 +220,152 @@ static int take_out(struct sqlite *q, uint64_t first, uint64_t last, uint64_t st
     out->n = (size_t)column(q, SQL_OUT_SUM, 1);
     out->bytes = (size_t)column(q, SQL_OUT_SUM, 2);
     done(q, SQL_OUT_SUM);
+    return 0;
+}
+
+/* Takes ids from first to last out, as part of a transaction. */
+static int take_out(struct sqlite *q, uint64_t first, uint64_t last, uint64_t state,
+                    struct vault_settled *out, struct buf *numbers)
+{
+    if (sum(q, first, last, out) < 0) return -1;
     if (out->n == 0) return 0;
+    if (take_numbers(q, out->first, last, numbers) < 0) return -1;
     if (run(q, SQL_SENT_STATE, "iii", state, out->first, last) < 0) return -1;
     return run(q, SQL_OUT_DROP, "ii", first, last);
 }
 
-static int settle(struct vault *s, uint64_t upto, uint8_t state, struct vault_settled *out)
+static int settle(struct vault *s, uint64_t upto, uint8_t state, struct vault_settled *out,
+                  struct buf *numbers)
 {
-    return take_out(sqlite_of(s), 0, upto, state, out);
+    return take_out(sqlite_of(s), 0, upto, state, out, numbers);
 }
 
-static int reject(struct vault *s, uint64_t id, uint16_t code, struct vault_settled *out)
+static int reject(struct vault *s, uint64_t id, uint16_t code, struct vault_settled *out,
+                  uint64_t *number)
 {
-    return take_out(sqlite_of(s), id, id, VAULT_REJECTED + (uint64_t)code, out);
+    struct buf numbers = {0};
+    int r = take_out(sqlite_of(s), id, id, VAULT_REJECTED + (uint64_t)code, out, &numbers);
+    *number = r >= 0 && out->n ? get_u64(buf_head(&numbers)) : 0;
+    buf_free(&numbers);
+    return r;
 }
 
-static int receipt(struct vault *s, uint64_t id, uint8_t state)
+static int recall(struct vault *s, uint64_t id, struct vault_settled *out)
 {
-    return run(sqlite_of(s), SQL_RECEIPT, "ii", (uint64_t)state, id);
+    struct sqlite *q = sqlite_of(s);
+    if (sum(q, id, id, out) < 0) return -1;
+    return run(q, SQL_OUT_RECALL, "ii", id, id) < 0 ? -1 : run(q, SQL_OUT_DROP, "ii", id, id);
+}
+
+static int receipt(struct vault *s, uint64_t id, uint8_t state, uint64_t *number)
+{
+    struct sqlite *q = sqlite_of(s);
+    int r = run(q, SQL_RECEIPT, "ii", (uint64_t)state, id);
+    if (r <= 0) return r;
+    *number = column(q, SQL_RECEIPT, 0);
+    done(q, SQL_RECEIPT);
+    return 1;
+}
+
+/*
+ * Copies columns of a row to where they stay when the statement is done: the result points there.
+ * At most 4.
+ */
+static void copy_columns(struct sqlite *q, enum sql_statement which, int first, int n,
+                         struct slice out[])
+{
+    buf_reset(&q->copy, sizeof q->words);
+    for (int i = 0; i < n; i++) {
+        out[i] = column_bytes(q, which, first + i);
+        buf_put(&q->copy, out[i].data, out[i].len);
+    }
+    const uint8_t *at = q->copy.data ? buf_head(&q->copy) : (const uint8_t *)"";
+    for (int i = 0; i < n; i++) {
+        out[i].data = at;
+        at += out[i].len;
+    }
 }
 
 static int next(struct vault *s, uint64_t after, struct vault_out *out)
 {
     struct sqlite *q = sqlite_of(s);
+    struct slice part[4];
     int r = run(q, SQL_OUT_NEXT, "i", after);
     if (r <= 0) return r;
-    buf_reset(&q->copy, sizeof q->words);
-    struct slice to = column_bytes(q, SQL_OUT_NEXT, 2), body = column_bytes(q, SQL_OUT_NEXT, 3);
-    buf_put(&q->copy, to.data, to.len);
-    buf_put(&q->copy, body.data, body.len);
-    *out = (struct vault_out){column(q, SQL_OUT_NEXT, 0),
-                              (uint8_t)column(q, SQL_OUT_NEXT, 1),
-                              {buf_head(&q->copy), to.len},
-                              {buf_head(&q->copy) + to.len, body.len}};
+    copy_columns(q, SQL_OUT_NEXT, 5, 4, part);
+    *out = (struct vault_out){.id = column(q, SQL_OUT_NEXT, 0),
+                              .number = column(q, SQL_OUT_NEXT, 1),
+                              .quiet = column(q, SQL_OUT_NEXT, 2) != 0,
+                              .kind = (uint8_t)column(q, SQL_OUT_NEXT, 3),
+                              .heads = (uint8_t)column(q, SQL_OUT_NEXT, 4),
+                              .to = part[0],
+                              .head_bytes = part[1],
+                              .body = part[2],
+                              .content = part[3]};
     done(q, SQL_OUT_NEXT);
     return 1;
 }
 
-static int renumber(struct sqlite *q, uint64_t last_id)
+/* --- drafts --- */
+
+static int draft(struct vault *s, const struct vault_draft *m)
 {
-    uint64_t next_id = 0, new_id = last_id + VAULT_LEAP;
-    if (run_one(q, SQL_NEXT_ID, &next_id) < 0) return -1;
-    if (last_id < next_id) return 0;
+    return run(sqlite_of(s), SQL_DRAFT_ADD, "iitb", m->number, (uint64_t)m->quiet, m->to, m->content);
+}
+
+static int next_draft(struct vault *s, struct slice to, uint64_t after, struct vault_draft *out)
+{
+    struct sqlite *q = sqlite_of(s);
+    enum sql_statement which = to.len ? SQL_DRAFT_NEXT_TO : SQL_DRAFT_NEXT;
+    struct slice part[2];
+    int r = to.len ? run(q, which, "it", after, to) : run(q, which, "i", after);
+    if (r <= 0) return r;
+    copy_columns(q, which, 2, 2, part);
+    *out = (struct vault_draft){.number = column(q, which, 0),
+                                .quiet = column(q, which, 1) != 0,
+                                .to = part[0],
+                                .content = part[1]};
+    done(q, which);
+    return 1;
+}
+
+static int drop_draft(struct vault *s, uint64_t number, uint16_t code)
+{
+    struct sqlite *q = sqlite_of(s);
+    if (code && run(q, SQL_SENT_REFUSE, "ii", number, VAULT_REJECTED + (uint64_t)code) < 0) return -1;
+    return run(q, SQL_DRAFT_DROP, "i", number);
+}
+
+/* --- ids of a lost store --- */
+
+static const enum vault_kind message_keys[] = {VAULT_SESSIONS, VAULT_PREKEYS, VAULT_ASKED};
+
+static int forget_keys(struct vault *s)
+{
+    for (size_t i = 0; i < sizeof message_keys / sizeof *message_keys; i++)
+        if (vault_forget(s, message_keys[i], (struct slice){0}) < 0) return -1;
+    return 0;
+}
+
+static int renumber(struct vault *s, uint64_t last_id)
+{
+    struct sqlite *q = sqlite_of(s);
+    uint64_t first = 0, new_id = last_id + VAULT_LEAP;
+    if (run_one(q, SQL_NEXT_ID, &first) < 0) return -1;
+    if (last_id < first) return 0;
+    if (forget_keys(s) < 0 || run(q, SQL_OUT_RECALL, "ii", UINT64_C(0), last_id) < 0) return -1;
     int r;
     while ((r = run(q, SQL_OUT_NEXT, "i", UINT64_C(0))) > 0) {
         uint64_t id = column(q, SQL_OUT_NEXT, 0);
+        bool sealed = column_bytes(q, SQL_OUT_NEXT, 8).len > 0;
         done(q, SQL_OUT_NEXT);
         if (id > last_id) break;
-        if (run(q, SQL_OUT_MOVE, "ii", id, new_id) < 0) return -1;
+        if (sealed) {
+            if (run(q, SQL_OUT_DROP, "ii", id, id) < 0) return -1;
+            continue;
+        }
         if (run(q, SQL_SENT_MOVE, "ii", id, new_id) < 0) return -1;
+        if (run(q, SQL_OUT_MOVE, "ii", id, new_id) < 0) return -1;
         new_id++;
     }
     if (r < 0) return -1;
@@ -243,39 +374,58 @@ static int renumber(struct sqlite *q, uint64_t last_id)
 
 static int outrun(struct vault *s, uint64_t last_id)
 {
-    uint64_t next_id = 0;
-    if (run_one(sqlite_of(s), SQL_NEXT_ID, &next_id) < 0) return -1;
-    if (last_id < next_id) return 0;
+    uint64_t first = 0;
+    if (next_id(s, &first) < 0) return -1;
+    if (last_id < first) return 0;
     if (begin(s) < 0) return -1;
-    return finish(s, renumber(sqlite_of(s), last_id));
+    return vault_finish(s, renumber(s, last_id));
 }
 
-static int state(struct vault *s, uint64_t id, int *out)
+static int state(struct vault *s, uint64_t id, int *out, uint64_t *number)
 {
     struct sqlite *q = sqlite_of(s);
     int r = run(q, SQL_STATE, "i", id);
     if (r <= 0) return r;
     *out = (int)column(q, SQL_STATE, 0);
+    *number = column(q, SQL_STATE, 1);
     done(q, SQL_STATE);
+    return 1;
+}
+
+static int sent(struct vault *s, uint64_t id, struct vault_sent *out)
+{
+    struct sqlite *q = sqlite_of(s);
+    struct slice part[2];
+    int r = run(q, SQL_SENT, "i", id);
+    if (r <= 0) return r;
+    copy_columns(q, SQL_SENT, 3, 2, part);
+    *out = (struct vault_sent){.number = column(q, SQL_SENT, 0),
+                               .time_ms = column(q, SQL_SENT, 1),
+                               .kind = (uint8_t)column(q, SQL_SENT, 2),
+                               .to = part[0],
+                               .body = part[1]};
+    done(q, SQL_SENT);
     return 1;
 }
 
 /* --- receiving --- */
 
-static int deliver(struct vault *s, const struct wire_deliver *m, uint64_t *row)
+static int hear(struct vault *s, const struct wire_deliver *m)
 {
     struct sqlite *q = sqlite_of(s);
-    bool room = m->flags & WIRE_FLAG_ROOM;
-    *row = 0;
-    int r = room ? run(q, SQL_ROOM, "ti", m->to, m->seq)
-                 : run(q, SQL_HEARD, "tii", m->from, m->from_device, m->id);
-    if (r < 0) return -1;
-    if (sqlite3_changes(q->db) == 0) return 0;
-    r = run(q, SQL_HISTORY_ADD, "iiiitiitb", (uint64_t)m->flags, m->incarnation, m->seq, m->time_ms,
-            m->from, m->from_device, m->id, m->to, m->body);
-    if (r < 0) return -1;
+    int r = m->flags & WIRE_FLAG_ROOM ? run(q, SQL_ROOM, "ti", m->to, m->seq)
+                                      : run(q, SQL_HEARD, "tii", m->from, m->from_device, m->id);
+    return r < 0 ? -1 : sqlite3_changes(q->db) != 0;
+}
+
+static int record(struct vault *s, const struct wire_deliver *m, enum vault_how how, uint64_t *row)
+{
+    struct sqlite *q = sqlite_of(s);
+    if (run(q, SQL_HISTORY_ADD, "iiiitiitbi", (uint64_t)m->flags, m->incarnation, m->seq, m->time_ms,
+            m->from, m->from_device, m->id, m->to, m->body, (uint64_t)how) < 0)
+        return -1;
     *row = (uint64_t)sqlite3_last_insert_rowid(q->db);
-    return 1;
+    return 0;
 }
 
 /* Places only rise: another process of this device may have been further. */
@@ -305,24 +455,20 @@ static int history(struct vault *s, uint64_t after, struct vault_row *out)
     int r = run(q, SQL_HISTORY_NEXT, "i", after);
     if (r <= 0) return r;
     const enum sql_statement h = SQL_HISTORY_NEXT;
-    struct slice from = column_bytes(q, h, 5), to = column_bytes(q, h, 8),
-                 body = column_bytes(q, h, 9);
-    buf_reset(&q->copy, sizeof q->words);
-    buf_put(&q->copy, from.data, from.len);
-    buf_put(&q->copy, to.data, to.len);
-    buf_put(&q->copy, body.data, body.len);
-    const uint8_t *at = buf_room(&q->copy, 1) - from.len - to.len - body.len;
+    struct slice part[3];
+    copy_columns(q, h, 8, 3, part);
     out->row = column(q, h, 0);
+    out->how = (enum vault_how)column(q, h, 7);
     out->m = (struct wire_deliver){.flags = (uint8_t)column(q, h, 1),
                                    .incarnation = column(q, h, 2),
                                    .seq = column(q, h, 3),
                                    .time_ms = column(q, h, 4),
-                                   .from = {at, from.len},
-                                   .from_device = column(q, h, 6),
-                                   .id = column(q, h, 7),
-                                   .to = {at + from.len, to.len},
-                                   .head = {at, 0},
-                                   .body = {at + from.len + to.len, body.len}};
+                                   .from = part[0],
+                                   .from_device = column(q, h, 5),
+                                   .id = column(q, h, 6),
+                                   .to = part[1],
+                                   .head = {part[1].data, 0},
+                                   .body = part[2]};
     done(q, h);
     return 1;
 }
@@ -332,10 +478,57 @@ static int last_row(struct vault *s, uint64_t *row)
     return run_one(sqlite_of(s), SQL_HISTORY_LAST, row) < 0 ? -1 : 0;
 }
 
+/* --- values --- */
+
+static int get(struct vault *s, enum vault_kind kind, struct slice name, uint64_t number,
+               struct buf *out)
+{
+    struct sqlite *q = sqlite_of(s);
+    int r = run(q, SQL_VALUE_GET, "iti", (uint64_t)kind, name, number);
+    if (r <= 0) return r;
+    struct slice value = column_bytes(q, SQL_VALUE_GET, 0);
+    buf_put(out, value.data, value.len);
+    done(q, SQL_VALUE_GET);
+    return 1;
+}
+
+static int put(struct vault *s, enum vault_kind kind, struct slice name, uint64_t number,
+               struct slice value)
+{
+    return run(sqlite_of(s), SQL_VALUE_PUT, "itib", (uint64_t)kind, name, number, value);
+}
+
+static int drop(struct vault *s, enum vault_kind kind, struct slice name, uint64_t number)
+{
+    return run(sqlite_of(s), SQL_VALUE_DROP, "iti", (uint64_t)kind, name, number);
+}
+
+static int forget(struct vault *s, enum vault_kind kind, struct slice name)
+{
+    struct sqlite *q = sqlite_of(s);
+    if (name.len == 0) return run(q, SQL_VALUE_FORGET_ALL, "i", (uint64_t)kind);
+    return run(q, SQL_VALUE_FORGET, "it", (uint64_t)kind, name);
+}
+
+static int next_value(struct vault *s, enum vault_kind kind, char name[VAULT_NAME], uint64_t *number)
+{
+    struct sqlite *q = sqlite_of(s);
+    const struct slice after = {(const uint8_t *)name, strlen(name)};
+    struct slice found;
+    int r = run(q, SQL_VALUE_NEXT, "iti", (uint64_t)kind, after, *number);
+    if (r <= 0) return r;
+    copy_columns(q, SQL_VALUE_NEXT, 1, 1, &found);
+    snprintf(name, VAULT_NAME, "%.*s", (int)found.len, (const char *)found.data);
+    *number = column(q, SQL_VALUE_NEXT, 0);
+    done(q, SQL_VALUE_NEXT);
+    return 1;
+}
+
 /* --- the rest --- */
 
-static int rebind(struct sqlite *q, const uint8_t server_id[32], const uint8_t *instead_of)
+static int rebind(struct vault *s, const uint8_t server_id[32], const uint8_t *instead_of)
 {
+    struct sqlite *q = sqlite_of(s);
     const struct slice id = {server_id, 32};
     if (run(q, SQL_SERVER, "") < 0) return -1;
     struct slice old = column_bytes(q, SQL_SERVER, 0);
@@ -348,6 +541,8 @@ static int rebind(struct sqlite *q, const uint8_t server_id[32], const uint8_t *
     if (run(q, SQL_SET_SERVER, "b", id) < 0 || run(q, SQL_FORGET_HEARD, "") < 0 ||
         run(q, SQL_FORGET_ROOMS, "") < 0)
         return -1;
+    for (int kind = VAULT_PEER; bound && !replaced && kind <= VAULT_AGAIN; kind++)
+        if (vault_forget(s, (enum vault_kind)kind, (struct slice){0}) < 0) return -1;
     return 1;
 }
 
@@ -356,7 +551,7 @@ static int bind_server(struct vault *s, const uint8_t server_id[32], const uint8
     struct sqlite *q = sqlite_of(s);
     if (q->bound && memcmp(q->server, server_id, 32) == 0) return 1;
     if (begin(s) < 0) return -1;
-    int r = finish(s, rebind(q, server_id, instead_of));
+    int r = vault_finish(s, rebind(s, server_id, instead_of));
     q->bound = r > 0;
     memcpy(q->server, server_id, 32);
     return r;
@@ -387,20 +582,34 @@ static void close_sqlite(struct vault *s)
 }
 
 const struct vault_ops sqlite_ops = {
-    .submit = submit,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
-    .deliver = deliver,
+    .number = take_number,
+    .note = note,
+    .id = next_id,
+    .post = post,
+    .draft = draft,
+    .next_draft = next_draft,
+    .drop_draft = drop_draft,
+    .hear = hear,
+    .record = record,
     .place = place,
     .settle = settle,
     .reject = reject,
+    .recall = recall,
     .receipt = receipt,
     .next = next,
     .resume = resume,
     .outrun = outrun,
     .bind = bind_server,
     .state = state,
+    .sent = sent,
+    .get = get,
+    .put = put,
+    .drop = drop,
+    .forget = forget,
+    .next_value = next_value,
     .changed = changed,
     .history = history,
     .last_row = last_row,

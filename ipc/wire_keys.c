@@ -132,6 +132,9 @@ void wire_put_keys_refused(struct buf *b, uint8_t type, const struct wire_keys_r
     buf_put_u16(&p, m->code);
     buf_put_u32(&p, m->retry_ms);
     buf_put_str16(&p, m->text.data, m->text.len);
+    buf_put_u8(&p, m->near);
+    for (unsigned i = 0; i < m->near; i++)
+        put_slice8(&p, m->like[i]);
     put(b, type, &p);
 }
 
@@ -144,6 +147,10 @@ bool wire_get_keys_refused(struct slice p, struct wire_keys_refused *m)
     m->code = cur_u16(&c);
     m->retry_ms = cur_u32(&c);
     m->text = cur_str16(&c);
+    m->near = cur_u8(&c);
+    if (m->near > WIRE_NEAR_MAX) return false;
+    for (unsigned i = 0; i < m->near; i++)
+        m->like[i] = cur_str8(&c);
     return cur_end(&c) && op == WIRE_KEYS_REFUSED;
 }
 

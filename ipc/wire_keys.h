@@ -64,6 +64,8 @@ struct wire_keys_refused {
     uint16_t code; /* enum wire_code */
     uint32_t retry_ms;
     struct slice text;
+    uint8_t near; /* no-such-user: names like it */
+    struct slice like[WIRE_NEAR_MAX];
 };
 
 void wire_put_keys_ask(struct buf *b, const struct wire_keys_ask *m);

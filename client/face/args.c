@@ -29,6 +29,7 @@ static const struct row rows[] = {
      "send: wait for accepted (default) or delivered"},
     {"count", "N", offsetof(struct args, count), "tail: end after N messages"},
     {"timeout", "S", offsetof(struct args, timeout), "give up after so many seconds"},
+    {"yes", NULL, offsetof(struct args, yes), "keys verify: the numbers are the same"},
     {"json", NULL, offsetof(struct args, json), "write one JSON object a line"},
     {"quiet", NULL, offsetof(struct args, quiet), "say nothing but errors"},
     {"verbose", NULL, offsetof(struct args, verbose), "say more about the connection"},

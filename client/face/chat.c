@@ -86,17 +86,27 @@ void chat_say(struct chat *c, const char *to, uint8_t form, const char *text)
     if (!c->connected) chat_print(c, "  - waits in the outbox for the connection");
 }
 
-static void on_accepted(struct chat *c, const struct wire_accepted *m, uint64_t first)
+static void on_accepted(struct chat *c, const struct wire_accepted *m)
 {
-    for (unsigned i = 0; i < CHAT_ECHOES; i++) {
-        struct chat_sent *s = &c->sent[(c->sent_n + i) % CHAT_ECHOES]; /* oldest first */
-        struct buf line = {0};
-        if (!s->id || s->settled || s->id < first || s->id > m->id) continue;
-        s->settled = true;
-        report_put(&line, m->state == WIRE_STATE_DELIVERED ? "  ++ " : "  + ");
-        report_accepted_line(&line, m, s->to);
-        print_buf(c, &line);
-    }
+    struct chat_sent *s = sent_by_id(c, m->id);
+    struct buf line = {0};
+    if (!s || s->settled) return;
+    s->settled = true;
+    report_put(&line, m->state == WIRE_STATE_DELIVERED ? "  ++ " : "  + ");
+    report_accepted_line(&line, m, s->to);
+    print_buf(c, &line);
+}
+
+/* Once for each message and reason, however often it is tried. */
+static void on_waits(struct chat *c, const struct client_event *e)
+{
+    struct chat_sent *s = sent_by_id(c, e->waits.number);
+    if (!s || s->waits == e->waits.why) return;
+    s->waits = e->waits.why;
+    chat_print(c, "  - %s", e->waits.words);
+    if (e->waits.why == CLIENT_WAIT_TRUST)
+        chat_print(c, "hint: /verify %s shows what to compare; /trust %s believes the new keys",
+                   e->waits.name, e->waits.name);
 }
 
 static void on_receipt(struct chat *c, const struct wire_receipt *r)
@@ -139,13 +149,14 @@ static bool is_echo(struct chat *c, const struct wire_deliver *m)
     return s && s->room && m->from_device == c->device && strcasecmp(from, c->me) == 0;
 }
 
-static void show_message(struct chat *c, const struct wire_deliver *m)
+static void show_message(struct chat *c, const struct vault_row *row)
 {
+    const struct wire_deliver *m = &row->m;
     struct buf line = {0};
     if (is_echo(c, m)) return;
     if (!(m->flags & WIRE_FLAG_ROOM) && name_valid((const char *)m->from.data, m->from.len, NULL))
         show_word(c->last_from, sizeof c->last_from, m->from);
-    report_message_line(&line, m, REPORT_SHORT);
+    report_message_line(&line, m, row->how, REPORT_SHORT);
     print_buf(c, &line);
 }
 
@@ -153,7 +164,7 @@ void chat_show_rows(struct chat *c)
 {
     struct vault_row row;
     while (c->vault && vault_history(c->vault, *c->shown->row, &row) > 0) {
-        show_message(c, &row.m);
+        show_message(c, &row);
         *c->shown->row = row.row;
     }
 }
@@ -263,7 +274,9 @@ void chat_event(struct chat *c, const struct client_event *e)
     case CLIENT_LEFT:
     case CLIENT_FAILED: c->connected = false; return;
     case CLIENT_MESSAGE: chat_show_rows(c); return;
-    case CLIENT_ACCEPTED: on_accepted(c, e->accepted.m, e->accepted.first); return;
+    case CLIENT_ACCEPTED: on_accepted(c, e->accepted); return;
+    case CLIENT_WAITS: on_waits(c, e); return;
+    case CLIENT_NOTE: chat_print(c, "*** %s", e->note.words); return;
     case CLIENT_REJECTED: on_rejected(c, e->rejected); return;
     case CLIENT_RECEIPT: on_receipt(c, e->receipt); return;
     case CLIENT_CHANGES: on_changes(c, e->changes); return;

@@ -20,6 +20,7 @@ struct chat_ops {
     int (*about)(void *arg, const char *name);
     int (*away)(void *arg, bool away, const char *text);
     int (*group)(void *arg, uint8_t op, const char *room);
+    int (*accept)(void *arg, const char *name); /* client_accept() */
     void (*connect)(void *arg);
     void (*disconnect)(void *arg);
     void (*clear)(void *arg);
@@ -32,6 +33,7 @@ struct chat_ops {
 struct chat_sent {
     uint64_t id;
     bool room, settled;
+    enum client_wait waits; /* what was said of it; 0: nothing */
     char to[NAME_SIZE];
 };
 

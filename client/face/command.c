@@ -1,6 +1,8 @@
 /* command.c - see command.h: lines to actions. The rules for slashes are in chat_line(). */
 #include "command.h"
 
+#include "keys_people.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,6 +129,38 @@ static void cmd_me(struct chat *c, const char *rest)
     chat_say(c, c->target, WIRE_FORM_ACTS, rest);
 }
 
+static void cmd_verify(struct chat *c, const char *rest)
+{
+    char name[NAME_SIZE];
+    struct buf lines = {0};
+    if (!take_name(c, &rest, name)) return;
+    enum keys_known known = keys_safety_lines(c->vault, c->me, name, &lines);
+    if (known != KEYS_KNOWN) {
+        chat_error(c, known == KEYS_STORE ? "the message store failed" : "nothing is known of their keys yet",
+                   known == KEYS_STORE ? "" : "they are fetched with the first message to them");
+    } else if (strcmp(rest, "yes") == 0) {
+        bool done = peers_verify(c->vault, name) > 0;
+        chat_print(c, done ? "*** %s is verified from now on" : "error: the keys of %s have changed: /trust first",
+                   name);
+    } else {
+        buf_put_u8(&lines, 0);
+        c->ops->print(c->arg, (const char *)buf_head(&lines));
+        chat_print(c, "hint: /verify %s yes, when they see the same", name);
+    }
+    buf_free(&lines);
+}
+
+static void cmd_trust(struct chat *c, const char *rest)
+{
+    char name[NAME_SIZE];
+    if (!take_name(c, &rest, name)) return;
+    int r = c->ops->accept(c->arg, name);
+    if (r > 0)
+        chat_print(c, "*** the keys that the server shows of %s are believed from now on", name);
+    else if (r == 0)
+        chat_error(c, "nothing is known of their keys yet", "they are fetched with the first message to them");
+}
+
 static void cmd_clear(struct chat *c, const char *rest)
 {
     (void)rest;
@@ -193,6 +227,8 @@ const struct command commands[] = {
     {"away", "", "[WHY]", "say that you are away", "/away lunch", cmd_away},
     {"back", "", "", "say that you are back", "/back", cmd_back},
     {"me", "", "TEXT", "say what you do", "/me waves", cmd_me},
+    {"verify", "", "NAME [yes]", "compare safety numbers; yes: they are the same", "/verify bob", cmd_verify},
+    {"trust", "", "NAME", "believe somebody's new keys, and send what waits", "/trust bob", cmd_trust},
     {"clear", "c", "", "clear the screen", "/clear", cmd_clear},
     {"connect", "reconnect", "", "connect, or try again at once", "/connect", cmd_connect},
     {"disconnect", "", "", "end the connection and stay", "/disconnect", cmd_disconnect},

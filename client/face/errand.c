@@ -19,6 +19,8 @@
 #include "report.h"
 #include "errand_trust.h"
 
+enum { PUBLISH_MS = 3000, LEAVE_MS = 500 };
+
 uint64_t errand_now(void)
 {
     struct timespec t;
@@ -223,10 +225,22 @@ bool errand_run(struct errand *s, uint64_t deadline)
     return s->done;
 }
 
+/* A first run is not over before others can write to this device. */
+static void publish(struct errand *s, uint64_t until)
+{
+    while (client_state(s->client) == CLIENT_OPEN && !client_published(s->client) &&
+           errand_now() < until) {
+        struct pollfd p = {.fd = client_fd(s->client), .events = client_wants(s->client)};
+        poll(&p, 1, shorter(client_timeout_ms(s->client), until));
+        client_step(s->client, p.revents);
+    }
+}
+
 void errand_leave(struct errand *s)
 {
-    uint64_t until = errand_now() + 500;
     s->event = NULL;
+    publish(s, errand_now() + PUBLISH_MS);
+    uint64_t until = errand_now() + LEAVE_MS;
     if (client_state(s->client) != CLIENT_OFF) client_bye(s->client);
     while (client_state(s->client) == CLIENT_LEAVING && errand_now() < until) {
         struct pollfd p = {.fd = client_fd(s->client), .events = client_wants(s->client)};

@@ -12,6 +12,8 @@ enum face_exit exit_of(const char *code)
     } rows[] = {
         {"no-such-user", EXIT_NO_SUCH},
         {"no-such-room", EXIT_NO_SUCH},
+        {"no-device", EXIT_NO_SUCH},
+        {"no-keys", EXIT_TIME},
         {"queue-full", EXIT_LATER},
         {"disk-full", EXIT_LATER},
         {"busy", EXIT_LATER},
@@ -29,6 +31,7 @@ enum face_exit exit_of(const char *code)
         {"no-right", EXIT_REFUSED},
         {"unknown-server", EXIT_TRUST},
         {"changed-server", EXIT_TRUST},
+        {"changed-keys", EXIT_TRUST},
         {"bad-proof", EXIT_TRUST},
         {"bad-time", EXIT_TRUST},
         {"trust", EXIT_LOCAL},

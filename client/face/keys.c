@@ -1,4 +1,6 @@
-/* keys.c - csce513fall24Msg keys: this device's key, the server's fingerprint, accepting a new one.
+/*
+ * keys.c - csce513fall24Msg keys: this device's key and the account's, the server's fingerprint, accepting a
+ * new one; the keys of people: comparing them, believing new ones.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -6,10 +8,13 @@
 #include <unistd.h>
 
 #include "../link.h"
+#include "../sealed/safety_number.h"
+#include "../show.h"
 #include "out.h"
 #include "report.h"
 #include "errand.h"
 #include "errand_trust.h"
+#include "keys_people.h"
 #include "verbs.h"
 
 enum { DEFAULT_MS = 10000 };
@@ -21,7 +26,7 @@ static bool find_pin(struct errand *s, struct trust_pin *pin)
     return trust_check(s->home.known_servers, s->place, none, pin, &why) == TRUST_CHANGED;
 }
 
-static void show_json(struct errand *s, const char *device, const char *server)
+static void show_json(struct errand *s, const char *device, const char *account, const char *server)
 {
     json_t *o = json_object();
     char number[24];
@@ -30,6 +35,7 @@ static void show_json(struct errand *s, const char *device, const char *server)
     json_object_set_new(o, "user", json_string(s->home.user));
     json_object_set_new(o, "device", json_string(number));
     json_object_set_new(o, "fingerprint", json_string(device));
+    json_object_set_new(o, "account", account[0] ? json_string(account) : json_null());
     json_object_set_new(o, "server", json_string(s->place));
     json_object_set_new(o, "server_fingerprint", server[0] ? json_string(server) : json_null());
     out_json(o);
@@ -39,17 +45,19 @@ static enum face_exit show(const struct args *o)
 {
     struct errand s;
     struct trust_pin pin;
-    char device[TRUST_FINGERPRINT], server[TRUST_FINGERPRINT] = "";
+    char device[TRUST_FINGERPRINT], server[TRUST_FINGERPRINT] = "", account[SAFETY_PHRASE] = "";
     enum face_exit exit = errand_open(&s, o, 0);
     if (exit == EXIT_DONE) {
         trust_fingerprint(s.identity.public_key, device);
+        keys_account_words(s.vault, s.home.user, account);
         if (find_pin(&s, &pin)) trust_fingerprint(pin.server_id, server);
         if (o->json)
-            show_json(&s, device, server);
+            show_json(&s, device, account, server);
         else {
             struct buf b = {0};
-            report_put(&b, "user    %s\ndevice  %016llx\nkey     %s\nserver  %s\n        %s",
-                       s.home.user, (unsigned long long)s.identity.device, device, s.place,
+            report_put(&b, "user    %s\ndevice  %016llx\nkey     %s\naccount %s\nserver  %s\n        %s",
+                       s.home.user, (unsigned long long)s.identity.device, device,
+                       account[0] ? account : "not at the server yet", s.place,
                        server[0] ? server : "not known yet");
             out_line(STDOUT_FILENO, &b);
             buf_free(&b);
@@ -116,6 +124,118 @@ static enum face_exit replace(struct errand *s)
     return EXIT_DONE;
 }
 
+/* --- people --- */
+
+static enum face_exit store_trouble(struct errand *s)
+{
+    struct why why;
+    why_set(&why, "the message store failed: %s", vault_words(s->vault));
+    return errand_error(s->args, "local", &why);
+}
+
+static enum face_exit unknown_person(struct errand *s, const char *name)
+{
+    struct why why;
+    char shown[NAME_SIZE];
+    why_set(&why, "nothing is known of the keys of \"%s\" yet",
+            show_word(shown, sizeof shown, (struct slice){(const uint8_t *)name, strlen(name)}));
+    why_hint(&why, "they are fetched with the first message to them");
+    return errand_error(s->args, "no-such-user", &why);
+}
+
+static void print(struct buf *lines)
+{
+    out_line(STDOUT_FILENO, lines);
+    buf_free(lines);
+}
+
+static void verify_json(struct errand *s, const char *name, const struct peer *p)
+{
+    struct peer own;
+    char number[SAFETY_NUMBER], words[SAFETY_PHRASE];
+    struct safety_account a = {0}, b = {0};
+    json_t *o = json_object();
+    peers_get(s->vault, (struct slice){(const uint8_t *)s->home.user, strlen(s->home.user)}, &own);
+    memcpy(a.key, own.list.account_key, sizeof a.key);
+    memcpy(b.key, p->list.account_key, sizeof b.key);
+    a.name = (struct slice){(const uint8_t *)own.list.name, own.list.name_len};
+    b.name = (struct slice){(const uint8_t *)p->list.name, p->list.name_len};
+    safety_number(&a, &b, number, words);
+    json_object_set_new(o, "ev", json_string("safety"));
+    json_object_set_new(o, "user", out_text((struct slice){(const uint8_t *)name, strlen(name)}));
+    json_object_set_new(o, "number", json_string(number));
+    json_object_set_new(o, "words", json_string(words));
+    json_object_set_new(o, "verified", json_boolean(p->verified));
+    json_object_set_new(o, "trouble", p->trouble ? json_string(peer_trouble_words(p->trouble)) : json_null());
+    out_json(o);
+    peer_free(&own);
+}
+
+/* Shows what to compare; says yes for good with --yes, or when asked in a terminal. */
+static enum face_exit verify(struct errand *s, const char *name)
+{
+    struct buf lines = {0};
+    struct peer p;
+    enum keys_known known = keys_safety_lines(s->vault, s->home.user, name, &lines);
+    if (known == KEYS_STORE) return store_trouble(s);
+    if (known == KEYS_UNKNOWN) return unknown_person(s, name);
+    peers_get(s->vault, (struct slice){(const uint8_t *)name, strlen(name)}, &p);
+    bool sound = p.trouble == PEER_FINE, ask = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+    if (!s->args->json) print(&lines);
+    buf_free(&lines);
+    if (sound && !p.verified && (s->args->yes || (ask && errand_ask("Do they see the same?")))) {
+        p.verified = peers_verify(s->vault, name) > 0;
+        if (!s->args->quiet && !s->args->json) out_say("verified from now on");
+    }
+    if (s->args->json) verify_json(s, name, &p);
+    peer_free(&p);
+    return sound ? EXIT_DONE : EXIT_TRUST;
+}
+
+static enum face_exit accept(struct errand *s, const char *name)
+{
+    int r = peers_accept(s->vault, name);
+    if (r < 0) return store_trouble(s);
+    if (r == 0) return unknown_person(s, name);
+    if (!s->args->quiet)
+        out_say("the keys that the server shows of %s are believed from now on; what waits leaves with the\n"
+                "next command that connects", name);
+    return EXIT_DONE;
+}
+
+static enum face_exit devices(struct errand *s)
+{
+    struct buf lines = {0};
+    struct why why;
+    enum keys_known known = keys_device_lines(s->vault, s->home.user, s->identity.device, &lines);
+    if (known == KEYS_STORE) return store_trouble(s);
+    if (known == KEYS_KNOWN) {
+        print(&lines);
+        return EXIT_DONE;
+    }
+    why_set(&why, "this account has no list of devices yet");
+    why_hint(&why, "it is made with the first connection, for instance by: " NAME " who");
+    return errand_error(s->args, "local", &why);
+}
+
+static enum face_exit with_store(const struct args *o, const char *what, const char *name)
+{
+    struct errand s;
+    struct why why;
+    enum face_exit exit = errand_open(&s, o, 0);
+    const char *wrong;
+    if (exit == EXIT_DONE && name && !name_valid(name, strlen(name), &wrong)) {
+        why_set(&why, "not a name: it %s", wrong);
+        exit = errand_error(o, "usage", &why);
+    } else if (exit == EXIT_DONE) {
+        exit = !name                          ? devices(&s)
+               : strcmp(what, "verify") == 0 ? verify(&s, name)
+                                             : accept(&s, name);
+    }
+    errand_close(&s);
+    return exit;
+}
+
 enum face_exit verb_keys(const struct args *o)
 {
     struct why why;
@@ -128,7 +248,10 @@ enum face_exit verb_keys(const struct args *o)
         enum face_exit exit = errand_home(&s, &with);
         return exit == EXIT_DONE ? replace(&s) : exit;
     }
-    why_set(&why, "keys needs show, or replace-server HOST[:PORT]");
+    if (strcmp(what, "devices") == 0 && o->operands == 2) return with_store(o, what, NULL);
+    if ((strcmp(what, "verify") == 0 || strcmp(what, "accept") == 0) && o->operands == 3)
+        return with_store(o, what, o->operand[2]);
+    why_set(&why, "keys needs show, devices, verify NAME, accept NAME, or replace-server HOST[:PORT]");
     why_hint(&why, NAME " help keys shows how");
     return errand_error(o, "usage", &why);
 }

@@ -47,6 +47,11 @@ static int do_group(void *arg, uint8_t op, const char *room)
     return client_group(((struct plain *)arg)->s.client, op, room);
 }
 
+static int do_accept(void *arg, const char *name)
+{
+    return client_accept(((struct plain *)arg)->s.client, name);
+}
+
 static void do_connect(void *arg)
 {
     struct plain *p = arg;
@@ -107,6 +112,7 @@ static const struct chat_ops ops = {
     .about = do_about,
     .away = do_away,
     .group = do_group,
+    .accept = do_accept,
     .connect = do_connect,
     .disconnect = do_disconnect,
     .clear = do_clear,

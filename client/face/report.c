@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../open.h"
 #include "../show.h"
 
 static const char indent_dated[] = "                    | ";
@@ -35,7 +36,15 @@ static void put_time(struct buf *out, uint64_t ms, const char *format)
     report_put(out, "%s", text);
 }
 
-void report_message_line(struct buf *out, const struct wire_deliver *m, enum report_style style)
+static void put_unopened(struct buf *out, const struct wire_deliver *m)
+{
+    report_put(out, "a message from ");
+    show_line(out, m->from);
+    report_put(out, " could not be opened: %s", open_words(m->body.len ? m->body.data[0] : 0));
+}
+
+void report_message_line(struct buf *out, const struct wire_deliver *m, enum vault_how how,
+                         enum report_style style)
 {
     bool dated = style == REPORT_DATED, room = m->flags & WIRE_FLAG_ROOM;
     uint8_t form = WIRE_FORM_SAYS;
@@ -46,6 +55,11 @@ void report_message_line(struct buf *out, const struct wire_deliver *m, enum rep
         report_put(out, " ");
     }
     if (room && dated) report_put(out, "%llu ", (unsigned long long)m->seq);
+    if (how == VAULT_UNOPENED) {
+        put_unopened(out, m);
+        return;
+    }
+    if (!room && how == VAULT_PLAIN) report_put(out, "[not sealed] ");
     bool known = client_body(m->body, &form, &text);
     if (form == WIRE_FORM_ACTS) report_put(out, "* ");
     show_line(out, m->from);

@@ -9,7 +9,9 @@
 
 #include "../client.h"
 
-json_t *report_message(const struct wire_deliver *m);
+json_t *report_message(const struct wire_deliver *m, enum vault_how how);
+/* An own message waits: code is that of enum client_wait in words. */
+json_t *report_waits(uint64_t number, enum client_wait why, const char *to, const char *words);
 json_t *report_accepted(const struct wire_accepted *m, uint64_t id, const char *to);
 json_t *report_rejected(const struct wire_rejected *m, const char *to);
 json_t *report_error(const char *code, const char *message, const char *hint);
@@ -22,8 +24,12 @@ enum report_style {
     REPORT_SHORT, /* 14:03 #lobby bob: text */
 };
 
-/* A message; further lines of it begin with an indent and a bar. */
-void report_message_line(struct buf *out, const struct wire_deliver *m, enum report_style style);
+/*
+ * A message; further lines of it begin with an indent and a bar. One to a user that was not sealed, or
+ * did not open, says so.
+ */
+void report_message_line(struct buf *out, const struct wire_deliver *m, enum vault_how how,
+                         enum report_style style);
 
 /* "stored: frank is absent, 3 wait for him, kept 30 days", or the other states. */
 void report_accepted_line(struct buf *out, const struct wire_accepted *m, const char *to);

@@ -1,6 +1,7 @@
 /* report_json.c - see report.h: events as JSON objects. */
 #include <string.h>
 
+#include "../open.h"
 #include "out.h"
 #include "report.h"
 
@@ -26,20 +27,34 @@ static json_t *words(const char *s)
     return out_text((struct slice){(const uint8_t *)s, strlen(s)});
 }
 
-json_t *report_message(const struct wire_deliver *m)
+json_t *report_message(const struct wire_deliver *m, enum vault_how how)
 {
     json_t *o = event("message");
     uint8_t form = WIRE_FORM_SAYS;
     struct slice text;
-    bool known = client_body(m->body, &form, &text);
+    bool known = how != VAULT_UNOPENED && client_body(m->body, &form, &text);
     set(o, "id", number(m->id));
     set(o, "time", out_time(m->time_ms));
     set(o, "from", out_text(m->from));
     set(o, "to", out_text(m->to));
-    if (m->flags & WIRE_FLAG_ROOM) set(o, "number", number(m->seq));
+    if (m->flags & WIRE_FLAG_ROOM)
+        set(o, "number", number(m->seq));
+    else
+        set(o, "sealed", json_boolean(how != VAULT_PLAIN));
+    if (how == VAULT_UNOPENED) set(o, "unopened", words(open_words(m->body.len ? m->body.data[0] : 0)));
     if (m->flags & WIRE_FLAG_BACKLOG) set(o, "backlog", json_true());
     if (form == WIRE_FORM_ACTS) set(o, "form", json_string("acts"));
     set(o, "text", known ? out_text(text) : json_null());
+    return o;
+}
+
+json_t *report_waits(uint64_t id, enum client_wait why, const char *to, const char *text)
+{
+    json_t *o = event("waits");
+    set(o, "id", number(id));
+    set(o, "for", json_string(why == CLIENT_WAIT_KEYS ? "keys" : "trust"));
+    set(o, "to", words(to));
+    set(o, "message", words(text));
     return o;
 }
 

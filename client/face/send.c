@@ -26,6 +26,7 @@ struct sending {
     uint64_t id; /* 0: not in the outbox yet */
     bool accepted;
     bool wait_delivered;
+    char waits[200]; /* for what, in words; empty: for nothing */
 };
 
 static enum face_exit usage(const struct args *o, const char *what)
@@ -128,6 +129,23 @@ static void on_rejected(struct sending *m, const struct wire_rejected *r)
     buf_free(&hint);
 }
 
+/* Without keys it may still leave in time; what a person has to look at will not change by waiting. */
+static void on_waits(struct sending *m, enum client_wait why, const char *words)
+{
+    struct why error;
+    bool news = strcmp(m->waits, words) != 0;
+    snprintf(m->waits, sizeof m->waits, "%s", words);
+    if (news && m->s.args->json) out_json(report_waits(m->id, why, m->to, words));
+    if (why == CLIENT_WAIT_KEYS) {
+        if (news && !m->s.args->quiet) out_say("  - %s", words);
+        return;
+    }
+    why_set(&error, "STOP: %s", words);
+    why_hint(&error, "compare safety numbers with them, by another way than this network; to go on: " NAME
+                     " keys accept %s", m->to);
+    errand_end(&m->s, errand_error(m->s.args, "changed-keys", &error));
+}
+
 static void on_event(void *arg, const struct client_event *e)
 {
     struct sending *m = arg;
@@ -136,8 +154,13 @@ static void on_event(void *arg, const struct client_event *e)
         if (!m->id) into_outbox(m);
         return;
     case CLIENT_ACCEPTED:
-        if (m->id && e->accepted.first <= m->id && m->id <= e->accepted.m->id)
-            on_accepted(m, e->accepted.m);
+        if (m->id && e->accepted->id == m->id) on_accepted(m, e->accepted);
+        return;
+    case CLIENT_WAITS:
+        if (m->id == e->waits.number) on_waits(m, e->waits.why, e->waits.words);
+        return;
+    case CLIENT_NOTE:
+        if (!m->s.args->quiet) out_say("note: %s", e->note.words);
         return;
     case CLIENT_REJECTED: on_rejected(m, e->rejected); return;
     case CLIENT_RECEIPT:
@@ -157,6 +180,11 @@ static enum face_exit too_late(struct sending *m)
         return EXIT_TIME;
     }
     if (!m->id) into_outbox(m);
+    if (m->waits[0]) {
+        why_set(&why, "the message %s", m->waits);
+        why_hint(&why, "it is kept and leaves by itself when they have connected with a program that seals");
+        return errand_error(m->s.args, "no-keys", &why);
+    }
     if (m->s.connected)
         why_set(&why, "%s has not confirmed the message in time", m->s.place);
     else

@@ -35,13 +35,13 @@ static bool put(struct tailing *t, struct buf *line)
     return false;
 }
 
-static bool put_message(struct tailing *t, const struct wire_deliver *m)
+static bool put_message(struct tailing *t, const struct vault_row *row)
 {
     struct buf line = {0};
     if (t->s.args->json)
-        out_json_text(&line, report_message(m));
+        out_json_text(&line, report_message(&row->m, row->how));
     else
-        report_message_line(&line, m, REPORT_DATED);
+        report_message_line(&line, &row->m, row->how, REPORT_DATED);
     return put(t, &line);
 }
 
@@ -58,7 +58,7 @@ static void put_rows(struct tailing *t)
     const long count = t->s.args->messages;
     int r = 0;
     while (!t->s.done && (r = vault_history(t->s.vault, *t->shown.row, &row)) > 0) {
-        if (!put_message(t, &row.m)) return;
+        if (!put_message(t, &row)) return;
         *t->shown.row = row.row;
         if (++t->written == count) errand_end(&t->s, EXIT_DONE);
     }
@@ -88,6 +88,7 @@ static void on_event(void *arg, const struct client_event *e)
     struct tailing *t = arg;
     if (e->type == CLIENT_MESSAGE) put_rows(t);
     if (e->type == CLIENT_CHANGES && !t->s.done) put_changes(t, e->changes);
+    if (e->type == CLIENT_NOTE && !t->s.args->quiet) out_say("note: %s", e->note.words);
     if (e->type == CLIENT_CONNECTED && !t->s.args->quiet)
         out_say("connected to %s as %s", t->s.place, client_name(t->s.client));
 }

@@ -16,9 +16,8 @@ const struct verb verbs[] = {
     {"tail", "tail", "show messages as they come, each once, also across runs",
      "tail --json --count 10 --timeout 60", verb_tail},
     {"who", "who", "list who is connected", "who --json", verb_who},
-    {"keys", "keys show | keys replace-server HOST[:PORT]",
-     "show this device's key and the server's fingerprint; accept a server's new key",
-     "keys replace-server lab.example", verb_keys},
+    {"keys", "keys show | keys devices | keys verify NAME | keys accept NAME | keys replace-server HOST[:PORT]",
+     "show own keys; compare or accept those of a person or a server", "keys verify frank", verb_keys},
     {"help", "help [COMMAND]", "show help", "help send", verb_help},
     {0},
 };

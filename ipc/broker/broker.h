@@ -437,6 +437,8 @@ void keys_refuse(struct session *s, uint8_t type, uint8_t asked, struct slice na
                  const char *text);
 void keys_refuse_at(struct link *l, uint64_t sid, uint8_t type, uint8_t asked, struct slice name, uint16_t code,
                     uint32_t retry_ms, const char *text);
+/* There is nobody of this name; names like it are told. */
+void keys_unknown(struct session *s, uint8_t type, uint8_t asked, struct slice name);
 /* Takes a token for a question of this account; 0, or the ms after which there is one. */
 uint32_t keys_charge(struct session *s);
 /* May this account ask one more question of these kinds? If not, it has been told. */

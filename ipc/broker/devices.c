@@ -96,7 +96,7 @@ static void fetch(struct session *s, const struct wire_list_ask *m)
     struct broker *b = s->link->broker;
     struct account *of = people_find(b, m->name);
     if (!of || of->pending) {
-        keys_refuse(s, WIRE_LIST, WIRE_LIST_FETCH, m->name, WIRE_NO_SUCH_USER, 0, "no such user");
+        keys_unknown(s, WIRE_LIST, WIRE_LIST_FETCH, m->name);
         return;
     }
     struct asker by = asker_of(s);

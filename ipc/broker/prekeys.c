@@ -16,19 +16,36 @@ static struct slice words(const char *text)
     return (struct slice){(const uint8_t *)text, strlen(text)};
 }
 
+static void say_refused(struct link *l, uint64_t sid, uint8_t type, const struct wire_keys_refused *m)
+{
+    size_t at = bus_begin_down(&l->stream, sid);
+    wire_put_keys_refused(&l->stream.out, type, m);
+    stream_end(&l->stream, at);
+}
+
 void keys_refuse_at(struct link *l, uint64_t sid, uint8_t type, uint8_t asked, struct slice name, uint16_t code,
                     uint32_t retry_ms, const char *text)
 {
-    struct wire_keys_refused m = {asked, name, code, retry_ms, words(text)};
-    size_t at = bus_begin_down(&l->stream, sid);
-    wire_put_keys_refused(&l->stream.out, type, &m);
-    stream_end(&l->stream, at);
+    const struct wire_keys_refused m = {
+        .asked = asked, .name = name, .code = code, .retry_ms = retry_ms, .text = words(text)};
+    say_refused(l, sid, type, &m);
 }
 
 void keys_refuse(struct session *s, uint8_t type, uint8_t asked, struct slice name, uint16_t code, uint32_t retry_ms,
                  const char *text)
 {
     keys_refuse_at(s->link, s->sid, type, asked, name, code, retry_ms, text);
+}
+
+void keys_unknown(struct session *s, uint8_t type, uint8_t asked, struct slice name)
+{
+    struct wire_keys_refused m = {
+        .asked = asked, .name = name, .code = WIRE_NO_SUCH_USER, .text = words("no such user")};
+    struct name_near near;
+    people_near(s->link->broker, name, &near);
+    for (size_t i = 0; i < near.n && i < WIRE_NEAR_MAX; i++)
+        m.like[m.near++] = words(near.name[i]);
+    say_refused(s->link, s->sid, type, &m);
 }
 
 /* A token bucket as the time at which it is full again: each question moves that on. */
@@ -179,7 +196,7 @@ static void fetch(struct session *s, const struct wire_keys_ask *m)
     struct broker *b = s->link->broker;
     struct account *of = people_find(b, m->name);
     if (!of || of->pending) {
-        keys_refuse(s, WIRE_KEYS, WIRE_KEYS_FETCH, m->name, WIRE_NO_SUCH_USER, 0, "no such user");
+        keys_unknown(s, WIRE_KEYS, WIRE_KEYS_FETCH, m->name);
         return;
     }
     struct fetch *f = xcalloc(1, sizeof *f);

@@ -27,8 +27,9 @@ enum {
     TEXT_SIZE = 128,
 };
 
-/* A message that is not settled. They settle in order. */
+/* A message that is not settled. */
 struct pending {
+    uint64_t id;
     unsigned to; /* LEDGER_ROOM: the lobby */
     uint64_t number;
 };
@@ -44,7 +45,7 @@ struct member {
     unsigned partner, burst;
     uint64_t speak_ms, quiet_ms; /* when to speak; since when it hears nothing */
     struct pending pending[WINDOW];
-    unsigned first, n;
+    unsigned n;
 };
 
 struct crowd {
@@ -77,9 +78,8 @@ static void derive(struct identity *out, const struct identity *base, unsigned n
     uint8_t seed[crypto_sign_SEEDBYTES], n[4];
     put_u32(n, number);
     crypto_generichash(seed, sizeof seed, n, sizeof n, base->secret, crypto_sign_SEEDBYTES);
-    crypto_sign_seed_keypair(out->public_key, out->secret, seed);
+    identity_from_seed(out, base->device, seed);
     sodium_memzero(seed, sizeof seed);
-    out->device = base->device;
 }
 
 /* --- texts: "demo RUN: number 17 of 3 to 5, sent at 123456" --- */
@@ -170,7 +170,7 @@ static void put(struct member *m, unsigned to)
                     room ? "#lobby" : c->member[to].name, WIRE_FORM_SAYS,
                     (struct slice){(const uint8_t *)text, n}, &id))
         fatal("%s cannot send", m->name); /* its store is memory */
-    m->pending[(m->first + m->n++) % WINDOW] = (struct pending){to, say.number};
+    m->pending[m->n++] = (struct pending){id, to, say.number};
 }
 
 static void speak(struct member *m, uint64_t now)
@@ -181,19 +181,22 @@ static void speak(struct member *m, uint64_t now)
     client_push(m->client);
 }
 
-static struct pending settled(struct member *m)
+/* The one with this number; those to others may be settled before it. */
+static struct pending settled(struct member *m, uint64_t id)
 {
-    if (m->n == 0) return (struct pending){0};
-    struct pending p = m->pending[m->first];
-    m->first = (m->first + 1) % WINDOW;
-    m->n--;
-    return p;
+    for (unsigned i = 0; i < m->n; i++) {
+        struct pending p = m->pending[i];
+        if (p.id != id) continue;
+        m->pending[i] = m->pending[--m->n];
+        return p;
+    }
+    return (struct pending){0};
 }
 
 static void refused(struct member *m, const struct wire_rejected *r)
 {
     struct crowd *c = m->crowd;
-    struct pending p = settled(m);
+    struct pending p = settled(m, r->id);
     char why[120], text[80];
     if (p.number == 0) return;
     log_escape(text, sizeof text, (const char *)r->text.data, r->text.len);
@@ -277,10 +280,7 @@ static void on_event(void *arg, const struct client_event *e)
         break;
     case CLIENT_LEFT: m->open = false; break;
     case CLIENT_MESSAGE: got(m, e->message.m); break;
-    case CLIENT_ACCEPTED:
-        for (uint64_t id = e->accepted.first; id <= e->accepted.m->id; id++)
-            settled(m);
-        break;
+    case CLIENT_ACCEPTED: settled(m, e->accepted->id); break;
     case CLIENT_REJECTED: refused(m, e->rejected); break;
     default: break;
     }
@@ -460,6 +460,6 @@ struct crowd_counts crowd_counts(const struct crowd *c)
                              .reconnects = c->reconnects,
                              .worst_gap_ms = c->worst_gap_ms};
     for (unsigned i = 0; i < c->o.clients; i++)
-        n.connected += c->member[i].open;
+        n.connected += c->member[i].open && client_published(c->member[i].client);
     return n;
 }

@@ -24,8 +24,9 @@ enum {
     TO_NOBODY = 300,          /* one message in so many */
 };
 
-/* A message that is not settled. They settle in order. */
+/* A message that is not settled. */
 struct pending {
+    uint64_t id;
     unsigned to;
     uint64_t number;
 };
@@ -41,8 +42,8 @@ struct actor {
     bool idle, comes, open, leaving, awaited;
     uint64_t luck, turn_us; /* comers: when to leave or to come back */
     unsigned partner, burst;
-    struct pending *pending; /* a ring of o->window */
-    unsigned first, n;
+    struct pending *pending; /* at most o->window */
+    unsigned n;
     uint64_t seen;     /* place in the room */
     uint64_t quiet_us; /* since when it hears nothing although something is under way */
 };
@@ -88,7 +89,7 @@ static void put(struct actor *a, unsigned to)
     if (client_send(a->client, room ? WIRE_TO_ROOM : WIRE_TO_USER, room ? "#lobby" : name,
                     WIRE_FORM_SAYS, text_of(&m), &id))
         fatal("%s cannot send", a->name);
-    a->pending[(a->first + a->n++) % all.o->window] = (struct pending){to, m.number};
+    a->pending[a->n++] = (struct pending){id, to, m.number};
 }
 
 /* No part of the ledger: nobody will get it. */
@@ -98,7 +99,7 @@ static void put_to_nobody(struct actor *a)
     uint64_t id;
     if (client_send(a->client, WIRE_TO_USER, "nobody", WIRE_FORM_SAYS, text, &id))
         fatal("%s cannot send", a->name);
-    a->pending[(a->first + a->n++) % all.o->window] = (struct pending){NOBODY, 1};
+    a->pending[a->n++] = (struct pending){id, NOBODY, 1};
     all.counts.to_nobody++;
 }
 
@@ -140,20 +141,19 @@ static void speak(struct actor *a)
             put(a, choose(a));
 }
 
-/* The oldest that was not settled; number 0 when there is none, which would be the client's fault.
- */
-static struct pending settled(struct actor *a)
+/* The one with this id; number 0 when there is none, which would be the client's fault. Those to others
+ * may be settled before it. */
+static struct pending settled(struct actor *a, uint64_t id)
 {
-    if (a->n == 0) {
-        fprintf(stderr, "chaos: %s was told of a message that it had not sent or knew about\n",
-                a->name);
-        all.counts.failures++;
-        return (struct pending){0};
+    for (unsigned i = 0; i < a->n; i++) {
+        struct pending p = a->pending[i];
+        if (p.id != id) continue;
+        a->pending[i] = a->pending[--a->n];
+        return p;
     }
-    struct pending p = a->pending[a->first];
-    a->first = (a->first + 1) % all.o->window;
-    a->n--;
-    return p;
+    fprintf(stderr, "chaos: %s was told of a message that it had not sent or knew about\n", a->name);
+    all.counts.failures++;
+    return (struct pending){0};
 }
 
 /* --- events --- */
@@ -203,9 +203,9 @@ static void failed(struct actor *a, const struct client_event *e)
     client_connect(a->client);
 }
 
-static void accepted(struct actor *a)
+static void accepted(struct actor *a, uint64_t id)
 {
-    if (settled(a).to != NOBODY) return;
+    if (settled(a, id).to != NOBODY) return;
     fprintf(stderr, "chaos: %s was told that a message to nobody is accepted\n", a->name);
     all.counts.failures++;
 }
@@ -213,7 +213,7 @@ static void accepted(struct actor *a)
 static void refused(struct actor *a, const struct wire_rejected *r)
 {
     char why[160];
-    struct pending p = settled(a);
+    struct pending p = settled(a, r->id);
     if (p.to == NOBODY && r->code == WIRE_NO_SUCH_USER) {
         all.counts.refused++;
         return;
@@ -244,8 +244,7 @@ static void on_event(void *arg, const struct client_event *e)
         break;
     case CLIENT_ACCEPTED:
         heard(a);
-        for (uint64_t id = e->accepted.first; id <= e->accepted.m->id; id++)
-            accepted(a);
+        accepted(a, e->accepted->id);
         break;
     case CLIENT_REJECTED: refused(a, e->rejected); break;
     default: break;

@@ -68,7 +68,7 @@ static void on_event(void *arg, const struct client_event *e)
     case CLIENT_MESSAGE:
         if (e->message.m->flags & WIRE_FLAG_ROOM) me.seen = e->message.m->seq;
         return;
-    case CLIENT_ACCEPTED: me.settled += e->accepted.m->id - e->accepted.first + 1; return;
+    case CLIENT_ACCEPTED: me.settled++; return;
     case CLIENT_REJECTED:
         me.settled++;
         if (atomic_fetch_add(&me.page->refused, 1) < REFUSALS_SHOWN)
@@ -120,21 +120,28 @@ static void choose(void)
     submit();
 }
 
-/* A predecessor died while it tried: is the message in the outbox? Nothing is sent before that is
+/* Is this the message that was being tried? Then it was. */
+static bool was_tried(const struct ledger_message *m)
+{
+    struct home *h = me.page;
+    if (m->to != h->trying_to || m->number != h->trying_number) return false;
+    h->sent[slot_of(m->to)] = h->trying_number;
+    h->trying_number = 0;
+    return true;
+}
+
+/* A predecessor died while it tried: did its store take the message? Nothing is sent before that is
  * known. */
 static void finish_try(void)
 {
-    struct home *h = me.page;
     struct vault_out out;
+    struct vault_draft draft = {0};
     struct ledger_message m;
-    if (h->trying_number == 0) return;
-    for (uint64_t after = 0; vault_next(me.vault, after, &out) > 0; after = out.id) {
-        if (!text_read(out.body, &m) || m.to != h->trying_to || m.number != h->trying_number)
-            continue;
-        h->sent[slot_of(m.to)] = h->trying_number;
-        h->trying_number = 0;
-        return;
-    }
+    if (me.page->trying_number == 0) return;
+    for (uint64_t after = 0; vault_next(me.vault, after, &out) > 0; after = out.id)
+        if ((text_read(out.body, &m) || text_read_sealed(out.content, &m)) && was_tried(&m)) return;
+    while (vault_next_draft(me.vault, (struct slice){0}, draft.number, &draft) > 0)
+        if (text_read_sealed(draft.content, &m) && was_tried(&m)) return;
     submit();
 }
 
@@ -155,6 +162,7 @@ static void settle_in(unsigned which)
     static struct identity id;
     struct why why;
     struct vault_out out;
+    struct vault_draft draft = {0};
     store_path(me.shared, which, path, sizeof path);
     text_identity(&id, me.number);
     text_name(name, me.number);
@@ -171,7 +179,9 @@ static void settle_in(unsigned which)
     finish_try();
     me.submitted = me.settled = 0;
     for (uint64_t after = 0; vault_next(me.vault, after, &out) > 0; after = out.id)
-        me.submitted++;
+        me.submitted += !out.quiet;
+    while (vault_next_draft(me.vault, (struct slice){0}, draft.number, &draft) > 0)
+        me.submitted += !draft.quiet;
     client_connect(me.client);
 }
 

@@ -9,7 +9,7 @@ CHAOS_BIN := $(BUILD)/chaos/chaos
 # Other rules have a default for DURATION; here only what was asked for counts.
 CHAOS_SECONDS := $(if $(filter undefined file,$(origin DURATION)),60,$(DURATION))
 
-$(CHAOS_BIN): $(CHAOS_OBJ) $(LIB_CLIENT) $(LIB_IPC)
+$(CHAOS_BIN): $(CHAOS_OBJ) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_IPC)
 	@mkdir -p $(@D)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -ljansson -lsodium -lgcrypt
 

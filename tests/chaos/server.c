@@ -26,7 +26,7 @@ enum { ASK_MS = 300 };
 static const char config[] =
     "[server]\nname = chaos\nlisten = %s\nstate_dir = state\nworkers = %s\n"
     "[lobby]\nkeep = 10000000\n"
-    "[limits]\nclients = 100000\nconnects_per_address = 1000000\nconnects_per_network = 1000000\n"
+    "[limits]\nclients = 100000\nkey_requests = 1000000\nconnects_per_address = 1000000\nconnects_per_network = 1000000\n"
     "queue_messages = 1000000\nqueue_per_sender = 1000000\nqueue_bytes = 4GiB\n"
     "[process]\nheartbeat = 500ms\nheartbeat_limit = 2s\n"
     "[log]\nformat = logfmt\n";

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../client/client.h"
+#include "../../client/sealed/content.h"
 #include "chaos.h"
 
 enum { HEAD_MAX = 128 };
@@ -37,18 +38,29 @@ struct slice text_of(const struct ledger_message *m)
     return (struct slice){(const uint8_t *)text, len};
 }
 
-bool text_read(struct slice body, struct ledger_message *m)
+static bool read_text(struct slice text, struct ledger_message *m)
 {
-    uint8_t form;
-    struct slice text;
     char head[HEAD_MAX] = "";
-    if (!client_body(body, &form, &text)) return false;
     memcpy(head, text.data, text.len < sizeof head - 1 ? text.len : sizeof head - 1);
     if (sscanf(head, "%u %u %lu %lu %lu|", &m->from, &m->to, &m->number, &m->sent_us, &m->seen) !=
         5)
         return false;
     struct slice want = text_of(m);
     return want.len == text.len && memcmp(want.data, text.data, text.len) == 0;
+}
+
+bool text_read(struct slice body, struct ledger_message *m)
+{
+    uint8_t form;
+    struct slice text;
+    return client_body(body, &form, &text) && read_text(text, m);
+}
+
+bool text_read_sealed(struct slice content, struct ledger_message *m)
+{
+    struct content c;
+    return content_decode(&c, content) == CONTENT_GOOD && c.kind == CONTENT_TEXT &&
+           read_text(c.u.text.text, m);
 }
 
 void text_name(char out[NAME_LEN], unsigned number)
@@ -62,6 +74,5 @@ void text_identity(struct identity *id, unsigned number)
     char name[NAME_LEN];
     text_name(name, number);
     crypto_generichash(seed, sizeof seed, (const uint8_t *)name, strlen(name), NULL, 0);
-    crypto_sign_seed_keypair(id->public_key, id->secret, seed);
-    id->device = number + 1;
+    identity_from_seed(id, number + 1, seed);
 }

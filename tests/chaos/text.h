@@ -18,6 +18,8 @@ struct slice text_of(const struct ledger_message *m);
 
 /* Takes a body of the wire apart: false when it is not, byte by byte, what text_of() says. */
 bool text_read(struct slice body, struct ledger_message *m);
+/* The same for the content of a message that is sealed or waits to be. */
+bool text_read_sealed(struct slice content, struct ledger_message *m);
 
 /* The name of a person by number, and the same key for it in every process and run. */
 void text_name(char out[NAME_LEN], unsigned number);

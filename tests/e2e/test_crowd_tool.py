@@ -6,15 +6,19 @@ import subprocess
 from harness import check, equal, full_run, scale
 
 
-def crowd(env, server, *words, pids=None):
-    """Runs the tool; its result line."""
+def tool_argv(env, server, *words):
+    """The command line of the tool."""
     root = pathlib.Path(__file__).resolve().parents[2]
     tool = env.build / 'tools' / 'crowd'  # the flavour with faults has none of its own
     if not tool.exists():
         tool = root / 'build' / 'tools' / 'crowd'
-    argv = [tool, words[0], server.name, *words[1:]]
-    argv += [','.join(map(str, pids if pids is not None else server.pids()))]
-    done = subprocess.run([str(a) for a in argv], capture_output=True, timeout=170 * scale(), check=False)
+    argv = [tool, words[0], server.name, *words[1:], ','.join(map(str, server.pids()))]
+    return [str(a) for a in argv]
+
+
+def crowd(env, server, *words):
+    """Runs the tool; its result line."""
+    done = subprocess.run(tool_argv(env, server, *words), capture_output=True, timeout=170 * scale(), check=False)
     check(done.stdout, 'crowd said nothing; stderr %r' % done.stderr)
     result = json.loads(done.stdout.splitlines()[-1])
     equal(done.returncode, 0, 'exit status of crowd: %s %r' % (result, done.stderr))
@@ -28,15 +32,23 @@ def test_idle_crowd(env):
     result = crowd(env, server, 'idle', clients, 2)
     equal(result['lost'], 0, 'connections lost')
     if scale() == 1:  # sanitizers have a memory of their own
-        check(result['pss_bytes_per_client'] <= 1536, 'memory of an idle client: %s' % result)
+        # of it some 600 are the store's cache of the lists and keys that each has just published
+        check(result['pss_bytes_per_client'] <= 2304, 'memory of an idle client: %s' % result)
 
 
 def test_stored_by_many_killed_at_the_last(env):
     """Every process dies with the last acknowledgement; all messages are there, in order, once."""
     messages, users = (100000, 1000) if full_run() else (10000, 200)
-    server = env.server()
-    crowd(env, server, 'store', messages, users)
-    server.kill()
-    server = env.keep(server.restart())
-    result = crowd(env, server, 'drain', messages, users, pids=[0])
+    server = env.server(limits__key_requests=1000000)
+    argv = tool_argv(env, server, 'store', messages, users)
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as people:
+        try:
+            stored = json.loads(people.stdout.readline())
+            equal(stored['accepted'], messages, 'accepted')
+            server.kill()
+            server = env.keep(server.restart())
+            out, _ = people.communicate(server.name + '\n', timeout=170 * scale())
+        finally:
+            people.kill()
+    result = json.loads(out.splitlines()[-1])
     equal((result['got'], result['lost'], result['disorder']), (messages, 0, 0), 'what came out')

@@ -94,6 +94,8 @@ def test_publish_and_fetch(env):
     equal(alice.fetch_keys('bob', 5).bundles, [], 'of a device that is not there')
     equal(alice.fetch_keys('alice').bundles, [], 'of somebody who published nothing')
     refused(alice.fetch_keys('nobody'), 'no-such-user', 'of nobody')
+    equal(refused(alice.fetch_keys('bib'), 'no-such-user', 'a slip').near, ['bob'], 'names like it')
+    equal(refused(alice.fetch_list('bib'), 'no-such-user', 'a slip').near, ['bob'], 'names like it')
 
 
 def test_prekeys_run_out(env):

@@ -118,7 +118,7 @@ static void on_event(void *arg, const struct client_event *e)
     case CLIENT_FAILED: CHECK(e->failed.code && strlen(e->failed.text) < 256); break;
     case CLIENT_MESSAGE: read_message(e->message.m); break;
     case CLIENT_ACCEPTED:
-        CHECK(e->accepted.first <= e->accepted.m->id || e->accepted.first > 0);
+        CHECK(e->accepted->id > 0);
         break;
     case CLIENT_REJECTED:
         CHECK(e->rejected->near <= WIRE_NEAR_MAX);
@@ -135,6 +135,8 @@ static void on_event(void *arg, const struct client_event *e)
     case CLIENT_GROUP: read_slice(e->group->text); break;
     case CLIENT_RECEIPT: read_slice(e->receipt->to); break;
     case CLIENT_CONNECTED: read_slice(e->welcome->server); break;
+    case CLIENT_WAITS: CHECK(e->waits.number && e->waits.words[0]); break;
+    case CLIENT_NOTE: CHECK(e->note.name[0] && e->note.words[0]); break;
     default: break;
     }
 }

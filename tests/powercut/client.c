@@ -156,18 +156,21 @@ static uint64_t choose_settled(uint64_t luck, bool *reject)
 static void batch(uint64_t luck)
 {
     struct vault_settled gone;
+    struct buf numbers = {0};
+    uint64_t number;
     bool reject;
     uint64_t first = run.number + 1, n = 1 + luck % 12, upto = choose_settled(luck >> 8, &reject);
     need(vault_begin(run.v));
     while (n--)
         receive(++run.number);
     if (upto)
-        need(reject ? vault_reject(run.v, upto, WIRE_BLOCKED, &gone)
-                    : vault_settle(run.v, upto, WIRE_STATE_DELIVERED, &gone));
+        need(reject ? vault_reject(run.v, upto, WIRE_BLOCKED, &gone, &number)
+                    : vault_settle(run.v, upto, WIRE_STATE_DELIVERED, &gone, &numbers));
     need(vault_place(run.v, &run.place));
     report('t', first, run.number,
            upto); /* told before, so that the judge knows what may be there */
     need(vault_commit(run.v));
+    buf_free(&numbers);
     report('c', first, run.number, upto);
 }
 
@@ -351,7 +354,8 @@ static void judge_states(void)
 {
     for (uint64_t id = 1; id <= judge.last_id; id++) {
         int state = -1;
-        if (vault_state(judge.v, id, &state) <= 0)
+        uint64_t number;
+        if (vault_state(judge.v, id, &state, &number) <= 0)
             wrong(&judge.lost, "nothing is known of id", id);
         else if ((state == VAULT_WAITING) != (id > judge.settled))
             wrong(&judge.corrupt, "wrong state of id", id);

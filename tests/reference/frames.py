@@ -230,7 +230,8 @@ LOG_ROW = [('number', U64), ('entry', BLOB16)]
 MEMBER_ROW = [('name', STR8), ('flags', U8), ('role', U8), ('until', U64)]
 GROUP_NOTICE = [('room', STR8), ('group', KEY), ('text', STR8)]
 
-KEYS_NO = [('asked', U8), ('person', STR8), ('code', U16), ('retry_ms', U32), ('text', STR16)]
+KEYS_NO = [('asked', U8), ('person', STR8), ('code', U16), ('retry_ms', U32), ('text', STR16),
+           ('near', Many(U8, STR8))]
 
 TABLE = {
     0x00: ('PAD', [('zeros', REST)]),

@@ -3,11 +3,12 @@
  *
  *   crowd idle HOST:PORT CLIENTS SECONDS PID,PID,…    logs all in, then watches the server idle
  *   crowd store HOST:PORT MESSAGES USERS PID,PID,…    stores messages for absent users; at the last
- *                                                     acknowledgement kills the pids (0: nobody)
- *   crowd drain HOST:PORT MESSAGES USERS              the users come back: everything, in order, once
+ *                                                     acknowledgement kills the pids (0: nobody). Then a
+ *                                                     line HOST:PORT on stdin: the users come back there,
+ *                                                     and get everything, in order, once
  *
- * Identities are made from the user's number, so that a later run is the same people. One JSON line
- * of results; exit status 1 when something was not as it must be.
+ * Identities are made from the user's number, so that a later run is the same people. A JSON line of
+ * results for each part; exit status 1 when something was not as it must be.
  */
 #include <errno.h>
 #include <poll.h>
@@ -118,8 +119,7 @@ static void on_event(void *arg, const struct client_event *e)
         }
         crowd.lost++;
     } else if (e->type == CLIENT_ACCEPTED) {
-        crowd.accepted = e->accepted.m->id;
-        if (crowd.wanted && crowd.accepted >= crowd.wanted)
+        if (++crowd.accepted == crowd.wanted)
             for (unsigned i = 0; i < crowd.n_pids; i++)
                 kill((pid_t)crowd.pid[i], SIGKILL); /* at once, inside the event */
     } else if (e->type == CLIENT_REJECTED) {
@@ -136,9 +136,8 @@ static void make_member(struct member *m, unsigned number, uint32_t caps)
     uint8_t seed[32];
     snprintf(m->name, sizeof m->name, "crowd%u", number);
     crypto_generichash(seed, sizeof seed, (const uint8_t *)m->name, strlen(m->name), NULL, 0);
-    crypto_sign_seed_keypair(m->id.public_key, m->id.secret, seed);
-    m->id.device = number + 1;
-    m->vault = vault_memory();
+    identity_from_seed(&m->id, number + 1, seed);
+    if (!m->vault) m->vault = vault_memory();
     m->fd = -1;
     struct client_options o = {.host = crowd.host,
                                .port = crowd.port,
@@ -146,6 +145,7 @@ static void make_member(struct member *m, unsigned number, uint32_t caps)
                                .caps = caps,
                                .identity = &m->id,
                                .vault = m->vault,
+                               .sparing = true,
                                .event = on_event,
                                .arg = m};
     m->client = client_new(&o);
@@ -236,11 +236,25 @@ static int run_idle(unsigned clients, unsigned seconds)
     return crowd.lost == 0 ? 0 : 1;
 }
 
+/* Until the keys of these are at the server, so that others can write to them. */
+static void publish(unsigned from, unsigned to)
+{
+    uint64_t deadline = clock_mono_ms() + 120000;
+    for (unsigned i = from; i < to; i++)
+        while (!client_published(crowd.m[i].client)) {
+            wait_once(20);
+            if (clock_mono_ms() < deadline) continue;
+            fprintf(stderr, "crowd: %s has no keys at the server\n", crowd.m[i].name);
+            exit(1);
+        }
+}
+
 static int run_store(uint64_t messages, unsigned users)
 {
     for (unsigned i = 0; i <= users; i++)
         make_member(&crowd.m[i], i, 0);
     log_in(1, users + 1);
+    publish(1, users + 1);
     for (unsigned i = 1; i <= users; i++)
         leave(&crowd.m[i]);
     log_in(0, 1);
@@ -266,13 +280,35 @@ static int run_store(uint64_t messages, unsigned users)
     printf("{\"run\":\"store\",\"messages\":%llu,\"users\":%u,\"accepted\":%llu,\"ms\":%llu,\"per_s\":%.0f}\n",
            (unsigned long long)messages, users, (unsigned long long)crowd.accepted, (unsigned long long)took,
            took ? (double)crowd.accepted * 1000.0 / (double)took : 0);
+    fflush(stdout);
     return crowd.accepted >= messages ? 0 : 1;
+}
+
+static bool set_place(const char *place)
+{
+    const char *colon = strrchr(place, ':');
+    if (!colon) return false;
+    snprintf(crowd.host, sizeof crowd.host, "%.*s", (int)(colon - place), place);
+    snprintf(crowd.port, sizeof crowd.port, "%.*s", (int)strcspn(colon + 1, "\n"), colon + 1);
+    return true;
+}
+
+/* The same people with the same stores, where the line on stdin says. */
+static bool come_back(unsigned users)
+{
+    char place[300];
+    if (!fgets(place, sizeof place, stdin) || !set_place(place)) return false;
+    for (unsigned i = 0; i <= users; i++) {
+        client_free(crowd.m[i].client);
+        make_member(&crowd.m[i], i, WIRE_CAP_RECEIVE);
+        crowd.m[i].ready = false;
+    }
+    crowd.ready = crowd.lost = 0;
+    return true;
 }
 
 static int run_drain(uint64_t messages, unsigned users)
 {
-    for (unsigned i = 0; i <= users; i++)
-        make_member(&crowd.m[i], i, WIRE_CAP_RECEIVE);
     uint64_t start = clock_mono_ms(), deadline = start + 120000;
     log_in(1, users + 1);
     while (crowd.got < messages && clock_mono_ms() < deadline)
@@ -296,14 +332,11 @@ int main(int argc, char **argv)
 {
     struct rlimit r;
     if (argc < 5) {
-        fprintf(stderr, "usage: crowd idle|store|drain HOST:PORT COUNT COUNT [PID,…]\n");
+        fprintf(stderr, "usage: crowd idle|store HOST:PORT COUNT COUNT [PID,…]\n");
         return 2;
     }
-    char *colon = strrchr(argv[2], ':');
     unsigned long first = strtoul(argv[3], NULL, 10), second = strtoul(argv[4], NULL, 10);
-    if (!colon || first == 0 || second == 0 || sodium_init() < 0) return 2;
-    snprintf(crowd.host, sizeof crowd.host, "%.*s", (int)(colon - argv[2]), argv[2]);
-    snprintf(crowd.port, sizeof crowd.port, "%s", colon + 1);
+    if (!set_place(argv[2]) || first == 0 || second == 0 || sodium_init() < 0) return 2;
     if (argc > 5) parse_pids(argv[5]);
     getrlimit(RLIMIT_NOFILE, &r);
     r.rlim_cur = r.rlim_max;
@@ -313,7 +346,7 @@ int main(int argc, char **argv)
     crowd.n = (unsigned)(strcmp(argv[1], "idle") == 0 ? first : second + 1);
     crowd.m = xcalloc(crowd.n, sizeof *crowd.m);
     if (strcmp(argv[1], "idle") == 0) return run_idle(crowd.n, (unsigned)second);
-    if (strcmp(argv[1], "store") == 0) return run_store(first, (unsigned)second);
-    if (strcmp(argv[1], "drain") == 0) return run_drain(first, (unsigned)second);
-    return 2;
+    if (strcmp(argv[1], "store") != 0) return 2;
+    int stored = run_store(first, (unsigned)second);
+    return stored == 0 && come_back((unsigned)second) ? run_drain(first, (unsigned)second) : 1;
 }

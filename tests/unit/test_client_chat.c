@@ -9,6 +9,7 @@
 #include "../../client/face/out.h"
 
 struct stage {
+    char accepted[40];
     struct chat c;
     char sent[4096], printed[16384], last_to[40];
     uint8_t last_form;
@@ -47,6 +48,12 @@ static int do_group(void *arg, uint8_t op, const char *room)
     (void)room;
     return ((struct stage *)arg)->group = op, 0;
 }
+static int do_accept(void *arg, const char *name)
+{
+    struct stage *s = arg;
+    snprintf(s->accepted, sizeof s->accepted, "%s", name);
+    return 1;
+}
 static void do_nothing(void *arg)
 {
     (void)arg;
@@ -64,7 +71,7 @@ static void do_print(void *arg, const char *text)
 }
 
 static const struct chat_ops ops = {do_send,    do_list,    do_about,   do_away, do_group,
-                                    do_nothing, do_nothing, do_nothing, do_quit, do_print};
+                                    do_accept,  do_nothing, do_nothing, do_nothing, do_quit, do_print};
 
 static int set_up(void **state)
 {
@@ -189,10 +196,10 @@ static void test_table(void **state)
     assert_null(command_find("", 0));
 }
 
-static void accepted(struct stage *s, struct wire_accepted m, uint64_t first)
+static void accepted(struct stage *s, struct wire_accepted m)
 {
     s->printed[0] = '\0';
-    chat_event(&s->c, &(struct client_event){CLIENT_ACCEPTED, .accepted = {&m, first}});
+    chat_event(&s->c, &(struct client_event){CLIENT_ACCEPTED, .accepted = &m});
 }
 
 static void test_states(void **state)
@@ -206,11 +213,9 @@ static void test_states(void **state)
                                     .to = text_of("frank"),
                                     .waiting = 3,
                                     .keep_s = 30 * 86400,
-                                    .absent = 1},
-             1);
-    assert_string_equal(s->printed, "  + stored: frank is absent, 3 wait for them, kept 30 days\n"
-                                    "  + stored: frank is absent, 3 wait for them, kept 30 days\n");
-    accepted(s, (struct wire_accepted){.id = 2, .state = WIRE_STATE_STORED}, 1);
+                                    .absent = 1});
+    assert_string_equal(s->printed, "  + stored: frank is absent, 3 wait for them, kept 30 days\n");
+    accepted(s, (struct wire_accepted){.id = 2, .state = WIRE_STATE_STORED});
     assert_string_equal(s->printed, "");
     struct wire_rejected r = {.id = 3,
                               .code = WIRE_NO_SUCH_USER,
@@ -240,20 +245,32 @@ static void test_lines(void **state)
     struct buf b = {0};
     setenv("TZ", "UTC", 1);
     struct wire_deliver m = message("#lobby", "\0\0one\n\x1b[2Jtwo", 13);
-    report_message_line(&b, &m, REPORT_DATED);
+    report_message_line(&b, &m, VAULT_PLAIN, REPORT_DATED);
     buf_put_u8(&b, 0);
     assert_string_equal((char *)b.data, "2024-10-10 14:03:31 #lobby 40 bob: one\n"
                                         "                    | <U+001B>[2Jtwo");
     buf_free(&b);
     m = message("alice", "\0\1waves", 7);
-    report_message_line(&b, &m, REPORT_SHORT);
+    report_message_line(&b, &m, VAULT_SEALED, REPORT_SHORT);
     buf_put_u8(&b, 0);
     assert_string_equal((char *)b.data, "14:03 * bob waves");
     buf_free(&b);
-    m = message("alice", "\7\0sealed", 8);
-    report_message_line(&b, &m, REPORT_SHORT);
+    m = message("alice", "", 0);
+    report_message_line(&b, &m, VAULT_SEALED, REPORT_SHORT);
     buf_put_u8(&b, 0);
     assert_non_null(strstr((char *)b.data, "cannot read"));
+    buf_free(&b);
+    /* What the server could have written, and what did not open, say so. */
+    m = message("alice", "\0\0hi", 4);
+    report_message_line(&b, &m, VAULT_PLAIN, REPORT_SHORT);
+    buf_put_u8(&b, 0);
+    assert_string_equal((char *)b.data, "14:03 [not sealed] bob: hi");
+    buf_free(&b);
+    m = message("alice", "\1", 1);
+    report_message_line(&b, &m, VAULT_UNOPENED, REPORT_SHORT);
+    buf_put_u8(&b, 0);
+    assert_string_equal((char *)b.data, "14:03 a message from bob could not be opened: the message was "
+                                        "damaged or forged on the way, or is far too old");
     buf_free(&b);
 }
 
@@ -264,7 +281,7 @@ static void test_json(void **state)
     struct wire_deliver m = message("#lobby", "\0\1\x1b]0;\xe2\x80\xae\xf3\xa0\x81\x81\x7f\xc2\x9b",
                                     2 + 4 + 3 + 4 + 1 + 2);
     m.flags |= WIRE_FLAG_BACKLOG;
-    out_json_text(&b, report_message(&m));
+    out_json_text(&b, report_message(&m, VAULT_PLAIN));
     buf_put_u8(&b, 0);
     assert_string_equal(
         (char *)b.data,

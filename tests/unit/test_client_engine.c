@@ -10,7 +10,7 @@
 
 struct seen {
     enum client_event_type type;
-    uint64_t id, first;
+    uint64_t id;
     uint8_t state;
     char text[40];
 };
@@ -58,12 +58,11 @@ static void on_event(void *arg, const struct client_event *e)
         assert_true(client_body(e->message.m->body, &form, &text));
         snprintf(out->text, sizeof out->text, "%.*s", (int)text.len, (const char *)text.data);
         out->id = e->message.m->id;
-        if (s->answer) assert_int_equal(client_send(s->c, 0, "bob", 0, text_of("echo"), &id), 0);
+        if (s->answer) assert_int_equal(client_send(s->c, WIRE_TO_ROOM, "#lobby", 0, text_of("echo"), &id), 0);
         break;
     case CLIENT_ACCEPTED:
-        out->id = e->accepted.m->id;
-        out->first = e->accepted.first;
-        out->state = e->accepted.m->state;
+        out->id = e->accepted->id;
+        out->state = e->accepted->state;
         break;
     case CLIENT_REJECTED:
         out->id = e->rejected->id;
@@ -98,6 +97,7 @@ static int set_up_with(void **state, bool file)
     struct scene *s = calloc(1, sizeof *s);
     struct why why;
     fake_keys(&s->f);
+    s->f.deaf_to_keys = true; /* test_client_sealed.c is about those */
     identity_make(&s->id);
     s->now = 1000;
     s->verdict = TRUST_PINNED;
@@ -188,7 +188,7 @@ static void welcome(struct scene *s, uint64_t last_id)
 static uint64_t say(struct scene *s, const char *text)
 {
     uint64_t id;
-    assert_int_equal(client_send(s->c, WIRE_TO_USER, "bob", WIRE_FORM_SAYS, text_of(text), &id), 0);
+    assert_int_equal(client_send(s->c, WIRE_TO_ROOM, "#lobby", WIRE_FORM_SAYS, text_of(text), &id), 0);
     return id;
 }
 
@@ -256,12 +256,12 @@ static void test_settling(void **state)
         &b, &(struct wire_accepted){.id = 5, .state = WIRE_STATE_STORED, .to = text_of("bob")});
     wire_put_accepted(&b, &(struct wire_accepted){.id = 5, .state = WIRE_STATE_ACCEPTED});
     send_step(s, &b);
-    assert_int_equal(s->n, 4);
-    assert_int_equal(event_back(s, 2)->first, 1);
-    assert_int_equal(event_back(s, 2)->id, 2);
-    assert_int_equal(event_back(s, 1)->id, 3);
-    assert_string_equal(event_back(s, 1)->text, "queue-full");
-    assert_int_equal(event_back(s, 0)->first, 4);
+    assert_int_equal(s->n, 6); /* the welcome, and each message once */
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(event_back(s, 4 - i)->id, i + 1);
+    assert_int_equal(event_back(s, 3)->state, WIRE_STATE_DELIVERED);
+    assert_string_equal(event_back(s, 2)->text, "queue-full");
+    assert_int_equal(event_back(s, 1)->state, WIRE_STATE_STORED);
     assert_int_equal(event_back(s, 0)->state, WIRE_STATE_STORED);
     assert_true(client_settled(s->c));
 }
@@ -689,6 +689,8 @@ static void test_settled_elsewhere(void **state)
     struct scene *s = *state;
     struct why why;
     struct vault_settled gone;
+    struct buf numbers = {0};
+    uint64_t number;
     dial(s);
     welcome(s, 0);
     say(s, "one");
@@ -696,10 +698,11 @@ static void test_settled_elsewhere(void **state)
     step(s);
     struct vault *other = vault_open(s->path, &why);
     assert_int_equal(vault_begin(other), 0);
-    assert_int_equal(vault_settle(other, 1, WIRE_STATE_DELIVERED, &gone), 0);
-    assert_int_equal(vault_reject(other, 2, WIRE_NO_SUCH_USER, &gone), 0);
+    assert_int_equal(vault_settle(other, 1, WIRE_STATE_DELIVERED, &gone, &numbers), 0);
+    assert_int_equal(vault_reject(other, 2, WIRE_NO_SUCH_USER, &gone, &number), 0);
     assert_int_equal(vault_commit(other), 0);
     vault_close(other);
+    buf_free(&numbers);
     s->now += 200;
     step(s);
     assert_int_equal(s->n, 3);
@@ -715,11 +718,13 @@ static void test_settled_during_login(void **state)
     struct scene *s = *state;
     struct why why;
     struct vault_settled gone;
+    struct buf numbers = {0};
     say(s, "one");
     dial(s);
     struct vault *other = vault_open(s->path, &why);
-    assert_int_equal(vault_settle(other, 1, WIRE_STATE_DELIVERED, &gone), 0);
+    assert_int_equal(vault_settle(other, 1, WIRE_STATE_DELIVERED, &gone, &numbers), 0);
     vault_close(other);
+    buf_free(&numbers);
     welcome(s, 1);
     assert_true(fake_quiet(&s->f));
     assert_int_equal(count(s, CLIENT_ACCEPTED), 1);

@@ -76,10 +76,12 @@ static void test_identity_refused(void **state)
         "",
         "csmsg-key 1\n",
         "csmsg-key 2\ndevice 01\nseed AAAA\n",
+        "csmsg-key 2\ndevice 01\nseed AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n",
+        "csmsg-key 3\ndevice 01\nseed AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n",
         "csmsg-key 1\ndevice 0000000000000001\nseed AAAA\n",
         "csmsg-key 1\ndevice 0\nseed AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
     };
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
         put(p, damaged[i], 0600);
         assert_int_equal(identity_open(p->file, &id, &why), -1);
         assert_non_null(strstr(why.what, "damaged"));
@@ -87,6 +89,27 @@ static void test_identity_refused(void **state)
     unlink(p->file);
     assert_int_equal(symlink("/dev/null", p->file), 0);
     assert_int_equal(identity_open(p->file, &id, &why), -1);
+}
+
+/* A file of version 1 keeps its device and gets the keys that it lacks, once. */
+static void test_identity_upgrade(void **state)
+{
+    struct place *p = *state;
+    struct identity a, b;
+    struct why why;
+    static const uint8_t nothing[32];
+    put(p, "csmsg-key 1\ndevice 00000000000000ab\nseed AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n", 0600);
+    assert_int_equal(identity_open(p->file, &a, &why), 0);
+    assert_int_equal(a.device, 0xab);
+    uint8_t public_key[32], secret[64], seed[32];
+    memset(seed, 1, sizeof seed);
+    crypto_sign_seed_keypair(public_key, secret, seed);
+    assert_memory_equal(a.public_key, public_key, 32);
+    assert_memory_not_equal(a.x.public_key, nothing, 32);
+    assert_memory_not_equal(a.account_key, nothing, 32);
+    assert_memory_not_equal(a.account_key, a.public_key, 32);
+    assert_int_equal(identity_open(p->file, &b, &why), 0);
+    assert_memory_equal(&a, &b, sizeof a);
 }
 
 /* Several first runs at once end with one key. */
@@ -183,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(test_identity), IN_FOLDER(test_identity_refused), IN_FOLDER(test_identity_race),
         IN_FOLDER(test_trust),    IN_FOLDER(test_trust_file),       cmocka_unit_test(test_words),
+        IN_FOLDER(test_identity_upgrade),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

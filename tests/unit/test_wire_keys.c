@@ -58,10 +58,12 @@ static void refusals(void **state)
 {
     (void)state;
     struct buf made = {0};
-    struct wire_keys_refused m = {2, text("bob"), WIRE_TOO_FAST, 900, text("too many")};
+    struct wire_keys_refused m = {2, text("bob"), WIRE_TOO_FAST, 900, text("too many"),
+                                  2, {text("rob"), text("bo")}};
     wire_put_keys_refused(&made, WIRE_LIST, &m);
     check(WIRE_LIST, &made,
-          fields("11s24S", UINT64_C(3), UINT64_C(2), m.name, UINT64_C(30), UINT64_C(900), m.text), 0,
+          fields("11s24S1ss", UINT64_C(3), UINT64_C(2), m.name, UINT64_C(30), UINT64_C(900), m.text, UINT64_C(2),
+                 m.like[0], m.like[1]), 0,
           again_refused);
 }
 

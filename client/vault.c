@@ -1,0 +1,25 @@
+/* vault.c - see vault.h: what both stores do in the same way. */
+#include "vault.h"
+
+int vault_finish(struct vault *s, int r)
+{
+    if (r >= 0) return vault_commit(s) < 0 ? -1 : r;
+    vault_rollback(s);
+    return -1;
+}
+
+static int post_plain(struct vault *s, uint8_t kind, struct slice to, struct slice body,
+                      uint64_t now_ms, uint64_t *number)
+{
+    struct vault_out m = {.kind = kind, .to = to, .body = body};
+    if (vault_number(s, number) < 0 || vault_note(s, *number, kind, to, body, now_ms) < 0) return -1;
+    m.number = *number;
+    return vault_id(s, &m.id) < 0 ? -1 : vault_post(s, &m);
+}
+
+int vault_submit(struct vault *s, uint8_t kind, struct slice to, struct slice body, uint64_t now_ms,
+                 uint64_t *number)
+{
+    if (vault_begin(s) < 0) return -1;
+    return vault_finish(s, post_plain(s, kind, to, body, now_ms, number));
+}
