@@ -70,6 +70,14 @@ void sql_each_list(struct sql *q, void (*each)(void *arg, const struct store_lis
 /* store_moderation.c, store_roster.c */
 void sql_each_sanction(struct sql *q, void (*each)(void *arg, const struct store_sanction *x), void *arg);
 void sql_each_roster(struct sql *q, void (*each)(void *arg, uint8_t kind, uint64_t account), void *arg);
+/* A line of the audit log, in the running transaction. */
+enum store_status sql_put_audit(struct sql *q, const struct store_audit *line);
+/* store_groups.c */
+void sql_each_group(struct sql *q, void (*each)(void *arg, const struct store_group *g), void *arg);
+void sql_each_entry(struct sql *q, void (*each)(void *arg, uint64_t room, struct slice entry), void *arg);
+void sql_each_place(struct sql *q, void (*each)(void *arg, const struct store_place *p), void *arg);
+void sql_each_room(struct sql *q, void (*each)(void *arg, uint64_t room, uint64_t rows, uint64_t bytes), void *arg);
+uint64_t sql_last_room(struct sql *q);
 
 /* writes: takes the write lock at once, and waits as long as another program holds it. */
 void sql_begin(struct sql *q, bool writes);
