@@ -8,13 +8,17 @@
  * When everything is known and a keeper of our own has it all, the old one is told to stop.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "local.h"
 #include "log.h"
 #include "master.h"
+
+enum { KEEPER_MS = 2000, KEEPER_TRIES = 5 };
 
 static const char socket_name[] = "takeover.sock", next_name[] = "takeover.next";
 
@@ -296,10 +300,32 @@ static void ended(struct chan *c)
     look_whole(m);
 }
 
+/* It speaks first. One that hangs up instead was just dying, as after kill -9 of everything. */
+static bool speaks(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    char byte;
+    while (poll(&p, 1, KEEPER_MS) < 0 && errno == EINTR)
+        ;
+    ssize_t n = recv(fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+    return n > 0 || (n < 0 && errno == EAGAIN); /* or is only slow */
+}
+
+/* The keeper of a server that runs; -1: there is none. */
+static int call_keeper(const char *path)
+{
+    for (int try = 0; try < KEEPER_TRIES; try++) {
+        int fd = local_connect_packets(path);
+        if (fd < 0 || speaks(fd)) return fd;
+        close(fd);
+    }
+    return -1;
+}
+
 bool takeover_try(struct master *m)
 {
     char path[SETTINGS_PATH_LEN + 16];
-    int fd = local_connect_packets(path_of(m, socket_name, path, sizeof path));
+    int fd = call_keeper(path_of(m, socket_name, path, sizeof path));
     m->whole = fd < 0;
     if (fd < 0) return false;
     m->taking_over = true;

@@ -1,8 +1,11 @@
 """What survives the death of a process: kills at exactly the points that hurt, and the full disk."""
 import os
+import select
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import csmsg
@@ -626,3 +629,22 @@ def test_signal_to_the_whole_group(env):
     equal(alice.expect('ERROR', 20 * scale()).code_name, 'stopping', 'what Alice was told')
     equal(server.wait(20), 0, 'exit status')
     equal(server.log.matches(0, {'ev': 'died'}), [], 'processes that died')
+
+
+def test_a_keeper_that_is_just_dying(env):
+    """After kill -9 of everything a new master may still get through to the keeper: it starts afresh."""
+    state = env.folder / 'server' / 'state'
+    state.mkdir(parents=True)
+    ear = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ear.bind(str(state / 'takeover.sock'))
+    ear.listen(1)
+
+    def die():
+        select.select([ear], [], [], 20 * scale())
+        ear.close()
+
+    dying = threading.Thread(target=die)
+    dying.start()
+    server = env.server()
+    dying.join()
+    env.login('alice', server)
