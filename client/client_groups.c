@@ -60,7 +60,7 @@ static void clear_seat(struct group_seat *s)
 {
     s->listed = s->synced = s->log_wanted = s->log_asked = s->placed = false;
     s->log_code = 0;
-    s->since = s->waits_for = 0;
+    s->since = s->waits_for = s->hands_out = 0;
     s->unread = 0;
     buf_free(&s->pending);
 }
@@ -389,9 +389,9 @@ int client_groups_key(struct client *c, const uint8_t id[SEALED_HASH])
 /* --- sending --- */
 
 /* To hear of it when a member's devices change, their lists have to be asked for in this connection. */
-static int list_members(struct client *c, struct group_seat *s)
+static void list_members(struct client *c, struct group_seat *s)
 {
-    if (s->listed) return 0;
+    if (s->listed) return;
     s->listed = true;
     for (size_t i = 0; i < s->g.log.n; i++) {
         const struct membership_person *p = &s->g.log.person[i];
@@ -399,6 +399,42 @@ static int list_members(struct client *c, struct group_seat *s)
         if (p->role == ROLE_NONE) continue;
         name_fold(key, p->name, p->name_len);
         asks_want(&c->sealed.asks, WIRE_LIST, key, 0, client_now(c));
+    }
+}
+
+/* Has a sender key of ours not been sealed for everybody yet? */
+static int keys_wait(struct client *c)
+{
+    struct vault_draft d = {0};
+    int r;
+    while ((r = vault_next_draft(c->o.vault, (struct slice){0}, d.number, &d)) > 0) {
+        struct content in;
+        if (d.quiet && content_decode(&in, d.content) == CONTENT_GOOD && in.kind == CONTENT_SENDER_KEY) return 1;
+    }
+    return r;
+}
+
+/* The key leaves before the message, but nobody waits long for a member without prekeys. 1 go on, 0 wait. */
+static int hand_out(struct client *c, struct group_seat *s)
+{
+    struct keyring k = client_keyring(c);
+    int made = group_hand_out(&k, &s->g), waits = made < 0 ? -1 : keys_wait(c);
+    if (made > 0) s->hands_out = client_now(c);
+    if (made > 0) c->sealed.sweep = true;
+    if (waits > 0 && s->hands_out && client_now(c) < s->hands_out + GROUPS_HAND_OUT_MS) return 0;
+    s->hands_out = 0;
+    return waits < 0 ? -1 : 1;
+}
+
+/* When the key has left, or it was long enough, the message follows. */
+static int watch_hand_out(struct client *c)
+{
+    for (size_t i = 0; i < c->groups.n; i++) {
+        const struct group_seat *s = c->groups.seat[i];
+        if (!s->hands_out) continue;
+        int waits = keys_wait(c);
+        if (waits < 0) return -1;
+        if (waits == 0 || client_now(c) >= s->hands_out + GROUPS_HAND_OUT_MS) c->sealed.sweep = true;
     }
     return 0;
 }
@@ -409,6 +445,7 @@ int client_seal_room(struct client *c, const struct vault_draft *d, uint16_t *co
     struct group_seat *s = client_seat(c, d->to);
     *code = 0;
     if (!s) return -1;
+    if (client_orders_enters(c, s->g.key)) return 0;
     if (!s->synced && s->log_code) {
         *code = s->log_code;
         return 1;
@@ -420,11 +457,10 @@ int client_seal_room(struct client *c, const struct vault_draft *d, uint16_t *co
     if (s->g.broken) *code = WIRE_FORBIDDEN;
     if (!group_has(&s->g, k.identity->account_key)) *code = WIRE_NOT_MEMBER;
     if (*code) return 1;
-    int r = list_members(c, s) < 0 ? -1 : group_seal(&k, &s->g, d);
-    if (r > 0) {
-        c->more = true;
-        c->sealed.sweep = true; /* the key's own messages */
-    }
+    list_members(c, s);
+    int r = hand_out(c, s);
+    if (r > 0) r = group_seal(&k, &s->g, d);
+    if (r > 0) c->more = true;
     return r;
 }
 
@@ -631,7 +667,7 @@ int client_groups_step(struct client *c)
 {
     uint64_t now = client_now(c);
     client_groups_ack(c);
-    if (lose_patience(c) < 0 || client_orders_step(c) < 0) return -1;
+    if (lose_patience(c) < 0 || watch_hand_out(c) < 0 || client_orders_step(c) < 0) return -1;
     if (now < c->groups.held_until) return 0;
     ask_logs(c);
     if (c->groups.list_wanted && !c->groups.list_asked) {
@@ -648,6 +684,7 @@ uint64_t client_groups_due(const struct client *c)
     uint64_t due = c->groups.ack_due ? c->groups.ack_due : UINT64_MAX;
     for (size_t i = 0; i < c->groups.n; i++) {
         const struct group_seat *s = c->groups.seat[i];
+        if (s->hands_out && s->hands_out + GROUPS_HAND_OUT_MS < due) due = s->hands_out + GROUPS_HAND_OUT_MS;
         if (s->since && s->since + GROUPS_PATIENCE_MS < due) due = s->since + GROUPS_PATIENCE_MS;
         if (s->log_wanted && !s->log_asked && c->groups.held_until < due) due = c->groups.held_until;
     }

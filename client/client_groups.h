@@ -12,6 +12,7 @@ struct client;
 
 enum {
     GROUPS_PATIENCE_MS = 15 * 1000, /* a message waits for its sender's key */
+    GROUPS_HAND_OUT_MS = 2 * 1000,  /* a message waits for our key to leave before it */
     GROUPS_GIVEN_UP = 16,
     ORDER_TRIES = 8, /* an entry lost the race for its place in the log */
 };
@@ -26,6 +27,7 @@ struct group_seat {
     uint16_t log_code; /* why the log cannot be had; 0: it can */
     uint64_t waits_for, since; /* number of the first that is parked, and since when; 0: none */
     uint32_t unread;
+    uint64_t hands_out; /* since when our key is on its way; 0: it is not */
     uint64_t given_up[GROUPS_GIVEN_UP]; /* devices whose key did not come, a ring */
     unsigned given_up_n;
     struct buf pending; /* entries that wait for lists, as they came */
@@ -84,6 +86,9 @@ int client_orders_refused(struct client *c, const struct wire_group_no *m);
 /* The log that the order waits for cannot be had, or the person is none. */
 void client_orders_fail(struct client *c, const char *room, uint16_t code, struct slice text);
 int client_orders_no_user(struct client *c, const char *name);
+
+/* Is a group of this name (lower case) about to be made or joined? */
+bool client_orders_enters(const struct client *c, const char *room);
 
 /* --- for both --- */
 

@@ -213,6 +213,16 @@ int client_orders_no_user(struct client *c, const char *name)
     return 0;
 }
 
+bool client_orders_enters(const struct client *c, const char *room)
+{
+    for (const struct group_order *o = c->groups.order; o; o = o->next) {
+        char key[NAME_SIZE];
+        name_fold(key, o->room, strlen(o->room));
+        if ((o->op == MEMBERSHIP_CREATE || o->op == MEMBERSHIP_JOIN) && strcmp(key, room) == 0) return true;
+    }
+    return false;
+}
+
 /* --- orders --- */
 
 int client_order(struct client *c, const struct client_group_order *wanted, uint64_t *number)

@@ -336,35 +336,61 @@ static bool leaked(const struct readers *all)
     return false;
 }
 
+/* How many were drafted. */
 static int hand_out(const struct readers *all, const struct sender_key *own)
 {
-    for (size_t i = 0; i < all->n; i++)
-        if (all->reader[i].lacks && draft_key(all->k, own, all->reader[i].key) < 0) return -1;
-    return 0;
+    int drafted = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        if (!all->reader[i].lacks) continue;
+        if (draft_key(all->k, own, all->reader[i].key) < 0) return -1;
+        drafted++;
+    }
+    return drafted;
 }
 
-/* A key that everybody who is in has, or is about to get, and nobody else. */
-static int ready(const struct keyring *k, struct group *g, const struct session_self *self,
-                 struct sender_key *own)
+static int give_all(struct readers *all, struct group *g, const struct session_self *self,
+                    struct sender_key *own, bool fresh)
 {
-    bool fresh = own->generation == 0 || g->rekey || sender_key_due(own, keyring_day(k));
-    if (!fresh && !g->check) return 0;
-    struct readers all = {.k = k};
-    int r = get_marks(k->vault, g, &all.given);
-    if (r == 0) r = find_readers(&all, g);
-    if (r == 0 && (fresh || leaked(&all))) {
-        for (size_t i = 0; i < all.n; i++)
-            all.reader[i].lacks = all.reader[i].any; /* of the new one */
-        r = new_generation(k, g, self, own);
+    if (get_marks(all->k->vault, g, &all->given) < 0 || find_readers(all, g) < 0) return -1;
+    if (fresh || leaked(all)) {
+        for (size_t i = 0; i < all->n; i++)
+            all->reader[i].lacks = all->reader[i].any; /* of the new one */
+        if (new_generation(all->k, g, self, own) < 0 || put_own(all->k->vault, own) < 0) return -1;
     }
-    if (r == 0) r = hand_out(&all, own);
-    if (r == 0) r = put_marks(k->vault, g, &all.now);
+    int drafted = hand_out(all, own);
+    if (drafted < 0 || put_marks(all->k->vault, g, &all->now) < 0) return -1;
     g->rekey = g->check = false;
-    if (r == 0) r = group_write(k->vault, g);
-    free(all.given.mark);
-    free(all.now.mark);
-    free(all.reader);
+    return group_write(all->k->vault, g) < 0 ? -1 : drafted;
+}
+
+/* This device in its account's list: 1; 0: not yet. */
+static int find_self(const struct keyring *k, struct session_self *self)
+{
+    struct peer own;
+    int r = peers_get(k->vault, k->name, &own);
+    if (r > 0) r = keyring_self(k, &own, self);
+    peer_free(&own);
     return r;
+}
+
+int group_hand_out(const struct keyring *k, struct group *g)
+{
+    struct session_self self;
+    struct sender_key own;
+    int r = find_self(k, &self);
+    if (r <= 0) return r;
+    r = get_own(k->vault, g->id, &own) < 0 ? -1 : 0;
+    bool fresh = own.generation == 0 || g->rekey || sender_key_due(&own, keyring_day(k));
+    if (r == 0 && (fresh || g->check)) {
+        struct readers all = {.k = k};
+        r = give_all(&all, g, &self, &own, fresh);
+        free(all.given.mark);
+        free(all.now.mark);
+        free(all.reader);
+    }
+    sender_key_wipe(&own);
+    keyring_wipe(&self);
+    return r < 0 ? -1 : r > 0;
 }
 
 /* --- sealing --- */
@@ -390,18 +416,14 @@ static int post(const struct keyring *k, const struct group *g, const struct ses
     return r < 0 ? -1 : 1;
 }
 
-int group_seal(const struct keyring *k, struct group *g, const struct vault_draft *d)
+int group_seal(const struct keyring *k, const struct group *g, const struct vault_draft *d)
 {
-    struct peer own_peer;
     struct session_self self;
     struct sender_key own;
-    int r = peers_get(k->vault, k->name, &own_peer);
-    bool listed = r > 0 && keyring_self(k, &own_peer, &self);
-    peer_free(&own_peer);
-    if (r < 0 || !listed) return r < 0 ? -1 : 0;
+    int r = find_self(k, &self);
+    if (r <= 0) return r;
     r = get_own(k->vault, g->id, &own);
-    if (r >= 0) r = ready(k, g, &self, &own);
-    if (r == 0) r = post(k, g, &self, &own, d);
+    if (r > 0) r = post(k, g, &self, &own, d);
     sender_key_wipe(&own);
     keyring_wipe(&self);
     return r;

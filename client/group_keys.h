@@ -2,8 +2,8 @@
  * group_keys.h - sender keys of groups between the store and client/sealed/sender_key: our own generation
  * and who has been given it, those of others (docs/sealed.md section 7).
  *
- *   sending     group_seal(): a new generation when one is due, its distribution (content kind 5, a quiet
- *               draft) for everybody who lacks it, then the message. Who is given it is found by
+ *   sending     group_hand_out(): a new generation when one is due, its distribution (content kind 5, a quiet
+ *               draft) for everybody who lacks it; then group_seal() the message. Who is given it is found by
  *               comparing the devices that have it with those of the members now: whoever has it and
  *               should not makes a new generation.
  *   receiving   group_keys_take() keeps what a device has handed over, group_open() opens with it. Our own
@@ -19,9 +19,13 @@
 #include "sealed/sender_key.h"
 
 /*
- * Seals a draft and puts it into the outbox. 1; 0: this device is not in its account's list (yet).
+ * Makes a new generation when one is due, and drafts the key for everybody who lacks it. 1: drafts were made,
+ * which should leave before the next message; 0: none; also when this device is not in its list (yet).
  */
-int group_seal(const struct keyring *k, struct group *g, const struct vault_draft *d);
+int group_hand_out(const struct keyring *k, struct group *g);
+
+/* Seals a draft and puts it into the outbox. 1; 0: there is no key: group_hand_out() first. */
+int group_seal(const struct keyring *k, const struct group *g, const struct vault_draft *d);
 
 /* A device of this account hands over a sender key. 1: a new one, and group says of which; 0: of no use. */
 int group_keys_take(const struct keyring *k, const struct peer *from, uint64_t device,

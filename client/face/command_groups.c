@@ -22,16 +22,23 @@ bool group_target(const struct chat *c)
     return c->target[0] == '#' && strcasecmp(c->target, "#lobby") != 0;
 }
 
-static void order(struct chat *c, struct client_group_order *o)
+/* What is typed next is meant for it; it waits until we are in. */
+static void talk_to(struct chat *c, const char *room)
+{
+    snprintf(c->target, sizeof c->target, "%s", room);
+}
+
+static bool order(struct chat *c, struct client_group_order *o)
 {
     if (!o->subject) o->subject = "";
     if (!o->text) o->text = "";
     if (!c->ops->order || c->ops->order(c->arg, o) < 0) {
         chat_error(c, "that cannot be the name of a group", "# and 1 to 32 letters, digits, _ . -");
-        return;
+        return false;
     }
     c->asking++;
     if (!c->connected) chat_print(c, "  - is done when there is a connection");
+    return true;
 }
 
 /* A room at the front of rest, or the present one. False after saying that there is none. */
@@ -64,13 +71,14 @@ void cmd_create(struct chat *c, const char *rest)
         return;
     }
     take_word(&rest, room, sizeof room);
-    order(c, &(struct client_group_order){
-                 .op = MEMBERSHIP_CREATE, .room = room, .role = strcasecmp(rest, "open") == 0});
+    if (order(c, &(struct client_group_order){
+                     .op = MEMBERSHIP_CREATE, .room = room, .role = strcasecmp(rest, "open") == 0}))
+        talk_to(c, room);
 }
 
 void group_join(struct chat *c, const char *room)
 {
-    order(c, &(struct client_group_order){.op = MEMBERSHIP_JOIN, .room = room});
+    if (order(c, &(struct client_group_order){.op = MEMBERSHIP_JOIN, .room = room})) talk_to(c, room);
 }
 
 void group_leave(struct chat *c, const char *room)
@@ -155,14 +163,18 @@ static void on_order(struct chat *c, const struct client_event *e)
     if (e->order.code) {
         show_word(text, sizeof text, e->order.text);
         chat_print(c, "error: %s: %s", e->order.room, text[0] ? text : e->order.code);
+        bool in = e->order.op != MEMBERSHIP_CREATE && e->order.op != MEMBERSHIP_JOIN;
+        if (in || strcasecmp(c->target, e->order.room) != 0) return;
+        talk_to(c, "#lobby");
+        chat_print(c, "*** you talk to #lobby now");
         return;
     }
     if (e->order.op == MEMBERSHIP_CREATE || e->order.op == MEMBERSHIP_JOIN) {
-        snprintf(c->target, sizeof c->target, "%s", e->order.room);
+        talk_to(c, e->order.room);
         chat_print(c, "*** you are in %s and talk to it now; only its members can read it", e->order.room);
     }
     if (e->order.op == MEMBERSHIP_LEAVE && strcasecmp(c->target, e->order.room) == 0) {
-        snprintf(c->target, sizeof c->target, "#lobby");
+        talk_to(c, "#lobby");
         chat_print(c, "*** you have left %s and talk to #lobby now", e->order.room);
     }
 }
