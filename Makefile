@@ -58,6 +58,7 @@ TOOL_SRC   := $(wildcard tests/tools/*.c)
 TOOL_BIN   := $(TOOL_SRC:tests/tools/%.c=$(BUILD)/tools/%)
 
 # The file named like a process holds main(); everything else of it can be linked into a test.
+# An archive is made anew when its folder has lost a file, too.
 LIB_IPC    := $(BUILD)/libipc.a
 LIB_BROKER := $(BUILD)/libbroker.a
 LIB_WORKER := $(BUILD)/libworker.a
@@ -81,19 +82,19 @@ PROGRAMS := $(BUILD)/$(NAME)d $(BUILD)/$(NAME)-worker $(BUILD)/$(NAME)-broker $(
 all: programs
 programs: $(PROGRAMS)
 
-$(LIB_IPC):    $(IPC_OBJ)
-$(LIB_BROKER): $(filter-out $(BROKER_MAIN),$(BROKER_OBJ))
-$(LIB_WORKER): $(filter-out $(WORKER_MAIN),$(WORKER_OBJ))
-$(LIB_MASTER): $(filter-out $(MASTER_MAIN),$(MASTER_OBJ))
-$(LIB_KEEPER): $(filter-out $(KEEPER_MAIN),$(KEEPER_OBJ))
-$(LIB_CTL):    $(filter-out $(CTL_MAIN),$(CTL_OBJ))
-$(LIB_SEALED): $(SEALED_OBJ)
-$(LIB_CLIENT): $(CLIENT_OBJ)
-$(LIB_FACE):   $(filter-out $(FACE_MAIN),$(FACE_OBJ))
+$(LIB_IPC):    ipc $(IPC_OBJ)
+$(LIB_BROKER): ipc/broker $(filter-out $(BROKER_MAIN),$(BROKER_OBJ))
+$(LIB_WORKER): worker $(filter-out $(WORKER_MAIN),$(WORKER_OBJ))
+$(LIB_MASTER): master $(filter-out $(MASTER_MAIN),$(MASTER_OBJ))
+$(LIB_KEEPER): master/keeper $(filter-out $(KEEPER_MAIN),$(KEEPER_OBJ))
+$(LIB_CTL):    master/ctl $(filter-out $(CTL_MAIN),$(CTL_OBJ))
+$(LIB_SEALED): client/sealed $(SEALED_OBJ)
+$(LIB_CLIENT): client $(CLIENT_OBJ)
+$(LIB_FACE):   client/face $(filter-out $(FACE_MAIN),$(FACE_OBJ))
 $(BUILD)/lib%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	@$(AR) rcs $@ $^
+	@$(AR) rcs $@ $(filter %.o,$^)
 
 $(BUILD)/$(NAME)d: $(MASTER_MAIN) $(LIB_MASTER) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -linih -ljansson -lsodium -lgcrypt

@@ -130,6 +130,9 @@ size_t sql_free_pages(struct sql *q);
  */
 bool sql_checkpoint(struct sql *q, bool truncate);
 
+/* Gives back what is cached: what nobody asks for needs no memory. */
+void sql_rest(struct sql *q);
+
 /* Judges a result of SQLite on a connection as described at the top. what: "write", "read", … */
 enum store_status sql_judge(sqlite3 *db, int rc, const char *what);
 

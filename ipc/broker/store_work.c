@@ -406,7 +406,10 @@ static int fold_wal(struct work *w)
         wal_poke(w->wal);
     }
     if (quiet < 2 * wait || wal_busy(w->wal)) return wait;
-    if (sql_checkpoint(w->sql, true)) return -1;
+    if (sql_checkpoint(w->sql, true)) {
+        sql_rest(w->sql);
+        return -1;
+    }
     w->quiet_ms = now_ms(); /* a reader was in the way */
     return wait;
 }
