@@ -4,7 +4,7 @@ import shutil
 import signal
 import sqlite3
 
-from harness import check, equal, until
+from harness import check, equal, full_run, until
 
 
 def registered(env, server, *users):
@@ -224,6 +224,28 @@ def test_by_lines(env):
         check(words in second.expect(0).out, 'no "%s" in: %s' % (words, second.out))
     group(env, server, 'bob', 'join', '#chess')
     third = env.cli(server, 'alice', stdin='/query #chess\nwelcome\n', json_lines=False).expect(0)
-    for words in ('alice created the group, open to all', 'hello, all', 'alice set the topic: openings', 'bob joined'):
+    for words in ('alice created the group, open to all', 'alice set the topic: openings', 'bob joined'):
         check(words in first.out + second.out + third.out, 'no "%s" in: %s' % (words, third.out))
     equal(read(env, server, 'bob', 2), [('bob', 'join'), ('alice', 'welcome')], 'at bob')
+
+
+def test_two_hundred_members(env):
+    """Half of them away: whoever comes back reads all of it, in the order of the others."""
+    present, absent = 3, 197 if full_run() else 21
+    server = env.server(**{'limits.key_requests': 6000})
+    names = ['m%03d' % n for n in range(present + absent)]
+    registered(env, server, *names)
+    tails = [env.tail(server, user) for user in names[:present]]
+    group(env, server, names[0], 'create', '#chess', 'open')
+    for user in names[1:]:
+        group(env, server, user, 'join', '#chess')
+    for number in range(6):
+        say(env, server, names[number % present], '#chess', 'number %d' % number)
+    end = (names[2], 'number 5')
+    for tail in tails:
+        until(lambda t=tail: lines(t)[-1:] == [end], 'the end at who is present', 60)
+    everything = lines(tails[0])
+    equal(len(everything), len(names) + 6, 'lines of who was there from the first on')
+    for place, user in enumerate(names):
+        if place >= present and (place % 2 or place == len(names) - 1):
+            equal(read(env, server, user, len(everything) - place), everything[place:], 'at ' + user)
