@@ -200,11 +200,16 @@ static void test_out_means_new_keys(void **state)
     append(r, b, MEMBERSHIP_JOIN, NULL, 0);
     assert_int_equal(group_hand_out(&a->k, &a->g), 1);
     assert_int_equal(hand_over(a, b), 1);
-    expect_text(b, say(r, a, "one", 0), "one");
+    uint32_t before, after, log_seq;
+    struct wire_deliver first = say(r, a, "one", 0);
+    assert_true(sender_key_peek(first.body, &before, &log_seq));
+    expect_text(b, first, "one");
     append(r, a, MEMBERSHIP_KICK, b, 0);
     assert_true(b->g.over);
     assert_int_equal(group_hand_out(&a->k, &a->g), 0); /* new, and nobody is left to have it */
     struct wire_deliver m = say(r, a, "two", 1);
+    assert_true(sender_key_peek(m.body, &after, &log_seq));
+    assert_true(after > before); /* whatever copy of his store bob has */
     assert_int_equal(hand_over(a, b), 0);
     assert_int_equal(arrives(b, &m, false, &t), ROOM_SHOW);
     assert_int_equal(t.how, VAULT_UNOPENED);
