@@ -362,8 +362,6 @@ static int take_entries(struct client *c, const struct wire_group_entries *m)
 
 int client_groups_listed(struct client *c, const char *name)
 {
-    struct keyring k = client_keyring(c);
-    (void)k;
     for (size_t i = 0; i < c->groups.n; i++) {
         struct group_seat *s = c->groups.seat[i];
         if (group_read(c->o.vault, &s->g) < 0) return -1;
