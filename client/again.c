@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "group_keys.h"
+#include "group_room.h"
 #include "sealed/content.h"
 #include "identity.h"
 
@@ -59,8 +61,8 @@ int again_is_done(const struct keyring *k, const char *key, uint64_t device)
     return put_asked(k, key, device, &a);
 }
 
-/* May this device be asked once more today? Counts it. */
-static int afford(const struct keyring *k, const char *key, uint64_t device)
+/* May this device be asked once more today? Counts it; renew: its sessions may be what is broken. */
+static int afford(const struct keyring *k, const char *key, uint64_t device, bool renew)
 {
     struct asked a;
     uint32_t day = keyring_day(k);
@@ -68,7 +70,7 @@ static int afford(const struct keyring *k, const char *key, uint64_t device)
     if (a.day != day) a = (struct asked){.day = day, .due = a.due};
     if (a.asked >= AGAIN_ASKED) return 0;
     a.asked++;
-    if (!a.due && a.renewed < AGAIN_RENEWED) {
+    if (renew && !a.due && a.renewed < AGAIN_RENEWED) {
         a.renewed++;
         a.due = 1;
     }
@@ -107,7 +109,7 @@ int again_ask(const struct keyring *k, const struct wire_deliver *m, uint8_t rea
 {
     char key[NAME_SIZE];
     name_fold(key, (const char *)m->from.data, m->from.len);
-    int r = afford(k, key, m->from_device);
+    int r = afford(k, key, m->from_device, !(m->flags & WIRE_FLAG_ROOM));
     if (r <= 0) return r;
     const struct content request = {
         .kind = CONTENT_RESEND, .time_ms = k->now_ms, .u.resend = {m->from_device, m->id, reason}};
@@ -160,6 +162,31 @@ static bool inner(const struct vault_sent *sent, struct buf *out)
     return content_encode(&text, out) == 0;
 }
 
+/*
+ * A message to a group is for who is in and came in before it: 1. They lacked the key, too, and get it as it
+ * stands.
+ */
+static int was_for(const struct keyring *k, const struct vault_sent *sent, uint64_t id, struct slice from)
+{
+    struct group g;
+    struct buf room = {0};
+    uint64_t number = 0;
+    buf_put(&room, sent->to.data, sent->to.len); /* sent is gone with the next call on the store */
+    group_start(&g, sealed_head(&room));
+    int r = group_read(k->vault, &g);
+    const struct membership_person *p = group_person(&g, from);
+    if (r > 0) r = p && p->role != ROLE_NONE ? room_number_of(k->vault, sealed_head(&room), id, &number) : 0;
+    if (r > 0) r = group_entered_before(k->vault, &g, p, number);
+    if (r > 0) {
+        char key[NAME_SIZE];
+        name_fold(key, p->name, p->name_len);
+        if (group_keys_give(k, &g, key) < 0) r = -1;
+    }
+    group_free(&g);
+    buf_free(&room);
+    return r;
+}
+
 int again_answer(const struct keyring *k, struct slice from, uint64_t id)
 {
     struct vault_sent sent;
@@ -167,8 +194,9 @@ int again_answer(const struct keyring *k, struct slice from, uint64_t id)
     char key[NAME_SIZE];
     name_fold(key, (const char *)from.data, from.len);
     int r = vault_sent(k->vault, id, &sent);
-    if (r > 0) r = sent.kind == WIRE_TO_USER && inner(&sent, &text) &&
-                   (same_name(from, sent.to) || same_name(from, k->name));
+    if (r > 0 && !inner(&sent, &text)) r = 0;
+    if (r > 0 && sent.kind == WIRE_TO_USER) r = same_name(from, sent.to) || same_name(from, k->name);
+    else if (r > 0) r = was_for(k, &sent, id, from);
     if (r > 0) r = count(k, key, id);
     if (r > 0) {
         const struct content again = {

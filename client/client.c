@@ -67,6 +67,7 @@ void client_free(struct client *c)
     free((char *)c->o.port);
     free(c->away);
     asks_free(&c->sealed.asks);
+    client_groups_free(c);
     free(c);
 }
 
@@ -293,8 +294,10 @@ int client_send(struct client *c, uint8_t kind, const char *to, uint8_t form, st
 {
     const struct slice name = {(const uint8_t *)to, strlen(to)};
     if (text.len > CLIENT_TEXT_MAX || name.len == 0 || name.len >= NAME_SIZE) return -1;
-    int r = kind == WIRE_TO_ROOM ? send_plain(c, name, form, text, number)
-                                 : client_send_sealed(c, name, form, text, number);
+    bool lobby = strcasecmp(to, "#lobby") == 0;
+    int r = kind != WIRE_TO_ROOM ? client_send_sealed(c, name, form, text, number)
+            : lobby              ? send_plain(c, name, form, text, number)
+                                 : client_send_room(c, name, form, text, number);
     if (r < 0) client_vault_failed(c);
     return r < 0 ? -1 : 0;
 }
@@ -320,8 +323,9 @@ static uint64_t open_due(const struct client *c)
                                 : c->heard_at + CLIENT_IDLE_MS;
     if (flying && c->o.vault->shared && c->check_at < due) due = c->check_at;
     if (c->room_unread && c->room_due < due) due = c->room_due;
-    uint64_t keys = client_sealed_due(c);
-    return keys < due ? keys : due;
+    uint64_t keys = client_sealed_due(c), groups = client_groups_due(c);
+    if (keys < due) due = keys;
+    return groups < due ? groups : due;
 }
 
 int client_timeout_ms(struct client *c)
@@ -354,7 +358,7 @@ static void open_timers(struct client *c, uint64_t now)
     check_store(c, now);
     if (c->state != CLIENT_OPEN) return;
     client_ack_room(c);
-    if (client_sealed_step(c) < 0) {
+    if (client_sealed_step(c) < 0 || client_groups_step(c) < 0) {
         client_vault_failed(c);
         return;
     }

@@ -23,9 +23,10 @@
 #include <stdint.h>
 
 #include "identity.h"
+#include "membership.h"
 #include "vault.h"
 #include "trust.h"
-#include "wire.h"
+#include "wire_groups.h"
 
 enum client_event_type {
     CLIENT_CONNECTED, /* welcome */
@@ -42,7 +43,15 @@ enum client_event_type {
     CLIENT_PERSON,    /* person: one of the list asked for */
     CLIENT_LIST_END,  /* that was the list */
     CLIENT_ABOUT,     /* about */
-    CLIENT_GROUP,     /* group */
+    CLIENT_GROUP,     /* group: the lobby */
+    CLIENT_ORDER,     /* order: what became of a client_order() */
+    CLIENT_GROUPS,    /* groups: one of the list asked for */
+    CLIENT_GROUPS_END,
+    CLIENT_MEMBERS,   /* members: one of them */
+    CLIENT_MEMBERS_END,
+    CLIENT_INVITED,   /* invited: into a group */
+    CLIENT_GONE,      /* invited: the group was deleted; who says why */
+    CLIENT_NO_GROUP,  /* no_group: a question about it was refused */
 };
 
 /* What a message that cannot be sealed yet waits for. */
@@ -54,6 +63,7 @@ enum client_wait {
 enum client_note {
     CLIENT_NOTE_TROUBLE = 1, /* the account's keys or list are not what they were: sending stops */
     CLIENT_NOTE_RESET,       /* one of its devices has begun anew: restored from a copy, or cloned */
+    CLIENT_NOTE_GROUP,       /* a group's log is not what it must be: nothing is sent to it any more */
 };
 
 /* Pointers and slices are valid during the callback. All text in them is foreign: see show.h. */
@@ -88,6 +98,23 @@ struct client_event {
             enum client_note what;
             const char *name, *words; /* "bob has another account key than before" */
         } note;
+        struct {
+            uint64_t number;
+            uint8_t op;       /* enum membership_op */
+            const char *room; /* as given */
+            const char *code; /* NULL: done; else wire_code_name() */
+            struct slice text;
+        } order;
+        struct {
+            const struct wire_group_row *row;
+            bool cut; /* GROUPS_END: there are more than are listed */
+        } groups;
+        struct {
+            struct slice room;
+            const struct wire_member_row *row; /* MEMBERS_END: NULL */
+        } members;
+        const struct wire_group_notice *invited;
+        const struct wire_group_no *no_group;
         const struct wire_accepted *accepted; /* id: the number; so in the next two */
         const struct wire_rejected *rejected;
         const struct wire_receipt *receipt;
@@ -172,6 +199,25 @@ int client_ask_list(struct client *c);
 int client_ask_about(struct client *c, const char *name);
 int client_set_away(struct client *c, bool away, const char *text);
 int client_group(struct client *c, uint8_t op, const char *room);
+
+/*
+ * Groups `#name`. Messages to one go through client_send(); what comes is told as MESSAGE, entries of the
+ * membership log among them, in the same order for every member.
+ *
+ * An order is an entry of ours for the log. It is carried out when connected, one after the other, and then
+ * told as ORDER under its number; a process that ends before leaves it undone. -1: no such name can be, or
+ * the text is too long.
+ */
+struct client_group_order {
+    uint8_t op; /* enum membership_op */
+    const char *room, *subject, *text; /* "" where the op has none */
+    uint8_t role;      /* ROLE; CREATE, OPEN: 1 open, 0 by invitation */
+    uint64_t until_ms; /* MUTE: ms since 1970, 0 lifts it */
+};
+int client_order(struct client *c, const struct client_group_order *order, uint64_t *number);
+/* Told as GROUPS, MEMBERS. -1 when not connected. */
+int client_ask_groups(struct client *c, bool open);
+int client_ask_members(struct client *c, const char *room);
 
 /* Takes the body of a message apart: false when there is no text that this version can show. */
 bool client_body(struct slice body, uint8_t *form, struct slice *text);

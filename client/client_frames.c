@@ -67,7 +67,7 @@ static int take_welcome(struct client *c, struct slice p)
     }
     if (c->away) client_set_away(c, true, c->away);
     client_keep(c, WIRE_WELCOME, 0, p);
-    return client_sealed_begin(c) < 0 ? TAKE_STORE : 0;
+    return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 ? TAKE_STORE : 0;
 }
 
 static int take_error(struct client *c, struct slice p)
@@ -174,9 +174,13 @@ static int take_receipt(struct client *c, struct slice p)
     return r < 0 ? TAKE_STORE : 0;
 }
 
+static bool is_lobby(const struct wire_deliver *m)
+{
+    return m->to.len == 6 && memcmp(m->to.data, "#lobby", 6) == 0;
+}
+
 static int take_room(struct client *c, const struct wire_deliver *m)
 {
-    if (m->to.len != 6 || memcmp(m->to.data, "#lobby", 6) != 0) return -1;
     if (c->place.lobby == WIRE_NEWCOMER || m->seq > c->place.lobby) c->place.lobby = m->seq;
     if (c->room_unread++ == 0) c->room_due = client_now(c) + CLIENT_ROOM_ACK_MS;
     return 0;
@@ -222,6 +226,8 @@ static int take_deliver(struct client *c, struct slice p)
     if (!wire_get_deliver(p, &m) || m.from.len > WIRE_NAME_MAX || m.to.len > WIRE_NAME_MAX + 1)
         return -1;
     bool room = m.flags & WIRE_FLAG_ROOM;
+    if (room && !is_lobby(&m))
+        return name_valid_room((const char *)m.to.data, m.to.len, NULL) ? client_take_room(c, &m) : -1;
     int r = room ? take_room(c, &m) : take_direct(c, &m);
     if (r < 0) return r;
     if (client_in_batch(c) < 0) return TAKE_STORE;
@@ -256,6 +262,7 @@ static int take_presence(struct client *c, struct slice p)
 static int take_group(struct client *c, struct slice p)
 {
     struct wire_group m;
+    if (p.len && p.data[0] >= WIRE_GROUP_NO) return client_take_group(c, p);
     if (!wire_get_group(p, &m)) return -1;
     client_keep(c, WIRE_GROUP, 0, p);
     return 0;
@@ -314,6 +321,7 @@ static int ack(struct client *c)
     if (c->ack_direct) wire_put_ack(link_out(c->link), &m);
     c->ack_direct = false;
     client_ack_room(c);
+    client_groups_ack(c);
     return ack_settled(c);
 }
 
@@ -341,7 +349,7 @@ static int take_resync(struct client *c, struct slice p)
     if (!(c->o.caps & WIRE_CAP_LOBBY)) r.lobby_seen = WIRE_NOT_IN_LOBBY;
     wire_put_resume(link_out(c->link), &r, token);
     if (c->away) client_set_away(c, true, c->away);
-    return client_sealed_begin(c) < 0 ? TAKE_STORE : 0;
+    return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 ? TAKE_STORE : 0;
 }
 
 int client_begin_stream(struct client *c, struct wire_resume *r)

@@ -4,6 +4,7 @@
 
 #include "asks.h"
 #include "client.h"
+#include "client_groups.h"
 #include "keyring.h"
 #include "link.h"
 
@@ -29,7 +30,7 @@ enum {
 };
 
 /* What is kept to be told, beside types of frames; below WIRE_TYPES there is no such frame. */
-enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE };
+enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE, KEPT_ORDER };
 
 /* Keys and drafts: client_sealed.c. */
 struct sealed_side {
@@ -38,6 +39,7 @@ struct sealed_side {
     bool held;   /* some wait until what was sealed before is settled */
     bool parked; /* received messages may wait for a list */
     bool publishing, published;
+    bool listed; /* the server has shown our own list, with this device in it */
     uint64_t duty_due, look_due;
     uint32_t max_text; /* of the server, 0: not known yet */
 };
@@ -77,6 +79,7 @@ struct client {
     struct buf told; /* events that wait for the commit */
 
     struct sealed_side sealed;
+    struct groups_side groups;
 };
 
 /* Is it a message that this device has sent? */
@@ -143,6 +146,12 @@ int client_stale(struct client *c, struct slice name);
 /* A text to a user: seals it or keeps it. -1: the store failed. */
 int client_send_sealed(struct client *c, struct slice to, uint8_t form, struct slice text,
                        uint64_t *number);
+/* A text to a group: keeps it, to be sealed by client_seal_room(). -1: the store failed. */
+int client_send_room(struct client *c, struct slice to, uint8_t form, struct slice text, uint64_t *number);
+/* Who does it, for what lies between engine and store. */
+struct keyring client_keyring(const struct client *c);
+/* Keeps the note that the log of a group is not what it must be. */
+void client_keep_group_note(struct client *c, const struct group *g);
 /* Milliseconds since 1970. */
 uint64_t client_wall_ms(void);
 

@@ -14,7 +14,7 @@
 #include "packed.h"
 #include "seal.h"
 
-static struct keyring keyring_of(const struct client *c)
+struct keyring client_keyring(const struct client *c)
 {
     return (struct keyring){.vault = c->o.vault,
                             .identity = c->o.identity,
@@ -104,7 +104,7 @@ static void take_need(struct client *c, enum seal_result result, const struct va
 static enum seal_result try_draft(struct client *c, const struct vault_draft *d,
                                   struct seal_need *need)
 {
-    struct keyring k = keyring_of(c);
+    struct keyring k = client_keyring(c);
     enum seal_result result = seal_draft(&k, d, need);
     if (result == SEAL_DONE) c->more = true;
     return result;
@@ -126,11 +126,30 @@ struct waiting {
     struct seal_need need;
 };
 
+/* The same for a draft to a group: it has no devices of its own. */
+static int work_off_room(struct client *c, const struct vault_draft *d)
+{
+    uint16_t code;
+    if (too_large(c, d->content)) return refuse_large(c, d) < 0 ? -1 : 1;
+    int r = client_seal_room(c, d, &code);
+    if (r <= 0) return r;
+    if (code == 0) return vault_drop_draft(c->o.vault, d->number, 0) < 0 ? -1 : 1;
+    const struct wire_rejected no = {
+        .code = code,
+        .subject = d->to,
+        .text = text_of(code == WIRE_NO_SUCH_ROOM ? "there is no such group"
+                        : code == WIRE_NOT_MEMBER ? "you are not a member of that group"
+                                                  : "its log of members is not what it must be"),
+        .hint = text_of(code == WIRE_NOT_MEMBER ? "join it first" : "")};
+    return refuse_draft(c, d, &no) < 0 ? -1 : 1;
+}
+
 /* 1 it is gone, 0 it waits, -1 the store failed. */
 static int work_off(struct client *c, struct vault_draft *d, struct waiting *w)
 {
     struct seal_need need = {0};
     char name[NAME_SIZE];
+    if (d->to.data[0] == '#') return work_off_room(c, d);
     fold(name, d->to);
     if (strcmp(name, w->name) == 0) {
         take_need(c, w->why, d, &w->need);
@@ -182,7 +201,7 @@ int client_sealed_step(struct client *c)
         c->more = c->more || s->sweep;
     }
     if (now >= s->duty_due) {
-        struct keyring k = keyring_of(c);
+        struct keyring k = client_keyring(c);
         s->duty_due = now + DUTY_EVERY_MS;
         if (duty_begin(&k, link_out(c->link)) < 0) return -1;
     }
@@ -230,7 +249,7 @@ void client_sealed_settled(struct client *c)
 
 int client_sealed_begin(struct client *c)
 {
-    struct keyring k = keyring_of(c);
+    struct keyring k = client_keyring(c);
     char name[VAULT_NAME] = "";
     uint64_t number = 0;
     struct sealed_side *s = &c->sealed;
@@ -292,11 +311,32 @@ bool client_published(const struct client *c)
     return c->sealed.published;
 }
 
+/*
+ * Sender keys that waited for a name were for the account that it had: the new one is nobody in those groups.
+ */
+static int drop_keys(struct client *c, struct slice name)
+{
+    struct vault_draft d = {0};
+    int r;
+    while ((r = vault_next_draft(c->o.vault, name, d.number, &d)) > 0) {
+        struct content in;
+        bool key = content_decode(&in, d.content) == CONTENT_GOOD && in.kind == CONTENT_SENDER_KEY;
+        if (key && vault_drop_draft(c->o.vault, d.number, 0) < 0) return -1;
+    }
+    return r;
+}
+
+static int drop_keys_for(struct client *c, struct slice name)
+{
+    return vault_begin(c->o.vault) < 0 ? -1 : vault_finish(c->o.vault, drop_keys(c, name));
+}
+
 int client_accept(struct client *c, const char *name)
 {
     char key[NAME_SIZE];
     fold(key, text_of(name));
     int r = peers_accept(c->o.vault, name);
+    if (r >= 0 && drop_keys_for(c, text_of(name)) < 0) r = -1;
     if (r < 0) client_vault_failed(c);
     c->sealed.sweep = true;
     if (c->sealed.parked) asks_want(&c->sealed.asks, WIRE_LIST, key, 0, client_now(c));
@@ -337,6 +377,11 @@ static int show(struct client *c, const struct wire_deliver *m, enum vault_how h
 {
     struct wire_deliver shown = *m;
     uint64_t row;
+    /* A message of a group that was sent again has lost its place there. */
+    if (to.len && to.data[0] == '#') {
+        shown.flags |= WIRE_FLAG_ROOM;
+        shown.seq = 0;
+    }
     shown.head = (struct slice){body.data, 0};
     shown.body = body;
     shown.to = to;
@@ -347,7 +392,7 @@ static int show(struct client *c, const struct wire_deliver *m, enum vault_how h
 
 static int not_opened(struct client *c, const struct wire_deliver *m, uint8_t verdict)
 {
-    struct keyring k = keyring_of(c);
+    struct keyring k = client_keyring(c);
     if (show(c, m, VAULT_UNOPENED, m->to, sealed_slice(&verdict, 1)) < 0) return -1;
     c->sealed.sweep = true;
     /* From a device that was revoked nothing more is wanted. */
@@ -356,7 +401,7 @@ static int not_opened(struct client *c, const struct wire_deliver *m, uint8_t ve
 
 static int answer_resend(struct client *c, const struct wire_deliver *m, uint64_t id)
 {
-    struct keyring k = keyring_of(c);
+    struct keyring k = client_keyring(c);
     int r = again_answer(&k, m->from, id);
     if (r > 0) c->sealed.sweep = true;
     return r < 0 ? -1 : 0;
@@ -375,6 +420,7 @@ static int take_opened(struct client *c, const struct wire_deliver *m, const str
     switch (o->result) {
     case OPEN_PLAIN: return show(c, m, VAULT_PLAIN, m->to, sealed_head(&o->body));
     case OPEN_TEXT: return show(c, m, VAULT_SEALED, text_of(o->to), sealed_head(&o->body));
+    case OPEN_SENDER_KEY: return client_groups_key(c, o->group);
     case OPEN_ODD: return show(c, m, VAULT_SEALED, m->to, nothing);
     case OPEN_RESEND: return answer_resend(c, m, o->id);
     case OPEN_FAILED: return not_opened(c, m, (uint8_t)o->verdict);
@@ -398,7 +444,7 @@ static int waits_behind(struct client *c, struct slice from)
 
 int client_take_direct(struct client *c, const struct wire_deliver *m)
 {
-    struct keyring k = keyring_of(c);
+    struct keyring k = client_keyring(c);
     struct opened o;
     char key[NAME_SIZE];
     fold(key, m->from);
@@ -415,7 +461,7 @@ int client_take_direct(struct client *c, const struct wire_deliver *m)
 /* One parked message, now that the list of `fresh` is known: 1 done, 0 it still waits. */
 static int unpark_one(struct client *c, const char *name, uint64_t number, const char *fresh)
 {
-    struct keyring k = keyring_of(c);
+    struct keyring k = client_keyring(c);
     struct buf value = {0};
     struct wire_deliver m;
     struct opened o = {0};
@@ -476,12 +522,14 @@ static int unpark_all(struct client *c, const char *fresh)
 
 static int take_news(struct client *c, struct peer *p, enum peer_news news, uint32_t head)
 {
-    struct keyring k = keyring_of(c);
+    struct keyring k = client_keyring(c);
     bool own = is_own(c, p->key);
     if (news == PEER_TROUBLE)
         client_keep_words(c, KEPT_NOTE, 0, CLIENT_NOTE_TROUBLE, p->key, p->trouble);
     if (own && news != PEER_TROUBLE && duty_listed(&k, p, head, link_out(c->link)) < 0) return -1;
     if (own && news == PEER_GREW) c->sealed.sweep = true;
+    if (own) c->sealed.listed = device_list_find(&p->list, c->o.identity->device) != NULL;
+    if (client_groups_listed(c, p->key) < 0) return -1;
     return seal_drafts(c, text_of(p->key)) < 0 ? -1 : unpark_all(c, p->key);
 }
 
@@ -561,6 +609,7 @@ static int take_refused(struct client *c, uint8_t type, struct slice payload)
     asks_answered(&c->sealed.asks, type, key);
     int r = client_in_batch(c) < 0 ? -1 : refuse_all(c, &m);
     if (r >= 0) r = unpark_all(c, key);
+    if (r >= 0) r = client_groups_listed(c, key) < 0 ? -1 : client_orders_no_user(c, key);
     asks_tidy(&c->sealed.asks);
     return r < 0 ? TAKE_STORE : 0;
 }
@@ -582,7 +631,7 @@ int client_take_list(struct client *c, struct slice p)
 
 static int take_bundles(struct client *c, const struct wire_bundles *m)
 {
-    struct keyring k = keyring_of(c);
+    struct keyring k = client_keyring(c);
     char key[NAME_SIZE];
     fold(key, m->name);
     asks_answered(&c->sealed.asks, WIRE_KEYS, key);
@@ -595,7 +644,7 @@ static int take_bundles(struct client *c, const struct wire_bundles *m)
 
 static int take_own(struct client *c, const struct wire_keys_own *m)
 {
-    struct keyring k = keyring_of(c);
+    struct keyring k = client_keyring(c);
     struct buf *out = link_out(c->link);
     size_t before = buf_len(out);
     /* The answer to a publication: what it left out the server does not want. */

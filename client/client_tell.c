@@ -52,6 +52,15 @@ void client_keep_words(struct client *c, uint8_t type, uint64_t number, uint8_t 
     keep(c, &(struct kept){type, what, number, (uint32_t)n + 1}, words);
 }
 
+void client_keep_group_note(struct client *c, const struct group *g)
+{
+    char words[2 * NAME_SIZE + 128];
+    int n = snprintf(words, sizeof words, "%s", g->key) + 1;
+    n += snprintf(words + n, sizeof words - (size_t)n,
+                  "the log of %s holds what its rules do not allow; nothing is sent to it any more", g->key);
+    keep(c, &(struct kept){KEPT_NOTE, CLIENT_NOTE_GROUP, 0, (uint32_t)n + 1}, words);
+}
+
 bool client_own(const struct client *c, const struct wire_deliver *m)
 {
     return m->from_device == c->o.identity->device && m->from.len == strlen(c->name) &&
@@ -139,11 +148,20 @@ static void tell_presence(struct client *c, const struct kept *k, struct slice p
         client_tell(c, &(struct client_event){CLIENT_ABOUT, .about = &about});
 }
 
+static void tell_order(struct client *c, const struct kept *k, struct slice p)
+{
+    (void)k;
+    client_groups_tell_order(c, p);
+}
+
 static void tell_group(struct client *c, const struct kept *k, struct slice p)
 {
     struct wire_group m;
     (void)k;
-    if (wire_get_group(p, &m)) client_tell(c, &(struct client_event){CLIENT_GROUP, .group = &m});
+    if (p.data[0] >= WIRE_GROUP_NO)
+        client_groups_tell(c, p);
+    else if (wire_get_group(p, &m))
+        client_tell(c, &(struct client_event){CLIENT_GROUP, .group = &m});
 }
 
 static const struct teller {
@@ -153,6 +171,7 @@ static const struct teller {
     {WIRE_WELCOME, tell_welcome}, {WIRE_ACCEPTED, tell_accepted}, {WIRE_REJECTED, tell_rejected},
     {WIRE_RECEIPT, tell_receipt}, {WIRE_PRESENCE, tell_presence}, {WIRE_GROUP, tell_group},
     {KEPT_MESSAGE, tell_message}, {KEPT_WAITS, tell_waits},       {KEPT_NOTE, tell_note},
+    {KEPT_ORDER, tell_order},
 };
 
 static void tell_one(struct client *c, const struct kept *k, struct slice payload)

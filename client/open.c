@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "again.h"
+#include "group_keys.h"
 #include "sealed/envelope.h"
 #include "identity.h"
 
@@ -27,7 +28,13 @@ struct opening {
 
 const char *open_words(uint8_t verdict)
 {
-    if (verdict == OPEN_REVOKED) return "it is from a device that was revoked";
+    switch (verdict) {
+    case OPEN_REVOKED: return "it is from a device that was revoked";
+    case OPEN_NO_SENDER_KEY: return "its sender's key has not come; it was asked for";
+    case OPEN_NOT_MEMBER: return "its sender was not in the group";
+    case OPEN_BAD_ENTRY: return "the group's log may not hold it";
+    default: break;
+    }
     if (verdict == OPEN_GOOD || verdict > OPEN_TOO_MANY) return "it was not readable";
     return session_verdict_words((enum session_verdict)verdict);
 }
@@ -202,13 +209,19 @@ static enum open_result take_resend(struct opening *o, const struct content *c)
     return c->u.resend.from_device == o->k->identity->device ? OPEN_RESEND : OPEN_SILENT;
 }
 
-/* Kinds without a row are for the parts of the client that come later: groups' sender keys, receipts,
- * what one's own devices tell each other. A file is at least announced. */
+static enum open_result take_sender_key(struct opening *o, const struct content *c)
+{
+    int r = group_keys_take(o->k, o->from, o->row->device, c->u.sender_key.distribution, o->out->group);
+    return r < 0 ? OPEN_STORE : r > 0 ? OPEN_SENDER_KEY : OPEN_SILENT;
+}
+
+/* Kinds without a row are for the parts of the client that come later: receipts, what one's own devices tell each other. A file is at least announced. */
 static const struct taker {
     enum content_kind kind;
     enum open_result (*take)(struct opening *o, const struct content *c);
 } takers[] = {
     {CONTENT_TEXT, take_text},
+    {CONTENT_SENDER_KEY, take_sender_key},
     {CONTENT_RESEND, take_resend},
     {CONTENT_RESENT, take_resent},
 };

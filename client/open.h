@@ -14,9 +14,14 @@
 enum open_verdict {
     OPEN_GOOD = 0,
     OPEN_DAMAGED = SESSION_DAMAGED,
+    OPEN_NO_KEY = SESSION_NO_KEY,
+    OPEN_TOO_FAR = SESSION_TOO_FAR,
     OPEN_STRANGER = SESSION_STRANGER,
     OPEN_TOO_MANY = SESSION_TOO_MANY,
     OPEN_REVOKED = 20, /* from a device that the account has revoked */
+    OPEN_NO_SENDER_KEY, /* of a group: its sender's key has not come */
+    OPEN_NOT_MEMBER,    /* of a group: its sender was not in */
+    OPEN_BAD_ENTRY,     /* of a group's log: forged, or not allowed */
 };
 
 /* The verdict for a person, a whole clause. */
@@ -28,6 +33,7 @@ enum open_result {
     OPEN_TEXT,        /* body is the text, as suite 0 has it; to is who it was for */
     OPEN_ODD,         /* opened; nothing that this version can show */
     OPEN_SILENT,      /* opened; nothing for the user */
+    OPEN_SENDER_KEY,  /* opened; a sender key of `group` is new */
     OPEN_RESEND,      /* opened; its sender could not open our message `id` */
     OPEN_FAILED,      /* verdict says why */
     OPEN_NEED_LIST,   /* cannot be judged before the list of name is known */
@@ -40,6 +46,7 @@ struct opened {
     bool behind;          /* the sender has seen a newer list of name than we: fetch it */
     uint64_t id;          /* RESEND */
     char name[NAME_SIZE]; /* NEED_LIST and behind */
+    uint8_t group[SEALED_HASH]; /* SENDER_KEY */
     char to[NAME_SIZE];   /* TEXT: of a message that was sent again, of that one */
     struct buf body;      /* PLAIN and TEXT; secret */
 };

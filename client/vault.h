@@ -75,6 +75,8 @@ enum vault_how {
     VAULT_PLAIN = 0,    /* not sealed */
     VAULT_SEALED = 1,   /* m.body is the text, as suite 0 has it; empty: of a kind that is not shown */
     VAULT_UNOPENED = 2, /* m.body is one byte, the reason: enum open_verdict */
+    VAULT_ENTRY = 3,    /* m.body is an entry of the group's log, verified: membership_read() */
+    VAULT_GAP = 4,      /* m.body is two numbers, u64 each: what the server has not of the room any more */
 };
 
 /* A received message in the history. Slices are valid until the next call on the store. */
@@ -95,6 +97,15 @@ enum vault_kind {
     VAULT_LOST = 5,   /* name: the sender; number: the message's id */
     VAULT_ASKED = 6,  /* name: the account; number: the device */
     VAULT_AGAIN = 7,  /* name: the recipient; number: the message's id */
+    /* Groups (group.h, group_room.h, group_keys.h); names are the room's without '#', or its id. */
+    VAULT_GROUP = 8,
+    VAULT_GROUP_LOG = 9,   /* number: seq */
+    VAULT_ROOM_PARKED = 10, /* number: that of the room */
+    VAULT_GROUP_SENT = 11, /* number: the message's id */
+    VAULT_GROUP_OWN = 12,  /* name: the group's id, as of the next two */
+    VAULT_GROUP_GIVEN = 13,
+    VAULT_GROUP_KEYS = 14, /* number: the device */
+    VAULT_KINDS
 };
 
 struct vault;

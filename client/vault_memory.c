@@ -368,6 +368,7 @@ static int outrun(struct vault *s, uint64_t last_id)
     forget(s, VAULT_SESSIONS, (struct slice){0});
     forget(s, VAULT_PREKEYS, (struct slice){0});
     forget(s, VAULT_ASKED, (struct slice){0});
+    forget(s, VAULT_GROUP_OWN, (struct slice){0});
     while (old.first) {
         struct message *at = old.first;
         struct vault_out all = out_of(at);
@@ -395,7 +396,7 @@ static int bind_server(struct vault *s, const uint8_t server_id[32], const uint8
         m->place = (struct vault_place){.lobby = WIRE_NEWCOMER};
         m->heard_n = 0;
     }
-    for (int kind = VAULT_PEER; m->bound && !replaced && kind <= VAULT_AGAIN; kind++)
+    for (int kind = VAULT_PEER; m->bound && !replaced && kind < VAULT_KINDS; kind++)
         forget(s, (enum vault_kind)kind, (struct slice){0});
     m->bound = true;
     return 1;

@@ -338,7 +338,8 @@ static int drop_draft(struct vault *s, uint64_t number, uint16_t code)
 
 /* --- ids of a lost store --- */
 
-static const enum vault_kind message_keys[] = {VAULT_SESSIONS, VAULT_PREKEYS, VAULT_ASKED};
+static const enum vault_kind message_keys[] = {VAULT_SESSIONS, VAULT_PREKEYS, VAULT_ASKED,
+                                               VAULT_GROUP_OWN};
 
 static int forget_keys(struct vault *s)
 {
@@ -541,7 +542,7 @@ static int rebind(struct vault *s, const uint8_t server_id[32], const uint8_t *i
     if (run(q, SQL_SET_SERVER, "b", id) < 0 || run(q, SQL_FORGET_HEARD, "") < 0 ||
         run(q, SQL_FORGET_ROOMS, "") < 0)
         return -1;
-    for (int kind = VAULT_PEER; bound && !replaced && kind <= VAULT_AGAIN; kind++)
+    for (int kind = VAULT_PEER; bound && !replaced && kind < VAULT_KINDS; kind++)
         if (vault_forget(s, (enum vault_kind)kind, (struct slice){0}) < 0) return -1;
     return 1;
 }

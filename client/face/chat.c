@@ -8,6 +8,7 @@
 
 #include "../show.h"
 #include "command.h"
+#include "command_groups.h"
 #include "report.h"
 
 void chat_init(struct chat *c, const struct chat_ops *ops, void *arg, const char *me)
@@ -69,7 +70,7 @@ void chat_say(struct chat *c, const char *to, uint8_t form, const char *text)
     uint64_t id;
     bool room = to[0] == '#';
     if (!text[0]) return;
-    if (room && !c->in_lobby) {
+    if (room && !c->in_lobby && strcasecmp(to, "#lobby") == 0) {
         chat_error(c, "you are not in the lobby", "/join #lobby comes back");
         return;
     }
@@ -264,6 +265,7 @@ static void on_lost(struct chat *c, const char *reason, uint32_t retry_ms)
     c->connected = false;
     c->asking = 0;
     c->listing = false;
+    c->listing_groups = 0;
 }
 
 void chat_event(struct chat *c, const struct client_event *e)
@@ -287,5 +289,6 @@ void chat_event(struct chat *c, const struct client_event *e)
         return;
     case CLIENT_ABOUT: on_about(c, e->about); return;
     case CLIENT_GROUP: on_group(c, e->group); return;
+    default: group_event(c, e); return;
     }
 }

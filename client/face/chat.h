@@ -21,6 +21,9 @@ struct chat_ops {
     int (*away)(void *arg, bool away, const char *text);
     int (*group)(void *arg, uint8_t op, const char *room);
     int (*accept)(void *arg, const char *name); /* client_accept() */
+    int (*order)(void *arg, const struct client_group_order *order);
+    int (*groups)(void *arg, bool open);
+    int (*members)(void *arg, const char *room);
     void (*connect)(void *arg);
     void (*disconnect)(void *arg);
     void (*clear)(void *arg);
@@ -44,11 +47,12 @@ struct chat {
     struct shown *shown;
     char me[NAME_SIZE];
     uint64_t device;
-    char target[NAME_SIZE]; /* "#lobby" or a user */
+    char target[NAME_SIZE]; /* "#lobby", a group or a user */
     char last_from[NAME_SIZE];
     bool in_lobby, connected;
     bool listing;                       /* /who was typed: show the list that comes */
     unsigned asking;                    /* answers still to come */
+    unsigned listing_groups;            /* lists of /list that are still to come */
     char held[16];                      /* a line like " /msg" was held back: its word */
     struct names names;                 /* for completion */
     struct chat_sent sent[CHAT_ECHOES]; /* a ring */

@@ -1,6 +1,7 @@
 /* command.c - see command.h: lines to actions. The rules for slashes are in chat_line(). */
 #include "command.h"
 
+#include "command_groups.h"
 #include "keys_people.h"
 
 #include <ctype.h>
@@ -41,7 +42,10 @@ static void offline(struct chat *c)
 static void cmd_msg(struct chat *c, const char *rest)
 {
     char name[NAME_SIZE];
-    if (!take_name(c, &rest, name)) return;
+    if (rest[0] == '#')
+        first_word(&rest, name, sizeof name);
+    else if (!take_name(c, &rest, name))
+        return;
     if (!rest[0]) {
         chat_error(c, "nothing to send", "/msg NAME TEXT; /query NAME talks to them from now on");
         return;
@@ -53,7 +57,10 @@ static void cmd_query(struct chat *c, const char *rest)
 {
     char name[NAME_SIZE] = "#lobby";
     bool lobby = !rest[0] || strcasecmp(rest, "#lobby") == 0;
-    if (!lobby && !take_name(c, &rest, name)) return;
+    if (!lobby && rest[0] == '#')
+        first_word(&rest, name, sizeof name);
+    else if (!lobby && !take_name(c, &rest, name))
+        return;
     memcpy(c->target, name, sizeof name);
     chat_print(c, "*** you talk to %s now%s", name,
                lobby ? "" : "; /query alone goes back to #lobby");
@@ -89,12 +96,8 @@ static void cmd_whois(struct chat *c, const char *rest)
         c->asking++;
 }
 
-static void group(struct chat *c, const char *rest, uint8_t op)
+static void lobby(struct chat *c, uint8_t op)
 {
-    if (rest[0] && strcasecmp(rest, "#lobby") != 0) {
-        chat_error(c, "there is no such room", "the only room is #lobby");
-        return;
-    }
     if (op == WIRE_GROUP_JOIN) memcpy(c->target, "#lobby", 7);
     if (c->ops->group(c->arg, op, "#lobby") < 0)
         offline(c);
@@ -104,11 +107,29 @@ static void group(struct chat *c, const char *rest, uint8_t op)
 
 static void cmd_join(struct chat *c, const char *rest)
 {
-    group(c, rest, WIRE_GROUP_JOIN);
+    if (!rest[0] || strcasecmp(rest, "#lobby") == 0)
+        lobby(c, WIRE_GROUP_JOIN);
+    else
+        group_join(c, rest);
 }
+
 static void cmd_part(struct chat *c, const char *rest)
 {
-    group(c, rest, WIRE_GROUP_PART);
+    const char *room = rest[0] ? rest : group_target(c) ? c->target : "#lobby";
+    if (strcasecmp(room, "#lobby") == 0)
+        lobby(c, WIRE_GROUP_PART);
+    else
+        group_leave(c, room);
+}
+
+/* In a group its members, else who is connected. */
+static void cmd_names(struct chat *c, const char *rest)
+{
+    const char *room = rest[0] == '#' ? rest : group_target(c) ? c->target : "#lobby";
+    if (strcasecmp(room, "#lobby") == 0)
+        cmd_who(c, "");
+    else
+        group_names(c, room);
 }
 
 static void cmd_away(struct chat *c, const char *rest)
@@ -215,15 +236,22 @@ static void cmd_help(struct chat *c, const char *rest)
 }
 
 const struct command commands[] = {
-    {"msg", "m", "NAME TEXT", "send a message to one person", "/msg bob are you there?", cmd_msg},
-    {"query", "q", "[NAME]", "talk to one person from now on; alone: to the lobby", "/query bob",
+    {"msg", "m", "NAME TEXT", "send a message to one person or #group", "/msg bob are you there?", cmd_msg},
+    {"query", "q", "[NAME]", "talk to one person or #group from now on; alone: to the lobby", "/query bob",
      cmd_query},
     {"r", "", "TEXT", "answer whoever wrote to you alone last", "/r yes, at nine", cmd_reply},
     {"who", "w", "", "list who is connected", "/who", cmd_who},
-    {"names", "n", "", "the same as /who", "/names", cmd_who},
+    {"names", "n", "[#GROUP]", "who is in a group; in the lobby the same as /who", "/names #chess", cmd_names},
     {"whois", "wi", "NAME", "about a person", "/whois bob", cmd_whois},
-    {"join", "j", "[#lobby]", "come into the lobby", "/join #lobby", cmd_join},
-    {"part", "leave", "[#lobby]", "leave the lobby; direct messages still come", "/part", cmd_part},
+    {"join", "j", "[#GROUP]", "come into a group, or the lobby", "/join #chess", cmd_join},
+    {"part", "leave", "[#GROUP]", "leave this group for good, or the lobby for now", "/part #chess", cmd_part},
+    {"create", "", "#GROUP [open]", "make a group; open: anybody may join", "/create #chess", cmd_create},
+    {"invite", "", "NAME [#GROUP]", "let somebody join a group", "/invite bob #chess", cmd_invite},
+    {"kick", "", "NAME [#GROUP] [WHY]", "put somebody out of a group", "/kick bob spam", cmd_kick},
+    {"role", "", "NAME ROLE [#GROUP]", "make somebody member, assistant or owner", "/role bob assistant", cmd_role},
+    {"mute", "", "NAME [10m] [#GROUP]", "let somebody read only, for a time; 0 ends it", "/mute bob 10m", cmd_mute},
+    {"topic", "t", "[#GROUP] TEXT", "say what a group is about", "/topic openings", cmd_topic},
+    {"list", "", "", "list your groups, invitations, and open groups", "/list", cmd_list},
     {"away", "", "[WHY]", "say that you are away", "/away lunch", cmd_away},
     {"back", "", "", "say that you are back", "/back", cmd_back},
     {"me", "", "TEXT", "say what you do", "/me waves", cmd_me},
@@ -317,8 +345,8 @@ void chat_line(struct chat *c, const char *line)
         chat_say(c, c->target, WIRE_FORM_SAYS, line + 1);
     else if (line[0] == '/')
         run_line(c, line + 1);
-    else if (strcmp(line, "tata") == 0 && c->target[0] == '#')
-        cmd_part(c, "");
+    else if (strcmp(line, "tata") == 0 && strcasecmp(c->target, "#lobby") == 0)
+        lobby(c, WIRE_GROUP_PART);
     else
         chat_say(c, c->target, WIRE_FORM_SAYS, line);
 }

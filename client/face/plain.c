@@ -52,6 +52,25 @@ static int do_accept(void *arg, const char *name)
     return client_accept(((struct plain *)arg)->s.client, name);
 }
 
+static int do_order(void *arg, const struct client_group_order *order)
+{
+    struct plain *p = arg;
+    uint64_t number;
+    int r = client_order(p->s.client, order, &number);
+    if (r == 0) client_push(p->s.client);
+    return r;
+}
+
+static int do_groups(void *arg, bool open)
+{
+    return client_ask_groups(((struct plain *)arg)->s.client, open);
+}
+
+static int do_members(void *arg, const char *room)
+{
+    return client_ask_members(((struct plain *)arg)->s.client, room);
+}
+
 static void do_connect(void *arg)
 {
     struct plain *p = arg;
@@ -113,6 +132,9 @@ static const struct chat_ops ops = {
     .away = do_away,
     .group = do_group,
     .accept = do_accept,
+    .order = do_order,
+    .groups = do_groups,
+    .members = do_members,
     .connect = do_connect,
     .disconnect = do_disconnect,
     .clear = do_clear,

@@ -44,6 +44,17 @@ void report_changes_line(struct buf *out, const struct wire_changes *m, uint8_t 
 void report_person_line(struct buf *out, const struct wire_person *p);
 void report_about_line(struct buf *out, const struct wire_about *m);
 
+/* What an entry of a group's log says: "alice invited bob". False: it is none. */
+bool report_entry_line(struct buf *out, struct slice entry);
+/* "owner", "assistant", "member", "invited" … of enum membership_role. */
+const char *report_role(uint8_t role);
+/* The ops of the log as words for scripts: "invite"; NULL: none. */
+const char *report_op(uint8_t op);
+void report_group_line(struct buf *out, const struct wire_group_row *r);
+void report_member_line(struct buf *out, const struct wire_member_row *r);
+json_t *report_group(const struct wire_group_row *r);
+json_t *report_member(struct slice room, const struct wire_member_row *r);
+
 /* printf at the end of a buffer; the text must be ours or filtered. */
 void report_put(struct buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -27,8 +27,44 @@ static json_t *words(const char *s)
     return out_text((struct slice){(const uint8_t *)s, strlen(s)});
 }
 
+/* A line of a room that is no message. */
+static json_t *room_event(const struct wire_deliver *m, const char *name)
+{
+    json_t *o = event(name);
+    set(o, "time", out_time(m->time_ms));
+    set(o, "room", out_text(m->to));
+    set(o, "number", number(m->seq));
+    return o;
+}
+
+static json_t *report_log_entry(const struct wire_deliver *m)
+{
+    struct membership_entry e;
+    uint8_t group[SEALED_HASH];
+    uint32_t seq;
+    json_t *o = room_event(m, "entry");
+    if (!membership_read(m->body, &e, group, &seq)) return o;
+    set(o, "op", json_string(report_op(e.op) ? report_op(e.op) : "?"));
+    set(o, "from", out_text(e.actor));
+    if (e.subject.len) set(o, "user", out_text(e.subject));
+    if (e.op == MEMBERSHIP_ROLE) set(o, "role", json_string(report_role(e.role)));
+    if (e.op == MEMBERSHIP_CREATE || e.op == MEMBERSHIP_OPEN) set(o, "open", json_boolean(e.role == 1));
+    if (e.op == MEMBERSHIP_MUTE) set(o, "until", e.until_ms ? out_time(e.until_ms) : json_null());
+    if (e.text.len) set(o, "text", out_text(e.text));
+    return o;
+}
+
+static json_t *report_gap(const struct wire_deliver *m)
+{
+    json_t *o = room_event(m, "gap");
+    if (m->body.len == 16) set(o, "first", number(get_u64(m->body.data)));
+    return o;
+}
+
 json_t *report_message(const struct wire_deliver *m, enum vault_how how)
 {
+    if (how == VAULT_ENTRY) return report_log_entry(m);
+    if (how == VAULT_GAP) return report_gap(m);
     json_t *o = event("message");
     uint8_t form = WIRE_FORM_SAYS;
     struct slice text;
@@ -37,9 +73,8 @@ json_t *report_message(const struct wire_deliver *m, enum vault_how how)
     set(o, "time", out_time(m->time_ms));
     set(o, "from", out_text(m->from));
     set(o, "to", out_text(m->to));
-    if (m->flags & WIRE_FLAG_ROOM)
-        set(o, "number", number(m->seq));
-    else
+    if ((m->flags & WIRE_FLAG_ROOM) && m->seq) set(o, "number", number(m->seq));
+    if (!(m->flags & WIRE_FLAG_ROOM) || how != VAULT_PLAIN)
         set(o, "sealed", json_boolean(how != VAULT_PLAIN));
     if (how == VAULT_UNOPENED) set(o, "unopened", words(open_words(m->body.len ? m->body.data[0] : 0)));
     if (m->flags & WIRE_FLAG_BACKLOG) set(o, "backlog", json_true());

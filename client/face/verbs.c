@@ -11,11 +11,14 @@
 
 const struct verb verbs[] = {
     {"send", "send TO [TEXT|-]",
-     "send one message to a user or to '#lobby'; - or no text reads stdin",
+     "send one message to a user, a '#group' or '#lobby'; - or no text reads stdin",
      "send frank 'see you at nine' --wait delivered", verb_send},
     {"tail", "tail", "show messages as they come, each once, also across runs",
      "tail --json --count 10 --timeout 60", verb_tail},
     {"who", "who", "list who is connected", "who --json", verb_who},
+    {"group", "group create|invite|join|leave|kick|members|list|role|mute|topic|open|close ['#NAME'] [...]",
+     "make groups, come and go, say who may what; the name is followed by a user where it is about one",
+     "group invite '#chess' bob", verb_group},
     {"keys", "keys show | keys devices | keys verify NAME | keys accept NAME | keys replace-server HOST[:PORT]",
      "show own keys; compare or accept those of a person or a server", "keys verify frank", verb_keys},
     {"help", "help [COMMAND]", "show help", "help send", verb_help},
@@ -51,12 +54,18 @@ static enum face_exit unknown(const struct args *o, const char *word)
     return EXIT_USAGE;
 }
 
+/* Long ones are shown by `help COMMAND`. */
+static const char *overview_usage(const struct verb *v)
+{
+    return v->run == verb_keys ? "keys show|..." : v->run == verb_group ? "group create|..." : v->usage;
+}
+
 static void put_overview(struct buf *out)
 {
     report_put(out, "usage: " NAME " [OPTIONS]             the conversation, in a terminal\n");
     report_put(out, "       " NAME " [OPTIONS] COMMAND     one thing, for scripts\n\ncommands:\n");
     for (const struct verb *v = verbs; v->name; v++)
-        report_put(out, "  %-22s %s\n", v->name == verbs[3].name ? "keys show|..." : v->usage,
+        report_put(out, "  %-22s %s\n", overview_usage(v),
                    v->help);
     report_put(out, "\noptions, before or after the command:\n");
     args_help(out);

@@ -46,7 +46,7 @@ struct fake {
 
 static inline bool fake_passes(const struct fake *f, uint8_t type)
 {
-    return f->deaf_to_keys && (type == WIRE_LIST_ASK || type == WIRE_KEYS_ASK);
+    return f->deaf_to_keys && (type == WIRE_LIST_ASK || type == WIRE_KEYS_ASK || type == WIRE_GROUP_ASK);
 }
 
 /* A server with fresh keys and no connection. */

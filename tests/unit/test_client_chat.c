@@ -13,7 +13,9 @@ struct stage {
     struct chat c;
     char sent[4096], printed[16384], last_to[40];
     uint8_t last_form;
-    unsigned sends, lists, abouts, quits;
+    unsigned sends, lists, abouts, quits, group_lists;
+    char ordered[400]; /* the last order: op, room, subject, role, text */
+    uint64_t until_ms;
     int group, away;
 };
 
@@ -63,6 +65,29 @@ static void do_quit(void *arg)
     ((struct stage *)arg)->quits++;
 }
 
+static int do_order(void *arg, const struct client_group_order *o)
+{
+    struct stage *s = arg;
+    if (!name_valid_room(o->room, strlen(o->room), NULL)) return -1;
+    snprintf(s->ordered, sizeof s->ordered, "%u %s %s %u %s", o->op, o->room, o->subject, o->role, o->text);
+    s->until_ms = o->until_ms;
+    return 0;
+}
+
+static int do_groups(void *arg, bool open)
+{
+    (void)open;
+    ((struct stage *)arg)->group_lists++;
+    return 0;
+}
+
+static int do_members(void *arg, const char *room)
+{
+    struct stage *s = arg;
+    snprintf(s->ordered, sizeof s->ordered, "members %s", room);
+    return 0;
+}
+
 static void do_print(void *arg, const char *text)
 {
     struct stage *s = arg;
@@ -71,7 +96,7 @@ static void do_print(void *arg, const char *text)
 }
 
 static const struct chat_ops ops = {do_send,    do_list,    do_about,   do_away, do_group,
-                                    do_accept,  do_nothing, do_nothing, do_nothing, do_quit, do_print};
+                                    do_accept,  do_order,   do_groups,  do_members, do_nothing, do_nothing, do_nothing, do_quit, do_print};
 
 static int set_up(void **state)
 {
@@ -381,6 +406,61 @@ static void test_exits(void **state)
     assert_int_equal(exit_of("what"), 1);
 }
 
+/* --- groups --- */
+
+static void expect_ordered(struct stage *s, const char *line, const char *order)
+{
+    s->ordered[0] = '\0';
+    chat_line(&s->c, line);
+    assert_string_equal(s->ordered, order);
+}
+
+static void done(struct stage *s, uint8_t op, const char *room, const char *code)
+{
+    const struct client_event e = {.type = CLIENT_ORDER,
+                                   .order = {.op = op, .room = room, .code = code, .text = text_of("no")}};
+    chat_event(&s->c, &e);
+}
+
+static void test_group_commands(void **state)
+{
+    struct stage *s = *state;
+    expect_printed(s, "/topic openings", "which group?");
+    expect_ordered(s, "/create #chess open", "1 #chess  1 ");
+    expect_ordered(s, "/invite bob", "2 #chess bob 0 ");
+    expect_ordered(s, "/invite bob #go", "2 #go bob 0 ");
+    expect_ordered(s, "/kick bob too loud", "5 #chess bob 0 too loud");
+    expect_ordered(s, "/role bob assistant", "6 #chess bob 2 ");
+    expect_printed(s, "/role bob king", "which role?");
+    expect_ordered(s, "/topic ends and means", "8 #chess  0 ends and means");
+    expect_ordered(s, "/names", "members #chess");
+    expect_ordered(s, "/mute bob 2h noise", "7 #chess bob 0 noise");
+    assert_in_range(s->until_ms, 1700000000000, 4000000000000);
+    expect_ordered(s, "/mute bob 0", "7 #chess bob 0 ");
+    assert_int_equal(s->until_ms, 0);
+    expect_printed(s, "/mute bob 10x", "for how long?");
+    expect_printed(s, "/create chess", "which name");
+    chat_line(&s->c, "/list");
+    assert_int_equal(s->group_lists, 2);
+}
+
+/* Lines go to the group from /create on; back to the lobby when it was refused, or left. */
+static void test_group_target(void **state)
+{
+    struct stage *s = *state;
+    chat_line(&s->c, "/join #chess");
+    expect_sent(s, "tata", "#chess", "tata"); /* the lobby's alone */
+    done(s, MEMBERSHIP_JOIN, "#chess", "not-member");
+    expect_sent(s, "hello", "#lobby", "hello");
+    chat_line(&s->c, "/join #chess");
+    done(s, MEMBERSHIP_JOIN, "#chess", NULL);
+    expect_sent(s, "hello", "#chess", "hello");
+    expect_ordered(s, "/part", "4 #chess  0 ");
+    done(s, MEMBERSHIP_LEAVE, "#chess", NULL);
+    expect_sent(s, "/msg #chess again", "#chess", "again");
+    expect_sent(s, "hello", "#lobby", "hello");
+}
+
 int main(void)
 {
     assert_true(sodium_init() >= 0);
@@ -397,6 +477,8 @@ int main(void)
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_server),
         cmocka_unit_test(test_exits),
+        ON_STAGE(test_group_commands),
+        ON_STAGE(test_group_target),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

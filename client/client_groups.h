@@ -1,0 +1,101 @@
+/*
+ * client_groups.h - the engine's side of groups: the sessions' state of each, frames GROUP, and the orders
+ * (create, invite, join, …) under way. For client_*.c alone; see client.h for what others may call.
+ */
+#ifndef CLIENT_GROUPS_H
+#define CLIENT_GROUPS_H
+
+#include "group_room.h"
+#include "wire_groups.h"
+
+struct client;
+
+enum {
+    GROUPS_PATIENCE_MS = 15 * 1000, /* a message waits for its sender's key */
+    GROUPS_HAND_OUT_MS = 2 * 1000,  /* a message waits for our key to leave before it */
+    GROUPS_GIVEN_UP = 16,
+    ORDER_TRIES = 8, /* an entry lost the race for its place in the log */
+};
+
+/* A group in this connection. */
+struct group_seat {
+    struct group g;
+    bool listed;       /* its members' lists were asked for, to hear of changes */
+    bool parked;       /* something of it is */
+    bool synced;       /* the log is as new as the server's was in this connection */
+    bool log_wanted, log_asked, placed;
+    uint16_t log_code; /* why the log cannot be had; 0: it can */
+    uint64_t waits_for, since; /* number of the first that is parked, and since when; 0: none */
+    uint32_t unread;
+    uint64_t hands_out; /* since when our key is on its way; 0: it is not */
+    uint64_t given_up[GROUPS_GIVEN_UP]; /* devices whose key did not come, a ring */
+    unsigned given_up_n;
+    struct buf pending; /* entries that wait for lists, as they came */
+    uint32_t pending_head;
+};
+
+/* What an entry of ours is to say; it is written anew when another one came first. */
+struct group_order {
+    struct group_order *next;
+    uint64_t number;
+    uint8_t op, role;
+    uint64_t until_ms;
+    char room[NAME_SIZE], subject[NAME_SIZE], text[MEMBERSHIP_TEXT + 1];
+    bool sent;
+    unsigned tries;
+    struct buf entry;
+};
+
+struct groups_side {
+    struct group_seat **seat;
+    size_t n;
+    bool loaded, list_wanted, list_asked, listed;
+    uint64_t held_until, ack_due;
+    uint64_t last_order;
+    struct group_order *order, **last;
+};
+
+/* Inside a batch; -1: the store failed. */
+int client_groups_begin(struct client *c);
+int client_take_room(struct client *c, const struct wire_deliver *m);
+int client_take_group(struct client *c, struct slice payload);
+/* The server has answered about the device list of this name (lower case). */
+int client_groups_listed(struct client *c, const char *name);
+/* A sender key has come. */
+int client_groups_key(struct client *c, const uint8_t id[SEALED_HASH]);
+/* A draft to a room: 1 sealed, 0 it waits, -1 the store failed; *code: it will never be sealed. */
+int client_seal_room(struct client *c, const struct vault_draft *d, uint16_t *code);
+
+/* Outside of a batch. */
+int client_groups_step(struct client *c);
+uint64_t client_groups_due(const struct client *c);
+void client_groups_ack(struct client *c);
+void client_groups_tell(struct client *c, struct slice payload);
+void client_groups_tell_order(struct client *c, struct slice payload);
+/* The connection is over; and for good. */
+void client_groups_reset(struct client *c);
+void client_groups_free(struct client *c);
+
+/* --- client_orders.c --- */
+
+/* Does what can be done for the first order. -1: the store failed. */
+int client_orders_step(struct client *c);
+/* What the server answered to it. */
+int client_orders_head(struct client *c, const struct wire_group_head *m);
+int client_orders_refused(struct client *c, const struct wire_group_no *m);
+/* The log that the order waits for cannot be had, or the person is none. */
+void client_orders_fail(struct client *c, const char *room, uint16_t code, struct slice text);
+int client_orders_no_user(struct client *c, const char *name);
+
+/* Is a group of this name (lower case) about to be made or joined? */
+bool client_orders_enters(const struct client *c, const char *room);
+
+/* --- for both --- */
+
+/* The seat of a room, made when there is none, as the store has it. NULL: the store failed. */
+struct group_seat *client_seat(struct client *c, struct slice room);
+void client_want_log(struct group_seat *s);
+/* An entry that the server says it has. */
+int client_seat_took(struct client *c, struct group_seat *s, struct slice entry, uint64_t number);
+
+#endif

@@ -1,0 +1,266 @@
+/*
+ * client_orders.c - entries of our own for a group's log: create, invite, join, … One at a time: the log as
+ * the server has it, the entry on its head, APPEND; when another one came first, all over again.
+ *
+ * Orders live in memory: a process that ends leaves them undone. Repeating an entry that was taken is
+ * answered with its number, so an answer that was lost does no harm.
+ */
+#include "client_private.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+static struct slice text_of(const char *s)
+{
+    return sealed_slice(s, strlen(s));
+}
+
+static void end(struct client *c, uint16_t code, struct slice words)
+{
+    struct group_order *o = c->groups.order;
+    struct buf b = {0};
+    buf_put_u64(&b, o->number);
+    buf_put_u8(&b, o->op);
+    buf_put_u16(&b, code);
+    buf_put_str8(&b, o->room, strlen(o->room));
+    buf_put_str16(&b, words.data, words.len);
+    client_keep(c, KEPT_ORDER, 0, sealed_head(&b));
+    buf_free(&b);
+    c->groups.order = o->next;
+    if (!o->next) c->groups.last = NULL;
+    buf_free(&o->entry);
+    free(o);
+}
+
+void client_groups_tell_order(struct client *c, struct slice p)
+{
+    struct cur cur = cur_of(p.data, p.len);
+    struct client_event e = {.type = CLIENT_ORDER};
+    char room[NAME_SIZE];
+    e.order.number = cur_u64(&cur);
+    e.order.op = cur_u8(&cur);
+    uint16_t code = cur_u16(&cur);
+    struct slice name = cur_str8(&cur);
+    e.order.text = cur_str16(&cur);
+    snprintf(room, sizeof room, "%.*s", (int)name.len, (const char *)name.data);
+    e.order.room = room;
+    e.order.code = code ? wire_code_name(code) : NULL;
+    client_tell(c, &e);
+}
+
+/* --- whom it is about --- */
+
+enum found { FOUND_STORE = -1, FOUND, FOUND_LATER, FOUND_NOBODY };
+
+static enum found find_invited(struct client *c, const struct group_order *o, uint8_t account_key[SEALED_KEY])
+{
+    struct peer p;
+    int r = peers_get(c->o.vault, text_of(o->subject), &p);
+    bool usable = r > 0 && p.list.n > 0 && p.trouble == PEER_FINE;
+    memcpy(account_key, p.list.account_key, SEALED_KEY);
+    if (r >= 0 && p.list.n == 0) asks_want(&c->sealed.asks, WIRE_LIST, p.key, 0, client_now(c));
+    enum found f = r < 0 ? FOUND_STORE : usable ? FOUND : p.list.n == 0 ? FOUND_LATER : FOUND_NOBODY;
+    peer_free(&p);
+    return f;
+}
+
+static enum found find_subject(struct client *c, struct group_seat *s, const struct group_order *o,
+                               struct membership_entry *e)
+{
+    const struct membership_person *p = group_person(&s->g, text_of(o->subject));
+    e->subject = text_of(o->subject);
+    if (o->op == MEMBERSHIP_INVITE && !p) return find_invited(c, o, e->subject_account);
+    if (!p) return FOUND_NOBODY;
+    e->subject = sealed_slice(p->name, p->name_len);
+    memcpy(e->subject_account, p->account_key, SEALED_KEY);
+    return FOUND;
+}
+
+/* --- writing --- */
+
+static void write_entry(struct client *c, struct group_order *o, const struct membership *log,
+                        struct membership_entry *e)
+{
+    e->op = o->op;
+    e->time_ms = client_wall_ms();
+    e->actor = text_of(c->name);
+    memcpy(e->actor_account, c->o.identity->account_key, SEALED_KEY);
+    e->actor_device = c->o.identity->device;
+    e->role = o->role;
+    e->until_ms = o->until_ms;
+    e->text = o->op == MEMBERSHIP_CREATE ? text_of(o->room) : text_of(o->text);
+    buf_free(&o->entry);
+    membership_write(log, e, c->o.identity->secret, &o->entry);
+}
+
+static void send_entry(struct client *c, struct group_order *o)
+{
+    o->sent = true;
+    wire_put_group_question(link_out(c->link), &(struct wire_group_question){
+                                                   .op = WIRE_ASK_APPEND, .entry = sealed_head(&o->entry)});
+}
+
+static int create(struct client *c, struct group_order *o)
+{
+    const struct membership none = {0};
+    struct membership_entry e = {0};
+    if (buf_len(&o->entry) == 0) write_entry(c, o, &none, &e);
+    send_entry(c, o);
+    return 0;
+}
+
+static int append(struct client *c, struct group_order *o)
+{
+    struct membership_entry e = {0};
+    struct group_seat *s = client_seat(c, text_of(o->room));
+    if (!s) return -1;
+    if (buf_len(&o->entry)) { /* the answer was lost */
+        send_entry(c, o);
+        return 0;
+    }
+    if (!s->synced) {
+        client_want_log(s);
+        return 0;
+    }
+    bool about = o->subject[0] != '\0';
+    enum found f = about ? find_subject(c, s, o, &e) : FOUND;
+    if (f == FOUND_STORE) return -1;
+    if (f == FOUND_LATER) return 0;
+    if (f == FOUND_NOBODY) {
+        end(c, WIRE_NO_SUCH_USER, text_of(o->op == MEMBERSHIP_INVITE
+                                              ? "their keys have changed: look at them first"
+                                              : "nobody of that name is in the group"));
+        return 0;
+    }
+    write_entry(c, o, &s->g.log, &e);
+    send_entry(c, o);
+    return 0;
+}
+
+int client_orders_step(struct client *c)
+{
+    struct group_order *o = c->groups.order;
+    if (!o || o->sent || c->state != CLIENT_OPEN || client_now(c) < c->groups.held_until) return 0;
+    if (!c->sealed.listed) return 0; /* the server judges us by our own list */
+    return o->op == MEMBERSHIP_CREATE ? create(c, o) : append(c, o);
+}
+
+/* --- answers --- */
+
+/* The seat of a group that is ours from this number on. */
+static int enter(struct client *c, struct group_seat *s, const struct wire_group_head *m)
+{
+    s->g.over = false;
+    s->placed = true; /* by the server, at that entry */
+    if (s->g.place < m->number - 1) s->g.place = m->number - 1;
+    return group_write(c->o.vault, &s->g);
+}
+
+int client_orders_head(struct client *c, const struct wire_group_head *m)
+{
+    struct group_order *o = c->groups.order;
+    if (!o || !o->sent || client_in_batch(c) < 0) return o && o->sent ? -1 : 0;
+    struct group_seat *s = client_seat(c, m->room);
+    if (!s) return -1;
+    bool begins = o->op == MEMBERSHIP_CREATE;
+    if (begins && s->g.log.seq && memcmp(s->g.id, m->id, sizeof s->g.id) != 0 && group_reset(c->o.vault, &s->g) < 0)
+        return -1;
+    if (client_seat_took(c, s, sealed_head(&o->entry), m->number) < 0) return -1;
+    if ((begins || o->op == MEMBERSHIP_JOIN) && enter(c, s, m) < 0) return -1;
+    s->synced = s->synced || begins;
+    end(c, 0, text_of(""));
+    return client_orders_step(c);
+}
+
+int client_orders_refused(struct client *c, const struct wire_group_no *m)
+{
+    struct group_order *o = c->groups.order;
+    if (!o || !o->sent) return 0;
+    o->sent = false;
+    if (m->code == WIRE_TOO_FAST) return 0; /* again when it is time */
+    if (m->code == WIRE_LOG_CHANGED && o->op != MEMBERSHIP_CREATE && o->tries++ < ORDER_TRIES) {
+        struct group_seat *s = client_seat(c, text_of(o->room));
+        if (!s) return -1;
+        s->synced = false;
+        client_want_log(s);
+        buf_free(&o->entry);
+        return 0;
+    }
+    end(c, m->code, m->text);
+    return client_orders_step(c);
+}
+
+void client_orders_fail(struct client *c, const char *room, uint16_t code, struct slice text)
+{
+    char key[NAME_SIZE];
+    struct group_order *o = c->groups.order;
+    if (!o || o->sent) return;
+    name_fold(key, o->room, strlen(o->room));
+    if (strcmp(key, room) == 0) end(c, code, text);
+}
+
+int client_orders_no_user(struct client *c, const char *name)
+{
+    char key[NAME_SIZE];
+    struct group_order *o = c->groups.order;
+    if (!o || o->sent || o->op != MEMBERSHIP_INVITE) return 0;
+    name_fold(key, o->subject, strlen(o->subject));
+    if (strcmp(key, name) == 0) end(c, WIRE_NO_SUCH_USER, text_of("no such user"));
+    return 0;
+}
+
+bool client_orders_enters(const struct client *c, const char *room)
+{
+    for (const struct group_order *o = c->groups.order; o; o = o->next) {
+        char key[NAME_SIZE];
+        name_fold(key, o->room, strlen(o->room));
+        if ((o->op == MEMBERSHIP_CREATE || o->op == MEMBERSHIP_JOIN) && strcmp(key, room) == 0) return true;
+    }
+    return false;
+}
+
+/* --- orders --- */
+
+int client_order(struct client *c, const struct client_group_order *wanted, uint64_t *number)
+{
+    const size_t room = strlen(wanted->room);
+    if (!name_valid_room(wanted->room, room, NULL) || strlen(wanted->text) > MEMBERSHIP_TEXT ||
+        strlen(wanted->subject) > NAME_LEN)
+        return -1;
+    struct group_order *o = xcalloc(1, sizeof *o);
+    o->number = *number = ++c->groups.last_order;
+    o->op = wanted->op;
+    o->role = wanted->role;
+    o->until_ms = wanted->until_ms;
+    snprintf(o->room, sizeof o->room, "%s", wanted->room);
+    snprintf(o->subject, sizeof o->subject, "%s", wanted->subject);
+    snprintf(o->text, sizeof o->text, "%s", wanted->text);
+    if (c->groups.last)
+        *c->groups.last = o;
+    else
+        c->groups.order = o;
+    c->groups.last = &o->next;
+    c->sealed.sweep = true; /* the next step comes at once */
+    return 0;
+}
+
+int client_ask_groups(struct client *c, bool open)
+{
+    if (c->state != CLIENT_OPEN) return -1;
+    wire_put_group_question(link_out(c->link),
+                            &(struct wire_group_question){
+                                .op = WIRE_ASK_GROUPS, .scope = open ? WIRE_GROUPS_OPEN : WIRE_GROUPS_MINE});
+    return 0;
+}
+
+int client_ask_members(struct client *c, const char *room)
+{
+    if (c->state != CLIENT_OPEN) return -1;
+    wire_put_group_question(link_out(c->link),
+                            &(struct wire_group_question){.op = WIRE_ASK_MEMBERS, .room = text_of(room)});
+    return 0;
+}
