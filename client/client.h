@@ -25,7 +25,8 @@
 #include "identity.h"
 #include "vault.h"
 #include "trust.h"
-#include "wire.h"
+#include "wire_keys.h"
+#include "wire_moderate.h"
 
 enum client_event_type {
     CLIENT_CONNECTED, /* welcome */
@@ -43,6 +44,9 @@ enum client_event_type {
     CLIENT_LIST_END,  /* that was the list */
     CLIENT_ABOUT,     /* about */
     CLIENT_GROUP,     /* group */
+    CLIENT_MODERATED, /* moderated: somebody did this in the lobby, or to this account */
+    CLIENT_STANDING,  /* standing: what holds for this account in the lobby */
+    CLIENT_REFUSED,   /* refused: what client_moderate() asked for */
 };
 
 /* What a message that cannot be sealed yet waits for. */
@@ -95,6 +99,9 @@ struct client_event {
         const struct wire_person *person;
         const struct wire_about *about;
         const struct wire_group *group;
+        const struct wire_moderate_done *moderated;
+        const struct wire_moderate_state *standing;
+        const struct wire_keys_refused *refused;
     };
 };
 
@@ -172,6 +179,8 @@ int client_ask_list(struct client *c);
 int client_ask_about(struct client *c, const char *name);
 int client_set_away(struct client *c, bool away, const char *text);
 int client_group(struct client *c, uint8_t op, const char *room);
+/* An order in the lobby: enum wire_act up to WIRE_ACT_ASK_MAX. MODERATED or REFUSED answers it. */
+int client_moderate(struct client *c, uint8_t act, const char *name, uint32_t seconds, const char *reason);
 
 /* Takes the body of a message apart: false when there is no text that this version can show. */
 bool client_body(struct slice body, uint8_t *form, struct slice *text);

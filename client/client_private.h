@@ -136,6 +136,7 @@ void client_sealed_settled(struct client *c);
 /* Frames, inside a batch. */
 int client_take_keys(struct client *c, struct slice payload);
 int client_take_list(struct client *c, struct slice payload);
+int client_take_moderate(struct client *c, struct slice payload);
 /* A direct message that is new, inside a batch. */
 int client_take_direct(struct client *c, const struct wire_deliver *m);
 /* The server's list of devices of this account is newer than ours. -1: the store failed. */

@@ -146,6 +146,20 @@ static void tell_group(struct client *c, const struct kept *k, struct slice p)
     if (wire_get_group(p, &m)) client_tell(c, &(struct client_event){CLIENT_GROUP, .group = &m});
 }
 
+static void tell_moderate(struct client *c, const struct kept *k, struct slice p)
+{
+    struct wire_moderate_done done;
+    struct wire_moderate_state state;
+    struct wire_keys_refused refused;
+    (void)k;
+    if (p.data[0] == WIRE_MODERATE_DONE && wire_get_moderate_done(p, &done))
+        client_tell(c, &(struct client_event){CLIENT_MODERATED, .moderated = &done});
+    else if (p.data[0] == WIRE_MODERATE_STATE && wire_get_moderate_state(p, &state))
+        client_tell(c, &(struct client_event){CLIENT_STANDING, .standing = &state});
+    else if (wire_get_keys_refused(p, &refused))
+        client_tell(c, &(struct client_event){CLIENT_REFUSED, .refused = &refused});
+}
+
 static const struct teller {
     uint8_t type;
     void (*tell)(struct client *c, const struct kept *k, struct slice payload);
@@ -153,6 +167,7 @@ static const struct teller {
     {WIRE_WELCOME, tell_welcome}, {WIRE_ACCEPTED, tell_accepted}, {WIRE_REJECTED, tell_rejected},
     {WIRE_RECEIPT, tell_receipt}, {WIRE_PRESENCE, tell_presence}, {WIRE_GROUP, tell_group},
     {KEPT_MESSAGE, tell_message}, {KEPT_WAITS, tell_waits},       {KEPT_NOTE, tell_note},
+    {WIRE_MODERATE, tell_moderate},
 };
 
 static void tell_one(struct client *c, const struct kept *k, struct slice payload)

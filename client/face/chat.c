@@ -8,6 +8,7 @@
 
 #include "../show.h"
 #include "command.h"
+#include "lobby.h"
 #include "report.h"
 
 void chat_init(struct chat *c, const struct chat_ops *ops, void *arg, const char *me)
@@ -287,5 +288,8 @@ void chat_event(struct chat *c, const struct client_event *e)
         return;
     case CLIENT_ABOUT: on_about(c, e->about); return;
     case CLIENT_GROUP: on_group(c, e->group); return;
+    case CLIENT_MODERATED: lobby_moderated(c, e->moderated); return;
+    case CLIENT_STANDING: lobby_standing(c, e->standing); return;
+    case CLIENT_REFUSED: lobby_refused(c, e->refused); return;
     }
 }

@@ -21,6 +21,7 @@ struct chat_ops {
     int (*away)(void *arg, bool away, const char *text);
     int (*group)(void *arg, uint8_t op, const char *room);
     int (*accept)(void *arg, const char *name); /* client_accept() */
+    int (*moderate)(void *arg, uint8_t act, const char *name, uint32_t seconds, const char *reason);
     void (*connect)(void *arg);
     void (*disconnect)(void *arg);
     void (*clear)(void *arg);
@@ -49,6 +50,7 @@ struct chat {
     bool in_lobby, connected;
     bool listing;                       /* /who was typed: show the list that comes */
     unsigned asking;                    /* answers still to come */
+    uint8_t standing;                   /* WIRE_STATE_* as last told */
     char held[16];                      /* a line like " /msg" was held back: its word */
     struct names names;                 /* for completion */
     struct chat_sent sent[CHAT_ECHOES]; /* a ring */

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "keys_people.h"
+#include "lobby.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -18,8 +19,7 @@ static size_t first_word(const char **rest, char *out, size_t cap)
     return n;
 }
 
-/* Takes a user's name; false after saying that it is none. */
-static bool take_name(struct chat *c, const char **rest, char name[NAME_SIZE])
+bool command_take_name(struct chat *c, const char **rest, char name[NAME_SIZE])
 {
     const char *why;
     char what[128];
@@ -41,7 +41,7 @@ static void offline(struct chat *c)
 static void cmd_msg(struct chat *c, const char *rest)
 {
     char name[NAME_SIZE];
-    if (!take_name(c, &rest, name)) return;
+    if (!command_take_name(c, &rest, name)) return;
     if (!rest[0]) {
         chat_error(c, "nothing to send", "/msg NAME TEXT; /query NAME talks to them from now on");
         return;
@@ -53,7 +53,7 @@ static void cmd_query(struct chat *c, const char *rest)
 {
     char name[NAME_SIZE] = "#lobby";
     bool lobby = !rest[0] || strcasecmp(rest, "#lobby") == 0;
-    if (!lobby && !take_name(c, &rest, name)) return;
+    if (!lobby && !command_take_name(c, &rest, name)) return;
     memcpy(c->target, name, sizeof name);
     chat_print(c, "*** you talk to %s now%s", name,
                lobby ? "" : "; /query alone goes back to #lobby");
@@ -82,7 +82,7 @@ static void cmd_who(struct chat *c, const char *rest)
 static void cmd_whois(struct chat *c, const char *rest)
 {
     char name[NAME_SIZE];
-    if (!take_name(c, &rest, name)) return;
+    if (!command_take_name(c, &rest, name)) return;
     if (c->ops->about(c->arg, name) < 0)
         offline(c);
     else
@@ -133,7 +133,7 @@ static void cmd_verify(struct chat *c, const char *rest)
 {
     char name[NAME_SIZE];
     struct buf lines = {0};
-    if (!take_name(c, &rest, name)) return;
+    if (!command_take_name(c, &rest, name)) return;
     enum keys_known known = keys_safety_lines(c->vault, c->me, name, &lines);
     if (known != KEYS_KNOWN) {
         chat_error(c, known == KEYS_STORE ? "the message store failed" : "nothing is known of their keys yet",
@@ -153,12 +153,41 @@ static void cmd_verify(struct chat *c, const char *rest)
 static void cmd_trust(struct chat *c, const char *rest)
 {
     char name[NAME_SIZE];
-    if (!take_name(c, &rest, name)) return;
+    if (!command_take_name(c, &rest, name)) return;
     int r = c->ops->accept(c->arg, name);
     if (r > 0)
         chat_print(c, "*** the keys that the server shows of %s are believed from now on", name);
     else if (r == 0)
         chat_error(c, "nothing is known of their keys yet", "they are fetched with the first message to them");
+}
+
+static void cmd_kick(struct chat *c, const char *rest)
+{
+    lobby_moderate(c, WIRE_ACT_KICK, rest);
+}
+static void cmd_ban(struct chat *c, const char *rest)
+{
+    lobby_moderate(c, WIRE_ACT_BAN, rest);
+}
+static void cmd_unban(struct chat *c, const char *rest)
+{
+    lobby_moderate(c, WIRE_ACT_UNBAN, rest);
+}
+static void cmd_mute(struct chat *c, const char *rest)
+{
+    lobby_moderate(c, WIRE_ACT_MUTE, rest);
+}
+static void cmd_unmute(struct chat *c, const char *rest)
+{
+    lobby_moderate(c, WIRE_ACT_UNMUTE, rest);
+}
+static void cmd_announce(struct chat *c, const char *rest)
+{
+    lobby_moderate(c, WIRE_ACT_ANNOUNCE, rest);
+}
+static void cmd_open(struct chat *c, const char *rest)
+{
+    lobby_moderate(c, WIRE_ACT_OPEN, rest);
 }
 
 static void cmd_clear(struct chat *c, const char *rest)
@@ -229,6 +258,13 @@ const struct command commands[] = {
     {"me", "", "TEXT", "say what you do", "/me waves", cmd_me},
     {"verify", "", "NAME [yes]", "compare safety numbers; yes: they are the same", "/verify bob", cmd_verify},
     {"trust", "", "NAME", "believe somebody's new keys, and send what waits", "/trust bob", cmd_trust},
+    {"kick", "k", "NAME [WHY]", "put somebody out of the lobby", "/kick bob calm down, please", cmd_kick},
+    {"ban", "", "NAME [10m] [WHY]", "keep somebody out of the lobby, for a time or until /unban", "/ban bob 2h spam", cmd_ban},
+    {"unban", "", "NAME", "let somebody into the lobby again", "/unban bob", cmd_unban},
+    {"mute", "", "NAME [10m] [WHY]", "let somebody read the lobby and not write", "/mute bob 10m", cmd_mute},
+    {"unmute", "", "NAME", "let somebody write in the lobby again", "/unmute bob", cmd_unmute},
+    {"announce", "", "[10m] [WHY]", "only instructors and assistants write in the lobby", "/announce 30m exam", cmd_announce},
+    {"open", "", "", "everybody writes in the lobby again", "/open", cmd_open},
     {"clear", "c", "", "clear the screen", "/clear", cmd_clear},
     {"connect", "reconnect", "", "connect, or try again at once", "/connect", cmd_connect},
     {"disconnect", "", "", "end the connection and stay", "/disconnect", cmd_disconnect},

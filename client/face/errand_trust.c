@@ -114,6 +114,8 @@ static const char *hint_for(const char *code)
         {"name-invalid", "choose another --user"},
         {"not-on-roster", "ask the instructor to put the name on the roster, or check --user"},
         {"elsewhere", "this name and key receive in a newer session now; end it to go on here"},
+        {"banned", "the instructor or the operator can say why, and lift it"},
+        {"revoked", "another device of this account has revoked this one; start anew with: " NAME " device add"},
         {"bad-login", "try again; if it stays, the key in the home may be damaged"},
         {"bad-time", "check this machine's clock with: date"},
         {"bad-proof", "somebody may be meddling with the connection; try another network"},

@@ -23,6 +23,7 @@ enum face_exit exit_of(const char *code)
         {"not-on-roster", EXIT_REFUSED},
         {"bad-login", EXIT_REFUSED},
         {"elsewhere", EXIT_REFUSED},
+        {"revoked", EXIT_REFUSED},
         {"not-member", EXIT_REFUSED},
         {"blocked", EXIT_REFUSED},
         {"muted", EXIT_REFUSED},

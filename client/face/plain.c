@@ -52,6 +52,11 @@ static int do_accept(void *arg, const char *name)
     return client_accept(((struct plain *)arg)->s.client, name);
 }
 
+static int do_moderate(void *arg, uint8_t act, const char *name, uint32_t seconds, const char *reason)
+{
+    return client_moderate(((struct plain *)arg)->s.client, act, name, seconds, reason);
+}
+
 static void do_connect(void *arg)
 {
     struct plain *p = arg;
@@ -113,6 +118,7 @@ static const struct chat_ops ops = {
     .away = do_away,
     .group = do_group,
     .accept = do_accept,
+    .moderate = do_moderate,
     .connect = do_connect,
     .disconnect = do_disconnect,
     .clear = do_clear,

@@ -44,6 +44,12 @@ void report_changes_line(struct buf *out, const struct wire_changes *m, uint8_t 
 void report_person_line(struct buf *out, const struct wire_person *p);
 void report_about_line(struct buf *out, const struct wire_about *m);
 
+/* "prof muted bob in #lobby until 2024-10-10 14:03: too loud". */
+void report_moderated_line(struct buf *out, const struct wire_moderate_done *m);
+json_t *report_moderated(const struct wire_moderate_done *m);
+/* "you are muted in #lobby until it is lifted: too loud", a line for each of these flags that holds. */
+void report_standing_lines(struct buf *out, const struct wire_moderate_state *m, uint8_t flags);
+
 /* printf at the end of a buffer; the text must be ours or filtered. */
 void report_put(struct buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -135,3 +135,14 @@ json_t *report_change(const struct wire_change *c)
         set(o, "text", out_text(c->text));
     return o;
 }
+
+json_t *report_moderated(const struct wire_moderate_done *m)
+{
+    json_t *o = event("moderation");
+    set(o, "act", json_string(wire_act_name(m->act)));
+    set(o, "by", m->by.len ? out_text(m->by) : json_null());
+    set(o, "user", m->name.len ? out_text(m->name) : json_null());
+    set(o, "until", m->until_ms ? out_time(m->until_ms) : json_null());
+    set(o, "reason", out_text(m->reason));
+    return o;
+}

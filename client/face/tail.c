@@ -83,11 +83,25 @@ static void put_changes(struct tailing *t, const struct wire_changes *m)
     }
 }
 
+static void put_moderated(struct tailing *t, const struct wire_moderate_done *m)
+{
+    struct buf line = {0};
+    if (t->s.args->json) {
+        out_json_text(&line, report_moderated(m));
+        put(t, &line);
+    } else if (!t->s.args->quiet) {
+        report_moderated_line(&line, m);
+        out_line(STDERR_FILENO, &line);
+        buf_free(&line);
+    }
+}
+
 static void on_event(void *arg, const struct client_event *e)
 {
     struct tailing *t = arg;
     if (e->type == CLIENT_MESSAGE) put_rows(t);
     if (e->type == CLIENT_CHANGES && !t->s.done) put_changes(t, e->changes);
+    if (e->type == CLIENT_MODERATED && !t->s.done) put_moderated(t, e->moderated);
     if (e->type == CLIENT_NOTE && !t->s.args->quiet) out_say("note: %s", e->note.words);
     if (e->type == CLIENT_CONNECTED && !t->s.args->quiet)
         out_say("connected to %s as %s", t->s.place, client_name(t->s.client));
