@@ -67,6 +67,7 @@ void client_free(struct client *c)
     free((char *)c->o.port);
     free(c->away);
     asks_free(&c->sealed.asks);
+    client_devices_free(c);
     free(c);
 }
 

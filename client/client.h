@@ -47,6 +47,7 @@ enum client_event_type {
     CLIENT_MODERATED, /* moderated: somebody did this in the lobby, or to this account */
     CLIENT_STANDING,  /* standing: what holds for this account in the lobby */
     CLIENT_REFUSED,   /* refused: what client_moderate() asked for */
+    CLIENT_DEVICE,    /* device: something about the devices of this account */
 };
 
 /* What a message that cannot be sealed yet waits for. */
@@ -58,6 +59,16 @@ enum client_wait {
 enum client_note {
     CLIENT_NOTE_TROUBLE = 1, /* the account's keys or list are not what they were: sending stops */
     CLIENT_NOTE_RESET,       /* one of its devices has begun anew: restored from a copy, or cloned */
+};
+
+/* What happens to the own list of devices; device is the one that it is about. */
+enum client_device_news {
+    CLIENT_DEVICE_ASKS = 1, /* a new one wants to be let in: client_admit() */
+    CLIENT_DEVICE_CODE,     /* it shows a code: client_admit_code() */
+    CLIENT_DEVICE_RIGHT,    /* the code was right; whoever holds the new one tells it so */
+    CLIENT_DEVICE_ADDED,
+    CLIENT_DEVICE_REVOKED,
+    CLIENT_DEVICE_ENDED, /* nothing has changed; words say why */
 };
 
 /* Pointers and slices are valid during the callback. All text in them is foreign: see show.h. */
@@ -92,6 +103,11 @@ struct client_event {
             enum client_note what;
             const char *name, *words; /* "bob has another account key than before" */
         } note;
+        struct {
+            enum client_device_news what;
+            uint64_t device;
+            const char *words; /* ENDED: "somebody ..." or "the code was wrong ..."; else empty */
+        } device;
         const struct wire_accepted *accepted; /* id: the number; so in the next two */
         const struct wire_rejected *rejected;
         const struct wire_receipt *receipt;
@@ -173,6 +189,23 @@ bool client_published(const struct client *c);
  * 0: nothing was known of the name; -1: the store failed (FAILED is told).
  */
 int client_accept(struct client *c, const char *name);
+
+/*
+ * The devices of the own account (docs/sealed.md sections 2 and 12). Only a device that holds the account
+ * key may change the list. Each answer comes as CLIENT_DEVICE, unless the result says at once why not.
+ */
+enum client_may { CLIENT_MAY, CLIENT_NOT_CONNECTED, CLIENT_NO_ACCOUNT_KEY, CLIENT_NO_SUCH_DEVICE, CLIENT_NOBODY_ASKS };
+
+/* Does this device hold the account's key? False also before the list is known, or when the store failed. */
+bool client_holds_account(const struct client *c);
+/* Answers the device that asks: CODE comes next, or ENDED. */
+enum client_may client_admit(struct client *c);
+/* What the person typed; one try. with_account_key: the new device may admit and revoke, too. */
+enum client_may client_admit_code(struct client *c, const char *typed, bool with_account_key);
+/* Lets go of whoever asks. */
+void client_admit_end(struct client *c);
+/* Takes a device out of the list for ever. */
+enum client_may client_revoke(struct client *c, uint64_t device);
 
 /* Questions. -1 when not connected. Away is remembered and said again after each login. */
 int client_ask_list(struct client *c);

@@ -29,7 +29,7 @@ enum {
 };
 
 /* What is kept to be told, beside types of frames; below WIRE_TYPES there is no such frame. */
-enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE };
+enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE, KEPT_DEVICE };
 
 /* Keys and drafts: client_sealed.c. */
 struct sealed_side {
@@ -41,6 +41,8 @@ struct sealed_side {
     uint64_t duty_due, look_due;
     uint32_t max_text; /* of the server, 0: not known yet */
 };
+
+struct devices_side; /* client_devices.c */
 
 struct client {
     struct client_options o; /* host, port, user are our own copies */
@@ -77,6 +79,7 @@ struct client {
     struct buf told; /* events that wait for the commit */
 
     struct sealed_side sealed;
+    struct devices_side *devices; /* a change of the own list that is under way, NULL: none */
 };
 
 /* Is it a message that this device has sent? */
@@ -90,6 +93,8 @@ void client_keep_message(struct client *c, uint64_t row, enum vault_how how,
 /* Keeps that an own message waits, or a note; what: enum client_wait or client_note. */
 void client_keep_words(struct client *c, uint8_t type, uint64_t number, uint8_t what,
                        const char *name, enum peer_trouble trouble);
+/* Keeps news about a device of this account. */
+void client_keep_device(struct client *c, enum client_device_news what, uint64_t device, const char *words);
 /* Tells what was kept. The callbacks may end the connection. */
 void client_tell_kept(struct client *c);
 
@@ -146,5 +151,16 @@ int client_send_sealed(struct client *c, struct slice to, uint8_t form, struct s
                        uint64_t *number);
 /* Milliseconds since 1970. */
 uint64_t client_wall_ms(void);
+
+/* --- client_devices.c --- */
+
+int client_take_admit(struct client *c, struct slice payload);
+/* The own list as the server has it now, inside a batch. */
+void client_devices_listed(struct client *c, const struct peer *own);
+/* The server will never take the entry that was to change it. */
+void client_devices_refused(struct client *c, struct slice text);
+/* The connection is new: an admission that was under way is over. */
+void client_devices_begin(struct client *c);
+void client_devices_free(struct client *c);
 
 #endif

@@ -238,6 +238,7 @@ int client_sealed_begin(struct client *c)
     s->sweep = true;
     s->publishing = false;
     s->duty_due = client_now(c) + DUTY_EVERY_MS;
+    client_devices_begin(c);
     int parked;
     while ((parked = vault_next_value(c->o.vault, VAULT_PARKED, name, &number)) > 0) {
         s->parked = true;
@@ -469,6 +470,7 @@ static int take_news(struct client *c, struct peer *p, enum peer_news news, uint
         client_keep_words(c, KEPT_NOTE, 0, CLIENT_NOTE_TROUBLE, p->key, p->trouble);
     if (own && news != PEER_TROUBLE && duty_listed(&k, p, head, link_out(c->link)) < 0) return -1;
     if (own && news == PEER_GREW) c->sealed.sweep = true;
+    if (own && news != PEER_TROUBLE) client_devices_listed(c, p);
     return seal_drafts(c, text_of(p->key)) < 0 ? -1 : unpark_all(c, p->key);
 }
 
@@ -526,6 +528,7 @@ static void duty_refused(struct client *c, const struct wire_keys_refused *m)
     uint64_t pause = m->retry_ms > CLIENT_DUTY_RETRY_MS ? m->retry_ms : CLIENT_DUTY_RETRY_MS;
     bool hopeless = m->code == WIRE_BAD_ENTRY || m->code == WIRE_BAD_KEYS;
     c->sealed.publishing = false;
+    if (m->code == WIRE_BAD_ENTRY) client_devices_refused(c, m->text);
     if (!hopeless) c->sealed.duty_due = client_now(c) + pause;
 }
 

@@ -52,6 +52,11 @@ void client_keep_words(struct client *c, uint8_t type, uint64_t number, uint8_t 
     keep(c, &(struct kept){type, what, number, (uint32_t)n + 1}, words);
 }
 
+void client_keep_device(struct client *c, enum client_device_news what, uint64_t device, const char *words)
+{
+    keep(c, &(struct kept){KEPT_DEVICE, (uint8_t)what, device, (uint32_t)strlen(words) + 1}, words);
+}
+
 bool client_own(const struct client *c, const struct wire_deliver *m)
 {
     return m->from_device == c->o.identity->device && m->from.len == strlen(c->name) &&
@@ -114,6 +119,12 @@ static void tell_note(struct client *c, const struct kept *k, struct slice p)
     client_tell(c, &(struct client_event){CLIENT_NOTE, .note = {(enum client_note)k->what, name, words}});
 }
 
+static void tell_device(struct client *c, const struct kept *k, struct slice p)
+{
+    client_tell(c, &(struct client_event){CLIENT_DEVICE, .device = {(enum client_device_news)k->what, k->extra,
+                                                                     (const char *)p.data}});
+}
+
 static void tell_list(struct client *c, struct slice p)
 {
     struct cur cur = cur_of(p.data, p.len);
@@ -167,7 +178,7 @@ static const struct teller {
     {WIRE_WELCOME, tell_welcome}, {WIRE_ACCEPTED, tell_accepted}, {WIRE_REJECTED, tell_rejected},
     {WIRE_RECEIPT, tell_receipt}, {WIRE_PRESENCE, tell_presence}, {WIRE_GROUP, tell_group},
     {KEPT_MESSAGE, tell_message}, {KEPT_WAITS, tell_waits},       {KEPT_NOTE, tell_note},
-    {WIRE_MODERATE, tell_moderate},
+    {WIRE_MODERATE, tell_moderate}, {KEPT_DEVICE, tell_device},
 };
 
 static void tell_one(struct client *c, const struct kept *k, struct slice payload)

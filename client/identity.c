@@ -155,6 +155,19 @@ int identity_open(const char *path, struct identity *id, struct why *why)
     return version == 1 ? add_newer(path, id, why) : 0;
 }
 
+int identity_take_account(const char *path, struct identity *id, const uint8_t seed[32], struct why *why)
+{
+    char text[FILE_MAX];
+    int lock = file_lock_folder(path, why);
+    if (lock < 0) return -1;
+    crypto_sign_seed_keypair(id->account_key, id->account_secret, seed);
+    size_t n = format(id, text);
+    int r = file_replace(path, text, n, why);
+    sodium_memzero(text, sizeof text);
+    close(lock);
+    return r;
+}
+
 void identity_sign(const struct identity *id, const void *data, size_t n, uint8_t signature[64])
 {
     crypto_sign_detached(signature, NULL, data, n, id->secret);

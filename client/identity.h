@@ -35,6 +35,9 @@ void identity_from_seed(struct identity *id, uint64_t device, const uint8_t seed
  */
 int identity_open(const char *path, struct identity *id, struct why *why);
 
+/* Puts the account's key, from its seed, in the place of the one that the file at path holds, and into *id. */
+int identity_take_account(const char *path, struct identity *id, const uint8_t seed[32], struct why *why);
+
 void identity_sign(const struct identity *id, const void *data, size_t n, uint8_t signature[64]);
 
 /* The device's keys as client/sealed takes them; wipe them with device_keys_wipe(). */

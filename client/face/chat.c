@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../show.h"
+#include "admit.h"
 #include "command.h"
 #include "lobby.h"
 #include "report.h"
@@ -150,14 +151,22 @@ static bool is_echo(struct chat *c, const struct wire_deliver *m)
     return s && s->room && m->from_device == c->device && strcasecmp(from, c->me) == 0;
 }
 
+/* Sent to somebody else by another device of ours. */
+static bool is_copy(const struct chat *c, const struct wire_deliver *m)
+{
+    char to[NAME_SIZE];
+    return !(m->flags & WIRE_FLAG_ROOM) && strcasecmp(show_word(to, sizeof to, m->to), c->me) != 0;
+}
+
 static void show_message(struct chat *c, const struct vault_row *row)
 {
     const struct wire_deliver *m = &row->m;
     struct buf line = {0};
     if (is_echo(c, m)) return;
-    if (!(m->flags & WIRE_FLAG_ROOM) && name_valid((const char *)m->from.data, m->from.len, NULL))
+    bool copy = is_copy(c, m);
+    if (!copy && !(m->flags & WIRE_FLAG_ROOM) && name_valid((const char *)m->from.data, m->from.len, NULL))
         show_word(c->last_from, sizeof c->last_from, m->from);
-    report_message_line(&line, m, row->how, REPORT_SHORT);
+    report_message_line(&line, m, row->how, copy ? REPORT_SHORT | REPORT_COPY : REPORT_SHORT);
     print_buf(c, &line);
 }
 
@@ -291,5 +300,6 @@ void chat_event(struct chat *c, const struct client_event *e)
     case CLIENT_MODERATED: lobby_moderated(c, e->moderated); return;
     case CLIENT_STANDING: lobby_standing(c, e->standing); return;
     case CLIENT_REFUSED: lobby_refused(c, e->refused); return;
+    case CLIENT_DEVICE: admit_event(c, e); return;
     }
 }

@@ -22,6 +22,10 @@ struct chat_ops {
     int (*group)(void *arg, uint8_t op, const char *room);
     int (*accept)(void *arg, const char *name); /* client_accept() */
     int (*moderate)(void *arg, uint8_t act, const char *name, uint32_t seconds, const char *reason);
+    /* client_admit() and what belongs to it */
+    enum client_may (*admit)(void *arg);
+    enum client_may (*admit_code)(void *arg, const char *code, bool with_account_key);
+    void (*admit_end)(void *arg);
     void (*connect)(void *arg);
     void (*disconnect)(void *arg);
     void (*clear)(void *arg);

@@ -1,6 +1,7 @@
 /* command.c - see command.h: lines to actions. The rules for slashes are in chat_line(). */
 #include "command.h"
 
+#include "admit.h"
 #include "keys_people.h"
 #include "lobby.h"
 
@@ -258,6 +259,7 @@ const struct command commands[] = {
     {"me", "", "TEXT", "say what you do", "/me waves", cmd_me},
     {"verify", "", "NAME [yes]", "compare safety numbers; yes: they are the same", "/verify bob", cmd_verify},
     {"trust", "", "NAME", "believe somebody's new keys, and send what waits", "/trust bob", cmd_trust},
+    {"admit", "", "[CODE|no]", "let a new device of yours in, by the code it shows", "/admit 1234 5678", admit_order},
     {"kick", "k", "NAME [WHY]", "put somebody out of the lobby", "/kick bob calm down, please", cmd_kick},
     {"ban", "", "NAME [10m] [WHY]", "keep somebody out of the lobby, for a time or until /unban", "/ban bob 2h spam", cmd_ban},
     {"unban", "", "NAME", "let somebody into the lobby again", "/unban bob", cmd_unban},

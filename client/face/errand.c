@@ -28,6 +28,13 @@ uint64_t errand_now(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+uint64_t errand_wall(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 enum face_exit errand_error(const struct args *o, const char *code, const struct why *why)
 {
     if (o->json) out_json(report_error(code, why->what, why->hint));

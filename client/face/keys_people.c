@@ -65,6 +65,10 @@ enum keys_known keys_device_lines(struct vault *v, const char *me, uint64_t this
         const struct device_row *row = &own.list.row[i];
         report_put(out, "%s%016llx  since ", i ? "\n" : "", (unsigned long long)row->device);
         put_date(out, row->time);
+        if (row->by)
+            report_put(out, ", let in by %016llx", (unsigned long long)row->by);
+        else
+            report_put(out, i ? ", by the paper key" : ", the first");
         report_put(out, "%s%s", row->revoked ? "  revoked" : "",
                    row->device == this_device ? "  this device" : "");
     }

@@ -47,7 +47,7 @@ static void put_unopened(struct buf *out, const struct wire_deliver *m)
 void report_message_line(struct buf *out, const struct wire_deliver *m, enum vault_how how,
                          enum report_style style)
 {
-    bool dated = style == REPORT_DATED, room = m->flags & WIRE_FLAG_ROOM;
+    bool dated = !(style & REPORT_SHORT), copy = style & REPORT_COPY, room = m->flags & WIRE_FLAG_ROOM;
     uint8_t form = WIRE_FORM_SAYS;
     struct slice text;
     put_time(out, m->time_ms, dated ? "%Y-%m-%d %H:%M:%S " : "%H:%M ");
@@ -64,6 +64,10 @@ void report_message_line(struct buf *out, const struct wire_deliver *m, enum vau
     bool known = client_body(m->body, &form, &text);
     if (form == WIRE_FORM_ACTS) report_put(out, "* ");
     show_line(out, m->from);
+    if (copy) {
+        report_put(out, " -> ");
+        show_line(out, m->to);
+    }
     report_put(out, form == WIRE_FORM_ACTS ? " " : ": ");
     if (known)
         show_body(out, text, dated ? indent_dated : indent_short);

@@ -22,6 +22,7 @@ json_t *report_change(const struct wire_change *c);
 enum report_style {
     REPORT_DATED, /* 2024-10-10 14:03:31 #lobby 40 bob: text */
     REPORT_SHORT, /* 14:03 #lobby bob: text */
+    REPORT_COPY = 2, /* beside one of these: an own message, sent by another device: 14:03 me -> bob: text */
 };
 
 /*

@@ -35,13 +35,20 @@ static bool put(struct tailing *t, struct buf *line)
     return false;
 }
 
+/* Sent to somebody else by another device of ours. */
+static bool is_copy(const struct tailing *t, const struct wire_deliver *m)
+{
+    char to[NAME_SIZE];
+    return !(m->flags & WIRE_FLAG_ROOM) && strcasecmp(show_word(to, sizeof to, m->to), t->s.home.user) != 0;
+}
+
 static bool put_message(struct tailing *t, const struct vault_row *row)
 {
     struct buf line = {0};
     if (t->s.args->json)
         out_json_text(&line, report_message(&row->m, row->how));
     else
-        report_message_line(&line, &row->m, row->how, REPORT_DATED);
+        report_message_line(&line, &row->m, row->how, is_copy(t, &row->m) ? REPORT_DATED | REPORT_COPY : REPORT_DATED);
     return put(t, &line);
 }
 

@@ -2,6 +2,7 @@
 #include "verbs.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,8 +17,13 @@ const struct verb verbs[] = {
     {"tail", "tail", "show messages as they come, each once, also across runs",
      "tail --json --count 10 --timeout 60", verb_tail},
     {"who", "who", "list who is connected", "who --json", verb_who},
-    {"keys", "keys show | keys devices | keys verify NAME | keys accept NAME | keys replace-server HOST[:PORT]",
-     "show own keys; compare or accept those of a person or a server", "keys verify frank", verb_keys},
+    {"keys",
+     "keys show | keys devices | keys revoke DEVICE | keys paper | keys verify NAME | keys accept NAME"
+     " | keys replace-server HOST[:PORT]",
+     "show own keys and devices; compare or accept those of a person or a server", "keys verify frank", verb_keys},
+    {"device", "device add | device admit",
+     "add: make this machine a device of --user; admit: let a new one in, by the code it shows", "device add --user alice",
+     verb_device},
     {"help", "help [COMMAND]", "show help", "help send", verb_help},
     {0},
 };
@@ -51,13 +57,20 @@ static enum face_exit unknown(const struct args *o, const char *word)
     return EXIT_USAGE;
 }
 
+/* A usage of several forms is told by its first word alone. */
+static void put_short(struct buf *out, const struct verb *v)
+{
+    char several[24];
+    snprintf(several, sizeof several, "%s ...", v->name);
+    report_put(out, "  %-22s %s\n", strstr(v->usage, " | ") ? several : v->usage, v->help);
+}
+
 static void put_overview(struct buf *out)
 {
     report_put(out, "usage: " NAME " [OPTIONS]             the conversation, in a terminal\n");
     report_put(out, "       " NAME " [OPTIONS] COMMAND     one thing, for scripts\n\ncommands:\n");
     for (const struct verb *v = verbs; v->name; v++)
-        report_put(out, "  %-22s %s\n", v->name == verbs[3].name ? "keys show|..." : v->usage,
-                   v->help);
+        put_short(out, v);
     report_put(out, "\noptions, before or after the command:\n");
     args_help(out);
     report_put(out,
