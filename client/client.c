@@ -68,6 +68,7 @@ void client_free(struct client *c)
     free(c->away);
     asks_free(&c->sealed.asks);
     client_devices_free(c);
+    client_class_free(c);
     free(c);
 }
 

@@ -48,6 +48,7 @@ enum client_event_type {
     CLIENT_STANDING,  /* standing: what holds for this account in the lobby */
     CLIENT_REFUSED,   /* refused: what client_moderate() asked for */
     CLIENT_DEVICE,    /* device: something about the devices of this account */
+    CLIENT_CLASS,     /* class_news */
 };
 
 /* What a message that cannot be sealed yet waits for. */
@@ -69,6 +70,18 @@ enum client_device_news {
     CLIENT_DEVICE_ADDED,
     CLIENT_DEVICE_REVOKED,
     CLIENT_DEVICE_ENDED, /* nothing has changed; words say why */
+};
+
+/* What happens to the class (class.h). */
+enum client_class_news {
+    CLIENT_CLASS_SIGNED = 1, /* name's claim was good: signed */
+    CLIENT_CLASS_UNSIGNED,   /* name's claim was not; words say why */
+    CLIENT_CLASS_ALL_SIGNED, /* no claim waits */
+    CLIENT_CLASS_CLAIMED,    /* client_class_join(): the claim is at the server */
+    CLIENT_CLASS_JOINED,     /* the welcome has come: the class is pinned */
+    CLIENT_CLASS_PUT,        /* client_class_put() is durable */
+    CLIENT_CLASS_LISTED,     /* client_class_fetch(): everybody's entries are in the store */
+    CLIENT_CLASS_ENDED,      /* it cannot be; words say why */
 };
 
 /* Pointers and slices are valid during the callback. All text in them is foreign: see show.h. */
@@ -108,6 +121,10 @@ struct client_event {
             uint64_t device;
             const char *words; /* ENDED: "somebody ..." or "the code was wrong ..."; else empty */
         } device;
+        struct {
+            enum client_class_news what;
+            const char *name, *words;
+        } class_news;
         const struct wire_accepted *accepted; /* id: the number; so in the next two */
         const struct wire_rejected *rejected;
         const struct wire_receipt *receipt;
@@ -206,6 +223,16 @@ enum client_may client_admit_code(struct client *c, const char *typed, bool with
 void client_admit_end(struct client *c);
 /* Takes a device out of the list for ever. */
 enum client_may client_revoke(struct client *c, uint64_t device);
+
+/*
+ * The class. A client whose store holds the anchor's secret signs claims by itself when it hears of any, and
+ * one that waits for a welcome takes it. -1 when not connected, or the store failed; else CLIENT_CLASS answers.
+ */
+int client_class_put(struct client *c);   /* the own entry, signed by the own anchor */
+int client_class_sign(struct client *c);  /* looks for claims */
+int client_class_fetch(struct client *c); /* everybody's entries */
+/* class_name: NULL when there is only one here. */
+int client_class_join(struct client *c, const uint8_t secret[12], const char *class_name);
 
 /* Questions. -1 when not connected. Away is remembered and said again after each login. */
 int client_ask_list(struct client *c);

@@ -410,7 +410,7 @@ static const struct handler {
     {WIRE_DELIVER, take_deliver}, {WIRE_RECEIPT, take_receipt},   {WIRE_PRESENCE, take_presence},
     {WIRE_GROUP, take_group},     {WIRE_HISTORY, take_history},   {WIRE_KEYS, client_take_keys},
     {WIRE_LIST, client_take_list},       {WIRE_MODERATE, client_take_moderate},
-    {WIRE_ADMIT, client_take_admit},
+    {WIRE_ADMIT, client_take_admit},     {WIRE_ROSTER, client_take_roster},
 };
 
 static const struct handler *handler_of(uint8_t type)

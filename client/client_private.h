@@ -29,7 +29,7 @@ enum {
 };
 
 /* What is kept to be told, beside types of frames; below WIRE_TYPES there is no such frame. */
-enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE, KEPT_DEVICE };
+enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE, KEPT_DEVICE, KEPT_CLASS };
 
 /* Keys and drafts: client_sealed.c. */
 struct sealed_side {
@@ -42,6 +42,7 @@ struct sealed_side {
     uint32_t max_text; /* of the server, 0: not known yet */
 };
 
+struct class_side;   /* client_class.c */
 struct devices_side; /* client_devices.c */
 
 struct client {
@@ -79,6 +80,7 @@ struct client {
     struct buf told; /* events that wait for the commit */
 
     struct sealed_side sealed;
+    struct class_side *joining;   /* client_class_join() looks for its class, NULL: it does not */
     struct devices_side *devices; /* a change of the own list that is under way, NULL: none */
 };
 
@@ -95,6 +97,8 @@ void client_keep_words(struct client *c, uint8_t type, uint64_t number, uint8_t 
                        const char *name, enum peer_trouble trouble);
 /* Keeps news about a device of this account. */
 void client_keep_device(struct client *c, enum client_device_news what, uint64_t device, const char *words);
+/* Keeps news about the class. */
+void client_keep_class(struct client *c, enum client_class_news what, const char *name, const char *words);
 /* Tells what was kept. The callbacks may end the connection. */
 void client_tell_kept(struct client *c);
 
@@ -151,6 +155,11 @@ int client_send_sealed(struct client *c, struct slice to, uint8_t form, struct s
                        uint64_t *number);
 /* Milliseconds since 1970. */
 uint64_t client_wall_ms(void);
+
+/* --- client_class.c --- */
+
+int client_take_roster(struct client *c, struct slice payload);
+void client_class_free(struct client *c);
 
 /* --- client_devices.c --- */
 

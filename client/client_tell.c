@@ -57,6 +57,15 @@ void client_keep_device(struct client *c, enum client_device_news what, uint64_t
     keep(c, &(struct kept){KEPT_DEVICE, (uint8_t)what, device, (uint32_t)strlen(words) + 1}, words);
 }
 
+void client_keep_class(struct client *c, enum client_class_news what, const char *name, const char *words)
+{
+    char both[NAME_SIZE + 256];
+    int n = snprintf(both, sizeof both, "%s", name) + 1;
+    n += snprintf(both + n, sizeof both - (size_t)n, "%s", words) + 1;
+    if (n > (int)sizeof both) n = sizeof both;
+    keep(c, &(struct kept){KEPT_CLASS, (uint8_t)what, 0, (uint32_t)n}, both);
+}
+
 bool client_own(const struct client *c, const struct wire_deliver *m)
 {
     return m->from_device == c->o.identity->device && m->from.len == strlen(c->name) &&
@@ -125,6 +134,12 @@ static void tell_device(struct client *c, const struct kept *k, struct slice p)
                                                                      (const char *)p.data}});
 }
 
+static void tell_class(struct client *c, const struct kept *k, struct slice p)
+{
+    const char *name = (const char *)p.data, *words = name + strlen(name) + 1;
+    client_tell(c, &(struct client_event){CLIENT_CLASS, .class_news = {(enum client_class_news)k->what, name, words}});
+}
+
 static void tell_list(struct client *c, struct slice p)
 {
     struct cur cur = cur_of(p.data, p.len);
@@ -179,6 +194,7 @@ static const struct teller {
     {WIRE_RECEIPT, tell_receipt}, {WIRE_PRESENCE, tell_presence}, {WIRE_GROUP, tell_group},
     {KEPT_MESSAGE, tell_message}, {KEPT_WAITS, tell_waits},       {KEPT_NOTE, tell_note},
     {WIRE_MODERATE, tell_moderate}, {KEPT_DEVICE, tell_device},
+    {KEPT_CLASS, tell_class},
 };
 
 static void tell_one(struct client *c, const struct kept *k, struct slice payload)

@@ -95,6 +95,10 @@ enum vault_kind {
     VAULT_LOST = 5,   /* name: the sender; number: the message's id */
     VAULT_ASKED = 6,  /* name: the account; number: the device */
     VAULT_AGAIN = 7,  /* name: the recipient; number: the message's id */
+    VAULT_CLASS = 20, /* these four: class.h */
+    VAULT_INVITED,    /* name: who was invited */
+    VAULT_JOINING,
+    VAULT_MEMBER, /* name: the account */
 };
 
 struct vault;

@@ -9,6 +9,8 @@
 #include "../show.h"
 #include "admit.h"
 #include "command.h"
+#include "errand.h"
+#include "keys_people.h"
 #include "lobby.h"
 #include "report.h"
 
@@ -223,11 +225,37 @@ static void on_person(struct chat *c, const struct wire_person *p)
     print_buf(c, &line);
 }
 
+static void put_class(struct chat *c, struct slice name, struct buf *line)
+{
+    struct buf words = {0};
+    char shown[NAME_SIZE];
+    keys_class_words(c->vault, show_word(shown, sizeof shown, name), errand_wall(), &words);
+    if (buf_len(&words)) report_put(line, "\n  %.*s", (int)buf_len(&words), (const char *)buf_head(&words));
+    buf_free(&words);
+}
+
+static void on_class(struct chat *c, const struct client_event *e)
+{
+    char name[NAME_SIZE], words[256];
+    show_word(name, sizeof name, (struct slice){(const uint8_t *)e->class_news.name, strlen(e->class_news.name)});
+    show_word(words, sizeof words, (struct slice){(const uint8_t *)e->class_news.words, strlen(e->class_news.words)});
+    switch (e->class_news.what) {
+    case CLIENT_CLASS_SIGNED: chat_print(c, "*** %s has come with the code: signed into the class", name); return;
+    case CLIENT_CLASS_UNSIGNED: chat_print(c, "*** %s wants into the class, but %s", name, words); return;
+    case CLIENT_CLASS_JOINED:
+        chat_print(c, "*** you are in the class; whom its key has signed is verified from now on");
+        return;
+    case CLIENT_CLASS_ENDED: chat_print(c, "*** class: %s", words); return;
+    default: return;
+    }
+}
+
 static void on_about(struct chat *c, const struct wire_about *m)
 {
     struct buf line = {0};
     if (c->asking) c->asking--;
     report_about_line(&line, m);
+    if (m->found && c->vault) put_class(c, m->name, &line);
     print_buf(c, &line);
 }
 
@@ -301,5 +329,6 @@ void chat_event(struct chat *c, const struct client_event *e)
     case CLIENT_STANDING: lobby_standing(c, e->standing); return;
     case CLIENT_REFUSED: lobby_refused(c, e->refused); return;
     case CLIENT_DEVICE: admit_event(c, e); return;
+    case CLIENT_CLASS: on_class(c, e); return;
     }
 }

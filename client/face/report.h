@@ -15,7 +15,8 @@ json_t *report_waits(uint64_t number, enum client_wait why, const char *to, cons
 json_t *report_accepted(const struct wire_accepted *m, uint64_t id, const char *to);
 json_t *report_rejected(const struct wire_rejected *m, const char *to);
 json_t *report_error(const char *code, const char *message, const char *hint);
-json_t *report_person(const struct wire_person *p);
+/* standing: in the class, in words; empty: there is none. */
+json_t *report_person(const struct wire_person *p, struct slice standing);
 /* One change of presence; NULL for a kind that this version does not know. */
 json_t *report_change(const struct wire_change *c);
 

@@ -112,13 +112,14 @@ json_t *report_rejected(const struct wire_rejected *m, const char *to)
     return o;
 }
 
-json_t *report_person(const struct wire_person *p)
+json_t *report_person(const struct wire_person *p, struct slice standing)
 {
     json_t *o = event("user");
     set(o, "user", out_text(p->name));
     set(o, "state", json_string(p->state ? "away" : "here"));
     set(o, "lobby", json_boolean(p->in_lobby));
     set(o, "since", out_time(p->since_ms));
+    if (standing.len) set(o, "class", out_text(standing));
     if (p->text.len) set(o, "text", out_text(p->text));
     return o;
 }

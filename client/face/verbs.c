@@ -24,6 +24,9 @@ const struct verb verbs[] = {
     {"device", "device add | device admit",
      "add: make this machine a device of --user; admit: let a new one in, by the code it shows", "device add --user alice",
      verb_device},
+    {"class", "class init CLASS | class invite NAME [assistant] | class sign | class list | class join CODE [CLASS]"
+     " | class members",
+     "one key for a class: who has its code is verified by everybody in it", "class join 4T7QX-...", verb_class},
     {"help", "help [COMMAND]", "show help", "help send", verb_help},
     {0},
 };
