@@ -34,6 +34,7 @@ enum face_exit exit_of(const char *code)
         {"changed-server", EXIT_TRUST},
         {"changed-keys", EXIT_TRUST},
         {"bad-proof", EXIT_TRUST},
+        {"passphrase", EXIT_TRUST},
         {"middle", EXIT_TRUST},
         {"bad-list", EXIT_TRUST},
         {"not-account-key", EXIT_REFUSED},

@@ -16,6 +16,7 @@
 #include "errand_trust.h"
 #include "keys_devices.h"
 #include "keys_people.h"
+#include "passphrase.h"
 #include "verbs.h"
 
 enum { DEFAULT_MS = 10000 };
@@ -233,11 +234,13 @@ enum face_exit verb_keys(const struct args *o)
         return exit == EXIT_DONE ? replace(&s) : exit;
     }
     if (strcmp(what, "devices") == 0 && o->operands == 2) return keys_devices(o);
+    if (strcmp(what, "lock") == 0 && o->operands == 2) return keys_lock(o);
+    if (strcmp(what, "unlock") == 0 && o->operands == 2) return keys_unlock(o);
     if (strcmp(what, "paper") == 0 && o->operands == 2) return keys_paper(o);
     if (strcmp(what, "revoke") == 0 && o->operands == 3) return keys_revoke(o, o->operand[2]);
     if ((strcmp(what, "verify") == 0 || strcmp(what, "accept") == 0) && o->operands == 3)
         return with_store(o, what, o->operand[2]);
-    why_set(&why, "keys needs show, devices, revoke DEVICE, paper, verify NAME, accept NAME, or replace-server HOST[:PORT]");
+    why_set(&why, "keys needs show, devices, revoke DEVICE, paper, lock, unlock, verify NAME, accept NAME, or replace-server HOST[:PORT]");
     why_hint(&why, NAME " help keys shows how");
     return errand_error(o, "usage", &why);
 }

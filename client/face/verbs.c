@@ -18,7 +18,7 @@ const struct verb verbs[] = {
      "tail --json --count 10 --timeout 60", verb_tail},
     {"who", "who", "list who is connected", "who --json", verb_who},
     {"keys",
-     "keys show | keys devices | keys revoke DEVICE | keys paper | keys verify NAME | keys accept NAME"
+     "keys show | keys devices | keys revoke DEVICE | keys paper | keys lock | keys unlock | keys verify NAME | keys accept NAME"
      " | keys replace-server HOST[:PORT]",
      "show own keys and devices; compare or accept those of a person or a server", "keys verify frank", verb_keys},
     {"device", "device add | device admit",
