@@ -32,7 +32,7 @@ static const struct row rows[] = {
     {"yes", NULL, offsetof(struct args, yes), "the answer to what is asked: keys verify, keys paper, keys revoke"},
     {"password-file", "FILE", offsetof(struct args, password_file),
      "the passphrase of a locked store is the first line of this file"},
-    {"password-command", "COMMAND", offsetof(struct args, password_command),
+    {"password-command", "CMD", offsetof(struct args, password_command),
      "the same, of what this command writes"},
     {"paper", NULL, offsetof(struct args, paper), "device add: by the 24 words of the paper key"},
     {"with-account-key", NULL, offsetof(struct args, with_account_key),
@@ -157,7 +157,7 @@ void args_help(struct buf *out)
         char left[64], line[200];
         snprintf(left, sizeof left, "--%s%s%s", rows[i].name, rows[i].argument ? " " : "",
                  rows[i].argument ? rows[i].argument : "");
-        int n = snprintf(line, sizeof line, "  %-22s %s\n", left, rows[i].help);
+        int n = snprintf(line, sizeof line, "  %-23s %s\n", left, rows[i].help);
         buf_put(out, line, (size_t)n);
     }
 }

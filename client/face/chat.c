@@ -287,6 +287,8 @@ static void on_connected(struct chat *c, const struct wire_welcome *m)
     report_put(&line, " as %s%s", c->me, m->fresh ? ": the name is yours now" : "");
     if (m->waiting) report_put(&line, ", %u messages wait for you", m->waiting);
     print_buf(c, &line);
+    if (m->fresh)
+        chat_print(c, "*** should this machine be lost, 24 words on paper bring the name back: " NAME " keys paper");
     names_clear(&c->names);
     if (c->ops->list(c->arg) == 0) c->asking++;
 }

@@ -78,7 +78,7 @@ static void put_overview(struct buf *out)
     args_help(out);
     report_put(out,
                "\nexit status: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 refused,\n"
-               "  5 no such user or room, 6 server's key not trusted, 7 not in time, 8 local file\n"
+               "  5 no such user or room, 6 key not trusted or wrong passphrase, 7 not in time, 8 local file\n"
                "  trouble, 75 try again later, 130 interrupted\n");
 }
 
