@@ -35,6 +35,7 @@ static void draw_keys(struct identity *id)
 void identity_make(struct identity *id)
 {
     uint8_t seed[SEED];
+    *id = (struct identity){0};
     do
         randombytes_buf(&id->device, sizeof id->device);
     while (id->device == 0);
@@ -47,7 +48,7 @@ void identity_make(struct identity *id)
 void identity_from_seed(struct identity *id, uint64_t device, const uint8_t seed[32])
 {
     uint8_t more[2][SEED];
-    id->device = device;
+    *id = (struct identity){.device = device};
     crypto_sign_seed_keypair(id->public_key, id->secret, seed);
     sealed_hash("csmsg seeded agree", sealed_slice(seed, 32), more[0]);
     sealed_hash("csmsg seeded account", sealed_slice(seed, 32), more[1]);
