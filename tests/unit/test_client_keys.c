@@ -242,8 +242,8 @@ int main(void)
     assert_true(sodium_init() >= 0);
 #define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(test_identity), IN_FOLDER(test_identity_locked), IN_FOLDER(test_identity_race),
-        IN_FOLDER(test_identity), IN_FOLDER(test_identity_refused), IN_FOLDER(test_identity_race),
+        IN_FOLDER(test_identity), IN_FOLDER(test_identity_locked), IN_FOLDER(test_identity_refused),
+        IN_FOLDER(test_identity_race),
         IN_FOLDER(test_trust),    IN_FOLDER(test_trust_file),       cmocka_unit_test(test_words),
         IN_FOLDER(test_identity_upgrade),
     };
