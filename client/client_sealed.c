@@ -451,13 +451,26 @@ static int unpark(struct client *c, const char *from, const char *fresh)
     return r < 0 ? -1 : 0;
 }
 
+/* A device that was not in its own list yet could open nothing: whatever anybody has sent may have waited. */
+static int unpark_everybody(struct client *c, const char *fresh)
+{
+    char name[VAULT_NAME] = "";
+    uint64_t number = 0;
+    int r;
+    while ((r = vault_next_value(c->o.vault, VAULT_PARKED, name, &number)) > 0) {
+        if (unpark(c, name, fresh) < 0) return -1;
+        number = UINT64_MAX >> 1; /* on to the next name */
+    }
+    return r;
+}
+
 /* What waits for the list of this name: messages from it, and copies of our own to it. */
 static int unpark_all(struct client *c, const char *fresh)
 {
     char own[NAME_SIZE];
     fold(own, text_of(c->name));
-    if (unpark(c, fresh, fresh) < 0) return -1;
-    return strcmp(own, fresh) == 0 ? 0 : unpark(c, own, fresh);
+    if (strcmp(own, fresh) == 0) return c->sealed.parked ? unpark_everybody(c, fresh) : 0;
+    return unpark(c, fresh, fresh) < 0 ? -1 : unpark(c, own, fresh);
 }
 
 /* --- answers --- */
