@@ -68,6 +68,8 @@ void client_free(struct client *c)
     free(c->away);
     asks_free(&c->sealed.asks);
     client_groups_free(c);
+    client_devices_free(c);
+    client_class_free(c);
     free(c);
 }
 

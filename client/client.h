@@ -27,6 +27,8 @@
 #include "vault.h"
 #include "trust.h"
 #include "wire_groups.h"
+#include "wire_keys.h"
+#include "wire_moderate.h"
 
 enum client_event_type {
     CLIENT_CONNECTED, /* welcome */
@@ -52,6 +54,11 @@ enum client_event_type {
     CLIENT_INVITED,   /* invited: into a group */
     CLIENT_GONE,      /* invited: the group was deleted; who says why */
     CLIENT_NO_GROUP,  /* no_group: a question about it was refused */
+    CLIENT_MODERATED, /* moderated: somebody did this in the lobby, or to this account */
+    CLIENT_STANDING,  /* standing: what holds for this account in the lobby */
+    CLIENT_REFUSED,   /* refused: what client_moderate() asked for */
+    CLIENT_DEVICE,    /* device: something about the devices of this account */
+    CLIENT_CLASS,     /* class_news */
 };
 
 /* What a message that cannot be sealed yet waits for. */
@@ -64,6 +71,28 @@ enum client_note {
     CLIENT_NOTE_TROUBLE = 1, /* the account's keys or list are not what they were: sending stops */
     CLIENT_NOTE_RESET,       /* one of its devices has begun anew: restored from a copy, or cloned */
     CLIENT_NOTE_GROUP,       /* a group's log is not what it must be: nothing is sent to it any more */
+};
+
+/* What happens to the own list of devices; device is the one that it is about. */
+enum client_device_news {
+    CLIENT_DEVICE_ASKS = 1, /* a new one wants to be let in: client_admit() */
+    CLIENT_DEVICE_CODE,     /* it shows a code: client_admit_code() */
+    CLIENT_DEVICE_RIGHT,    /* the code was right; whoever holds the new one tells it so */
+    CLIENT_DEVICE_ADDED,
+    CLIENT_DEVICE_REVOKED,
+    CLIENT_DEVICE_ENDED, /* nothing has changed; words say why */
+};
+
+/* What happens to the class (class.h). */
+enum client_class_news {
+    CLIENT_CLASS_SIGNED = 1, /* name's claim was good: signed */
+    CLIENT_CLASS_UNSIGNED,   /* name's claim was not; words say why */
+    CLIENT_CLASS_ALL_SIGNED, /* no claim waits */
+    CLIENT_CLASS_CLAIMED,    /* client_class_join(): the claim is at the server */
+    CLIENT_CLASS_JOINED,     /* the welcome has come: the class is pinned */
+    CLIENT_CLASS_PUT,        /* client_class_put() is durable */
+    CLIENT_CLASS_LISTED,     /* client_class_fetch(): everybody's entries are in the store */
+    CLIENT_CLASS_ENDED,      /* it cannot be; words say why */
 };
 
 /* Pointers and slices are valid during the callback. All text in them is foreign: see show.h. */
@@ -115,6 +144,15 @@ struct client_event {
         } members;
         const struct wire_group_notice *invited;
         const struct wire_group_no *no_group;
+        struct {
+            enum client_device_news what;
+            uint64_t device;
+            const char *words; /* ENDED: "somebody ..." or "the code was wrong ..."; else empty */
+        } device;
+        struct {
+            enum client_class_news what;
+            const char *name, *words;
+        } class_news;
         const struct wire_accepted *accepted; /* id: the number; so in the next two */
         const struct wire_rejected *rejected;
         const struct wire_receipt *receipt;
@@ -122,6 +160,9 @@ struct client_event {
         const struct wire_person *person;
         const struct wire_about *about;
         const struct wire_group *group;
+        const struct wire_moderate_done *moderated;
+        const struct wire_moderate_state *standing;
+        const struct wire_keys_refused *refused;
     };
 };
 
@@ -194,11 +235,40 @@ bool client_published(const struct client *c);
  */
 int client_accept(struct client *c, const char *name);
 
+/*
+ * The devices of the own account (docs/sealed.md sections 2 and 12). Only a device that holds the account
+ * key may change the list. Each answer comes as CLIENT_DEVICE, unless the result says at once why not.
+ */
+enum client_may { CLIENT_MAY, CLIENT_NOT_CONNECTED, CLIENT_NO_ACCOUNT_KEY, CLIENT_NO_SUCH_DEVICE, CLIENT_NOBODY_ASKS };
+
+/* Does this device hold the account's key? False also before the list is known, or when the store failed. */
+bool client_holds_account(const struct client *c);
+/* Answers the device that asks: CODE comes next, or ENDED. */
+enum client_may client_admit(struct client *c);
+/* What the person typed; one try. with_account_key: the new device may admit and revoke, too. */
+enum client_may client_admit_code(struct client *c, const char *typed, bool with_account_key);
+/* Lets go of whoever asks. */
+void client_admit_end(struct client *c);
+/* Takes a device out of the list for ever. */
+enum client_may client_revoke(struct client *c, uint64_t device);
+
+/*
+ * The class. A client whose store holds the anchor's secret signs claims by itself when it hears of any, and
+ * one that waits for a welcome takes it. -1 when not connected, or the store failed; else CLIENT_CLASS answers.
+ */
+int client_class_put(struct client *c);   /* the own entry, signed by the own anchor */
+int client_class_sign(struct client *c);  /* looks for claims */
+int client_class_fetch(struct client *c); /* everybody's entries */
+/* class_name: NULL when there is only one here. */
+int client_class_join(struct client *c, const uint8_t secret[12], const char *class_name);
+
 /* Questions. -1 when not connected. Away is remembered and said again after each login. */
 int client_ask_list(struct client *c);
 int client_ask_about(struct client *c, const char *name);
 int client_set_away(struct client *c, bool away, const char *text);
 int client_group(struct client *c, uint8_t op, const char *room);
+/* An order in the lobby: enum wire_act up to WIRE_ACT_ASK_MAX. MODERATED or REFUSED answers it. */
+int client_moderate(struct client *c, uint8_t act, const char *name, uint32_t seconds, const char *reason);
 
 /*
  * Groups `#name`. Messages to one go through client_send(); what comes is told as MESSAGE, entries of the

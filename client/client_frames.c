@@ -73,7 +73,7 @@ static int take_welcome(struct client *c, struct slice p)
 static int take_error(struct client *c, struct slice p)
 {
     static const uint16_t final[] = {WIRE_NAME_TAKEN, WIRE_NAME_INVALID, WIRE_NOT_ON_ROSTER,
-                                     WIRE_ELSEWHERE,  WIRE_REVOKED};
+                                     WIRE_ELSEWHERE,  WIRE_REVOKED,      WIRE_BANNED};
     struct wire_error m;
     char text[256];
     if (!wire_get_error(p, &m)) return -1;
@@ -417,7 +417,8 @@ static const struct handler {
     {WIRE_RESYNC, take_resync},   {WIRE_ACCEPTED, take_accepted}, {WIRE_REJECTED, take_rejected},
     {WIRE_DELIVER, take_deliver}, {WIRE_RECEIPT, take_receipt},   {WIRE_PRESENCE, take_presence},
     {WIRE_GROUP, take_group},     {WIRE_HISTORY, take_history},   {WIRE_KEYS, client_take_keys},
-    {WIRE_LIST, client_take_list},
+    {WIRE_LIST, client_take_list},       {WIRE_MODERATE, client_take_moderate},
+    {WIRE_ADMIT, client_take_admit},     {WIRE_ROSTER, client_take_roster},
 };
 
 static const struct handler *handler_of(uint8_t type)

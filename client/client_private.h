@@ -30,7 +30,7 @@ enum {
 };
 
 /* What is kept to be told, beside types of frames; below WIRE_TYPES there is no such frame. */
-enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE, KEPT_ORDER };
+enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE, KEPT_ORDER, KEPT_DEVICE, KEPT_CLASS };
 
 /* Keys and drafts: client_sealed.c. */
 struct sealed_side {
@@ -43,6 +43,9 @@ struct sealed_side {
     uint64_t duty_due, look_due;
     uint32_t max_text; /* of the server, 0: not known yet */
 };
+
+struct class_side;   /* client_class.c */
+struct devices_side; /* client_devices.c */
 
 struct client {
     struct client_options o; /* host, port, user are our own copies */
@@ -80,6 +83,8 @@ struct client {
 
     struct sealed_side sealed;
     struct groups_side groups;
+    struct class_side *joining;   /* client_class_join() looks for its class, NULL: it does not */
+    struct devices_side *devices; /* a change of the own list that is under way, NULL: none */
 };
 
 /* Is it a message that this device has sent? */
@@ -93,6 +98,10 @@ void client_keep_message(struct client *c, uint64_t row, enum vault_how how,
 /* Keeps that an own message waits, or a note; what: enum client_wait or client_note. */
 void client_keep_words(struct client *c, uint8_t type, uint64_t number, uint8_t what,
                        const char *name, enum peer_trouble trouble);
+/* Keeps news about a device of this account. */
+void client_keep_device(struct client *c, enum client_device_news what, uint64_t device, const char *words);
+/* Keeps news about the class. */
+void client_keep_class(struct client *c, enum client_class_news what, const char *name, const char *words);
 /* Tells what was kept. The callbacks may end the connection. */
 void client_tell_kept(struct client *c);
 
@@ -139,6 +148,7 @@ void client_sealed_settled(struct client *c);
 /* Frames, inside a batch. */
 int client_take_keys(struct client *c, struct slice payload);
 int client_take_list(struct client *c, struct slice payload);
+int client_take_moderate(struct client *c, struct slice payload);
 /* A direct message that is new, inside a batch. */
 int client_take_direct(struct client *c, const struct wire_deliver *m);
 /* The server's list of devices of this account is newer than ours. -1: the store failed. */
@@ -154,5 +164,21 @@ struct keyring client_keyring(const struct client *c);
 void client_keep_group_note(struct client *c, const struct group *g);
 /* Milliseconds since 1970. */
 uint64_t client_wall_ms(void);
+
+/* --- client_class.c --- */
+
+int client_take_roster(struct client *c, struct slice payload);
+void client_class_free(struct client *c);
+
+/* --- client_devices.c --- */
+
+int client_take_admit(struct client *c, struct slice payload);
+/* The own list as the server has it now, inside a batch. */
+void client_devices_listed(struct client *c, const struct peer *own);
+/* The server will never take the entry that was to change it. */
+void client_devices_refused(struct client *c, struct slice text);
+/* The connection is new: an admission that was under way is over. */
+void client_devices_begin(struct client *c);
+void client_devices_free(struct client *c);
 
 #endif

@@ -257,6 +257,7 @@ int client_sealed_begin(struct client *c)
     s->sweep = true;
     s->publishing = false;
     s->duty_due = client_now(c) + DUTY_EVERY_MS;
+    client_devices_begin(c);
     int parked;
     while ((parked = vault_next_value(c->o.vault, VAULT_PARKED, name, &number)) > 0) {
         s->parked = true;
@@ -530,6 +531,7 @@ static int take_news(struct client *c, struct peer *p, enum peer_news news, uint
     if (own && news == PEER_GREW) c->sealed.sweep = true;
     if (own) c->sealed.listed = device_list_find(&p->list, c->o.identity->device) != NULL;
     if (client_groups_listed(c, p->key) < 0) return -1;
+    if (own && news != PEER_TROUBLE) client_devices_listed(c, p);
     return seal_drafts(c, text_of(p->key)) < 0 ? -1 : unpark_all(c, p->key);
 }
 
@@ -587,6 +589,7 @@ static void duty_refused(struct client *c, const struct wire_keys_refused *m)
     uint64_t pause = m->retry_ms > CLIENT_DUTY_RETRY_MS ? m->retry_ms : CLIENT_DUTY_RETRY_MS;
     bool hopeless = m->code == WIRE_BAD_ENTRY || m->code == WIRE_BAD_KEYS;
     c->sealed.publishing = false;
+    if (m->code == WIRE_BAD_ENTRY) client_devices_refused(c, m->text);
     if (!hopeless) c->sealed.duty_due = client_now(c) + pause;
 }
 

@@ -61,6 +61,20 @@ void client_keep_group_note(struct client *c, const struct group *g)
     keep(c, &(struct kept){KEPT_NOTE, CLIENT_NOTE_GROUP, 0, (uint32_t)n + 1}, words);
 }
 
+void client_keep_device(struct client *c, enum client_device_news what, uint64_t device, const char *words)
+{
+    keep(c, &(struct kept){KEPT_DEVICE, (uint8_t)what, device, (uint32_t)strlen(words) + 1}, words);
+}
+
+void client_keep_class(struct client *c, enum client_class_news what, const char *name, const char *words)
+{
+    char both[NAME_SIZE + 256];
+    int n = snprintf(both, sizeof both, "%s", name) + 1;
+    n += snprintf(both + n, sizeof both - (size_t)n, "%s", words) + 1;
+    if (n > (int)sizeof both) n = sizeof both;
+    keep(c, &(struct kept){KEPT_CLASS, (uint8_t)what, 0, (uint32_t)n}, both);
+}
+
 bool client_own(const struct client *c, const struct wire_deliver *m)
 {
     return m->from_device == c->o.identity->device && m->from.len == strlen(c->name) &&
@@ -123,6 +137,18 @@ static void tell_note(struct client *c, const struct kept *k, struct slice p)
     client_tell(c, &(struct client_event){CLIENT_NOTE, .note = {(enum client_note)k->what, name, words}});
 }
 
+static void tell_device(struct client *c, const struct kept *k, struct slice p)
+{
+    client_tell(c, &(struct client_event){CLIENT_DEVICE, .device = {(enum client_device_news)k->what, k->extra,
+                                                                     (const char *)p.data}});
+}
+
+static void tell_class(struct client *c, const struct kept *k, struct slice p)
+{
+    const char *name = (const char *)p.data, *words = name + strlen(name) + 1;
+    client_tell(c, &(struct client_event){CLIENT_CLASS, .class_news = {(enum client_class_news)k->what, name, words}});
+}
+
 static void tell_list(struct client *c, struct slice p)
 {
     struct cur cur = cur_of(p.data, p.len);
@@ -164,6 +190,20 @@ static void tell_group(struct client *c, const struct kept *k, struct slice p)
         client_tell(c, &(struct client_event){CLIENT_GROUP, .group = &m});
 }
 
+static void tell_moderate(struct client *c, const struct kept *k, struct slice p)
+{
+    struct wire_moderate_done done;
+    struct wire_moderate_state state;
+    struct wire_keys_refused refused;
+    (void)k;
+    if (p.data[0] == WIRE_MODERATE_DONE && wire_get_moderate_done(p, &done))
+        client_tell(c, &(struct client_event){CLIENT_MODERATED, .moderated = &done});
+    else if (p.data[0] == WIRE_MODERATE_STATE && wire_get_moderate_state(p, &state))
+        client_tell(c, &(struct client_event){CLIENT_STANDING, .standing = &state});
+    else if (wire_get_keys_refused(p, &refused))
+        client_tell(c, &(struct client_event){CLIENT_REFUSED, .refused = &refused});
+}
+
 static const struct teller {
     uint8_t type;
     void (*tell)(struct client *c, const struct kept *k, struct slice payload);
@@ -172,6 +212,8 @@ static const struct teller {
     {WIRE_RECEIPT, tell_receipt}, {WIRE_PRESENCE, tell_presence}, {WIRE_GROUP, tell_group},
     {KEPT_MESSAGE, tell_message}, {KEPT_WAITS, tell_waits},       {KEPT_NOTE, tell_note},
     {KEPT_ORDER, tell_order},
+    {WIRE_MODERATE, tell_moderate}, {KEPT_DEVICE, tell_device},
+    {KEPT_CLASS, tell_class},
 };
 
 static void tell_one(struct client *c, const struct kept *k, struct slice payload)

@@ -105,6 +105,10 @@ enum vault_kind {
     VAULT_GROUP_OWN = 12,  /* name: the group's id, as of the next two */
     VAULT_GROUP_GIVEN = 13,
     VAULT_GROUP_KEYS = 14, /* number: the device */
+    VAULT_CLASS = 20, /* these four: class.h */
+    VAULT_INVITED,    /* name: who was invited */
+    VAULT_JOINING,
+    VAULT_MEMBER, /* name: the account */
     VAULT_KINDS
 };
 

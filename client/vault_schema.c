@@ -12,6 +12,8 @@
  * same), and
  *   draft    messages to users that cannot be sealed yet; case of names does not matter
  *   value    keys and what is known of others, by kind, name and number: see vault.h
+ * A store that is locked with a passphrase has one more, `lock`, and sealed bodies, contents and values:
+ * vault_lock.h.
  * A version's changes are made in upgrade(), which raises user_version in the same transaction. An older
  * program refuses a newer file instead of damaging it.
  */
@@ -141,7 +143,8 @@ struct vault *vault_open(const char *path, struct why *why)
     if (lock < 0) return NULL;
     struct sqlite *q = xcalloc(1, sizeof *q);
     q->vault = (struct vault){&sqlite_ops, .shared = true};
-    if (make_private(path, why) < 0 || open_db(q, path, why) < 0) {
+    q->in_use = -1;
+    if (make_private(path, why) < 0 || open_db(q, path, why) < 0 || vault_lock_set_up(q, path, why) < 0) {
         vault_close(&q->vault);
         close(lock);
         return NULL;

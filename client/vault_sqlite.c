@@ -8,9 +8,11 @@
  */
 #include "vault_sqlite.h"
 
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "log.h"
 
@@ -20,9 +22,9 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_TAKE_NUMBER] = "UPDATE device SET next_number = next_number + 1 RETURNING next_number - 1",
     [SQL_OUT_ADD] = "INSERT INTO outbox(id, number, quiet, kind, recipient, head_count, heads, body,"
-                    " content) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [SQL_OUT_NEXT] = "SELECT id, number, quiet, kind, head_count, recipient, heads, body, content"
-                     " FROM outbox WHERE id > ? ORDER BY id LIMIT 1",
+                    " content) VALUES(?, ?, ?, ?, ?, ?, ?, seal(?, 'text'), seal(?, 'text'))",
+    [SQL_OUT_NEXT] = "SELECT id, number, quiet, kind, head_count, recipient, heads,"
+                     " unseal(body, 'text'), unseal(content, 'text') FROM outbox WHERE id > ? ORDER BY id LIMIT 1",
     [SQL_OUT_SUM] = "SELECT min(id), count(*), total(length(body)) FROM outbox"
                     " WHERE id BETWEEN ? AND ?",
     [SQL_OUT_NUMBERS] = "SELECT id, iif(quiet, 0, number) FROM outbox WHERE id BETWEEN ? AND ?"
@@ -31,17 +33,18 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_OUT_RECALL] = "INSERT INTO draft(number, quiet, recipient, content) SELECT number, quiet,"
                        " recipient, content FROM outbox WHERE id BETWEEN ? AND ? AND content <> x''",
     [SQL_SENT_ADD] = "INSERT OR REPLACE INTO sent(number, kind, recipient, body, time_ms, state)"
-                     " VALUES(?, ?, ?, ?, ?, 0)",
+                     " VALUES(?, ?, ?, seal(?, 'text'), ?, 0)",
     [SQL_SENT_ID] = "UPDATE sent SET id = ?2 WHERE number = ?1",
     [SQL_SENT_STATE] = "UPDATE sent SET state = ? WHERE id BETWEEN ? AND ? AND state = 0",
     [SQL_SENT_REFUSE] = "UPDATE sent SET state = ?2 WHERE number = ?1",
     [SQL_RECEIPT] = "UPDATE sent SET state = ? WHERE id = ? AND state = 3 RETURNING number",
     [SQL_STATE] = "SELECT state, number FROM sent WHERE id = ?",
-    [SQL_SENT] = "SELECT number, time_ms, kind, recipient, body FROM sent WHERE id = ?",
-    [SQL_DRAFT_ADD] = "INSERT INTO draft(number, quiet, recipient, content) VALUES(?, ?, ?, ?)",
-    [SQL_DRAFT_NEXT] = "SELECT number, quiet, recipient, content FROM draft WHERE number > ?"
+    [SQL_SENT] = "SELECT number, time_ms, kind, recipient, unseal(body, 'text') FROM sent WHERE id = ?",
+    [SQL_DRAFT_ADD] = "INSERT INTO draft(number, quiet, recipient, content)"
+                      " VALUES(?, ?, ?, seal(?, 'text'))",
+    [SQL_DRAFT_NEXT] = "SELECT number, quiet, recipient, unseal(content, 'text') FROM draft WHERE number > ?"
                        " ORDER BY number LIMIT 1",
-    [SQL_DRAFT_NEXT_TO] = "SELECT number, quiet, recipient, content FROM draft WHERE number > ?"
+    [SQL_DRAFT_NEXT_TO] = "SELECT number, quiet, recipient, unseal(content, 'text') FROM draft WHERE number > ?"
                           " AND recipient = ? ORDER BY number LIMIT 1",
     [SQL_DRAFT_DROP] = "DELETE FROM draft WHERE number = ?",
     [SQL_HEARD] = "INSERT INTO heard(name, device, id) VALUES(?, ?, ?) ON CONFLICT(name, device)"
@@ -49,9 +52,9 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_ROOM] = "INSERT INTO room(name, number) VALUES(?, ?) ON CONFLICT(name)"
                  " DO UPDATE SET number = excluded.number WHERE excluded.number > room.number",
     [SQL_HISTORY_ADD] = "INSERT INTO history(flags, incarnation, seq, time_ms, sender, device, id,"
-                        " recipient, body, how) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        " recipient, body, how) VALUES(?, ?, ?, ?, ?, ?, ?, ?, seal(?, 'text'), ?)",
     [SQL_HISTORY_NEXT] = "SELECT row, flags, incarnation, seq, time_ms, device, id, how, sender,"
-                         " recipient, body FROM history WHERE row > ? ORDER BY row LIMIT 1",
+                         " recipient, unseal(body, 'text') FROM history WHERE row > ? ORDER BY row LIMIT 1",
     [SQL_HISTORY_LAST] = "SELECT coalesce(max(row), 0) FROM history",
     [SQL_PLACE] = "UPDATE device SET incarnation = ?1, seq = ?2"
                   " WHERE (incarnation, seq) < (?1, ?2)",
@@ -67,8 +70,10 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_SET_SERVER] = "UPDATE device SET server = ?, incarnation = 0, seq = 0",
     [SQL_FORGET_HEARD] = "DELETE FROM heard",
     [SQL_FORGET_ROOMS] = "DELETE FROM room",
-    [SQL_VALUE_GET] = "SELECT value FROM value WHERE kind = ? AND name = ? AND number = ?",
-    [SQL_VALUE_PUT] = "INSERT INTO value(kind, name, number, value) VALUES(?, ?, ?, ?)"
+    [SQL_VALUE_GET] = "SELECT unseal(value, kind || '/' || name || '/' || number) FROM value"
+                      " WHERE kind = ? AND name = ? AND number = ?",
+    [SQL_VALUE_PUT] = "INSERT INTO value(kind, name, number, value)"
+                      " VALUES(?1, ?2, ?3, seal(?4, ?1 || '/' || ?2 || '/' || ?3))"
                       " ON CONFLICT(kind, name, number) DO UPDATE SET value = excluded.value",
     [SQL_VALUE_DROP] = "DELETE FROM value WHERE kind = ? AND name = ? AND number = ?",
     [SQL_VALUE_FORGET] = "DELETE FROM value WHERE kind = ? AND name = ?",
@@ -578,6 +583,8 @@ static void close_sqlite(struct vault *s)
     for (int i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize(q->statement[i]);
     sqlite3_close(q->db);
+    if (q->in_use >= 0) close(q->in_use);
+    sodium_memzero(q->key, sizeof q->key);
     buf_free(&q->copy);
     free(q);
 }

@@ -63,8 +63,15 @@ struct sqlite {
     uint8_t server[32];                 /* bound to it */
     bool bound;
     char words[200]; /* the last failure */
+    int in_use;      /* shared lock that says: somebody has the store open */
+    bool sealed;     /* texts and values are sealed: see vault_lock.h */
+    bool has_key;
+    uint8_t key[32];
 };
 
 extern const struct vault_ops sqlite_ops;
+
+/* vault_lock.c: takes the lock and the two functions of SQL, and learns whether the store is sealed. */
+int vault_lock_set_up(struct sqlite *q, const char *path, struct why *why);
 
 #endif

@@ -29,7 +29,14 @@ static const struct row rows[] = {
      "send: wait for accepted (default) or delivered"},
     {"count", "N", offsetof(struct args, count), "tail: end after N messages"},
     {"timeout", "S", offsetof(struct args, timeout), "give up after so many seconds"},
-    {"yes", NULL, offsetof(struct args, yes), "keys verify: the numbers are the same"},
+    {"yes", NULL, offsetof(struct args, yes), "the answer to what is asked: keys verify, keys paper, keys revoke"},
+    {"password-file", "FILE", offsetof(struct args, password_file),
+     "the passphrase of a locked store is the first line of this file"},
+    {"password-command", "CMD", offsetof(struct args, password_command),
+     "the same, of what this command writes"},
+    {"paper", NULL, offsetof(struct args, paper), "device add: by the 24 words of the paper key"},
+    {"with-account-key", NULL, offsetof(struct args, with_account_key),
+     "device admit: the new device may admit and revoke others, too"},
     {"json", NULL, offsetof(struct args, json), "write one JSON object a line"},
     {"quiet", NULL, offsetof(struct args, quiet), "say nothing but errors"},
     {"verbose", NULL, offsetof(struct args, verbose), "say more about the connection"},
@@ -150,7 +157,7 @@ void args_help(struct buf *out)
         char left[64], line[200];
         snprintf(left, sizeof left, "--%s%s%s", rows[i].name, rows[i].argument ? " " : "",
                  rows[i].argument ? rows[i].argument : "");
-        int n = snprintf(line, sizeof line, "  %-22s %s\n", left, rows[i].help);
+        int n = snprintf(line, sizeof line, "  %-23s %s\n", left, rows[i].help);
         buf_put(out, line, (size_t)n);
     }
 }

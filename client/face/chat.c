@@ -7,8 +7,12 @@
 #include <string.h>
 
 #include "../show.h"
+#include "admit.h"
 #include "command.h"
 #include "command_groups.h"
+#include "errand.h"
+#include "keys_people.h"
+#include "lobby.h"
 #include "report.h"
 
 void chat_init(struct chat *c, const struct chat_ops *ops, void *arg, const char *me)
@@ -150,14 +154,22 @@ static bool is_echo(struct chat *c, const struct wire_deliver *m)
     return s && s->room && m->from_device == c->device && strcasecmp(from, c->me) == 0;
 }
 
+/* Sent to somebody else by another device of ours. */
+static bool is_copy(const struct chat *c, const struct wire_deliver *m)
+{
+    char to[NAME_SIZE];
+    return !(m->flags & WIRE_FLAG_ROOM) && strcasecmp(show_word(to, sizeof to, m->to), c->me) != 0;
+}
+
 static void show_message(struct chat *c, const struct vault_row *row)
 {
     const struct wire_deliver *m = &row->m;
     struct buf line = {0};
     if (is_echo(c, m)) return;
-    if (!(m->flags & WIRE_FLAG_ROOM) && name_valid((const char *)m->from.data, m->from.len, NULL))
+    bool copy = is_copy(c, m);
+    if (!copy && !(m->flags & WIRE_FLAG_ROOM) && name_valid((const char *)m->from.data, m->from.len, NULL))
         show_word(c->last_from, sizeof c->last_from, m->from);
-    report_message_line(&line, m, row->how, REPORT_SHORT);
+    report_message_line(&line, m, row->how, copy ? REPORT_SHORT | REPORT_COPY : REPORT_SHORT);
     print_buf(c, &line);
 }
 
@@ -214,11 +226,37 @@ static void on_person(struct chat *c, const struct wire_person *p)
     print_buf(c, &line);
 }
 
+static void put_class(struct chat *c, struct slice name, struct buf *line)
+{
+    struct buf words = {0};
+    char shown[NAME_SIZE];
+    keys_class_words(c->vault, show_word(shown, sizeof shown, name), errand_wall(), &words);
+    if (buf_len(&words)) report_put(line, "\n  %.*s", (int)buf_len(&words), (const char *)buf_head(&words));
+    buf_free(&words);
+}
+
+static void on_class(struct chat *c, const struct client_event *e)
+{
+    char name[NAME_SIZE], words[256];
+    show_word(name, sizeof name, (struct slice){(const uint8_t *)e->class_news.name, strlen(e->class_news.name)});
+    show_word(words, sizeof words, (struct slice){(const uint8_t *)e->class_news.words, strlen(e->class_news.words)});
+    switch (e->class_news.what) {
+    case CLIENT_CLASS_SIGNED: chat_print(c, "*** %s has come with the code: signed into the class", name); return;
+    case CLIENT_CLASS_UNSIGNED: chat_print(c, "*** %s wants into the class, but %s", name, words); return;
+    case CLIENT_CLASS_JOINED:
+        chat_print(c, "*** you are in the class; whom its key has signed is verified from now on");
+        return;
+    case CLIENT_CLASS_ENDED: chat_print(c, "*** class: %s", words); return;
+    default: return;
+    }
+}
+
 static void on_about(struct chat *c, const struct wire_about *m)
 {
     struct buf line = {0};
     if (c->asking) c->asking--;
     report_about_line(&line, m);
+    if (m->found && c->vault) put_class(c, m->name, &line);
     print_buf(c, &line);
 }
 
@@ -250,6 +288,8 @@ static void on_connected(struct chat *c, const struct wire_welcome *m)
     report_put(&line, " as %s%s", c->me, m->fresh ? ": the name is yours now" : "");
     if (m->waiting) report_put(&line, ", %u messages wait for you", m->waiting);
     print_buf(c, &line);
+    if (m->fresh)
+        chat_print(c, "*** should this machine be lost, 24 words on paper bring the name back: " NAME " keys paper");
     names_clear(&c->names);
     if (c->ops->list(c->arg) == 0) c->asking++;
 }
@@ -289,6 +329,11 @@ void chat_event(struct chat *c, const struct client_event *e)
         return;
     case CLIENT_ABOUT: on_about(c, e->about); return;
     case CLIENT_GROUP: on_group(c, e->group); return;
+    case CLIENT_MODERATED: lobby_moderated(c, e->moderated); return;
+    case CLIENT_STANDING: lobby_standing(c, e->standing); return;
+    case CLIENT_REFUSED: lobby_refused(c, e->refused); return;
+    case CLIENT_DEVICE: admit_event(c, e); return;
+    case CLIENT_CLASS: on_class(c, e); return;
     default: group_event(c, e); return;
     }
 }

@@ -24,6 +24,11 @@ struct chat_ops {
     int (*order)(void *arg, const struct client_group_order *order);
     int (*groups)(void *arg, bool open);
     int (*members)(void *arg, const char *room);
+    int (*moderate)(void *arg, uint8_t act, const char *name, uint32_t seconds, const char *reason);
+    /* client_admit() and what belongs to it */
+    enum client_may (*admit)(void *arg);
+    enum client_may (*admit_code)(void *arg, const char *code, bool with_account_key);
+    void (*admit_end)(void *arg);
     void (*connect)(void *arg);
     void (*disconnect)(void *arg);
     void (*clear)(void *arg);
@@ -53,6 +58,7 @@ struct chat {
     bool listing;                       /* /who was typed: show the list that comes */
     unsigned asking;                    /* answers still to come */
     unsigned listing_groups;            /* lists of /list that are still to come */
+    uint8_t standing;                   /* WIRE_STATE_* as last told */
     char held[16];                      /* a line like " /msg" was held back: its word */
     struct names names;                 /* for completion */
     struct chat_sent sent[CHAT_ECHOES]; /* a ring */

@@ -1,8 +1,10 @@
 /* command.c - see command.h: lines to actions. The rules for slashes are in chat_line(). */
 #include "command.h"
 
+#include "admit.h"
 #include "command_groups.h"
 #include "keys_people.h"
+#include "lobby.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -19,8 +21,7 @@ static size_t first_word(const char **rest, char *out, size_t cap)
     return n;
 }
 
-/* Takes a user's name; false after saying that it is none. */
-static bool take_name(struct chat *c, const char **rest, char name[NAME_SIZE])
+bool command_take_name(struct chat *c, const char **rest, char name[NAME_SIZE])
 {
     const char *why;
     char what[128];
@@ -44,7 +45,7 @@ static void cmd_msg(struct chat *c, const char *rest)
     char name[NAME_SIZE];
     if (rest[0] == '#')
         first_word(&rest, name, sizeof name);
-    else if (!take_name(c, &rest, name))
+    else if (!command_take_name(c, &rest, name))
         return;
     if (!rest[0]) {
         chat_error(c, "nothing to send", "/msg NAME TEXT; /query NAME talks to them from now on");
@@ -59,7 +60,7 @@ static void cmd_query(struct chat *c, const char *rest)
     bool lobby = !rest[0] || strcasecmp(rest, "#lobby") == 0;
     if (!lobby && rest[0] == '#')
         first_word(&rest, name, sizeof name);
-    else if (!lobby && !take_name(c, &rest, name))
+    else if (!lobby && !command_take_name(c, &rest, name))
         return;
     memcpy(c->target, name, sizeof name);
     chat_print(c, "*** you talk to %s now%s", name,
@@ -89,7 +90,7 @@ static void cmd_who(struct chat *c, const char *rest)
 static void cmd_whois(struct chat *c, const char *rest)
 {
     char name[NAME_SIZE];
-    if (!take_name(c, &rest, name)) return;
+    if (!command_take_name(c, &rest, name)) return;
     if (c->ops->about(c->arg, name) < 0)
         offline(c);
     else
@@ -154,7 +155,7 @@ static void cmd_verify(struct chat *c, const char *rest)
 {
     char name[NAME_SIZE];
     struct buf lines = {0};
-    if (!take_name(c, &rest, name)) return;
+    if (!command_take_name(c, &rest, name)) return;
     enum keys_known known = keys_safety_lines(c->vault, c->me, name, &lines);
     if (known != KEYS_KNOWN) {
         chat_error(c, known == KEYS_STORE ? "the message store failed" : "nothing is known of their keys yet",
@@ -174,12 +175,58 @@ static void cmd_verify(struct chat *c, const char *rest)
 static void cmd_trust(struct chat *c, const char *rest)
 {
     char name[NAME_SIZE];
-    if (!take_name(c, &rest, name)) return;
+    if (!command_take_name(c, &rest, name)) return;
     int r = c->ops->accept(c->arg, name);
     if (r > 0)
         chat_print(c, "*** the keys that the server shows of %s are believed from now on", name);
     else if (r == 0)
         chat_error(c, "nothing is known of their keys yet", "they are fetched with the first message to them");
+}
+
+/* NAME, up to `between` words, and then a #GROUP; or the conversation is with a group. */
+static bool about_group(const struct chat *c, const char *rest, int between)
+{
+    for (int i = 0; i <= between; i++) {
+        rest += strcspn(rest, " ");
+        rest += strspn(rest, " ");
+        if (rest[0] == '#') return strncasecmp(rest, "#lobby", strlen("#lobby")) != 0;
+    }
+    return group_target(c);
+}
+
+static void cmd_kick_any(struct chat *c, const char *rest)
+{
+    if (about_group(c, rest, 0))
+        cmd_kick(c, rest);
+    else
+        lobby_moderate(c, WIRE_ACT_KICK, rest);
+}
+static void cmd_ban(struct chat *c, const char *rest)
+{
+    lobby_moderate(c, WIRE_ACT_BAN, rest);
+}
+static void cmd_unban(struct chat *c, const char *rest)
+{
+    lobby_moderate(c, WIRE_ACT_UNBAN, rest);
+}
+static void cmd_mute_any(struct chat *c, const char *rest)
+{
+    if (about_group(c, rest, 1))
+        cmd_mute(c, rest);
+    else
+        lobby_moderate(c, WIRE_ACT_MUTE, rest);
+}
+static void cmd_unmute(struct chat *c, const char *rest)
+{
+    lobby_moderate(c, WIRE_ACT_UNMUTE, rest);
+}
+static void cmd_announce(struct chat *c, const char *rest)
+{
+    lobby_moderate(c, WIRE_ACT_ANNOUNCE, rest);
+}
+static void cmd_open(struct chat *c, const char *rest)
+{
+    lobby_moderate(c, WIRE_ACT_OPEN, rest);
 }
 
 static void cmd_clear(struct chat *c, const char *rest)
@@ -247,9 +294,7 @@ const struct command commands[] = {
     {"part", "leave", "[#GROUP]", "leave this group for good, or the lobby for now", "/part #chess", cmd_part},
     {"create", "", "#GROUP [open]", "make a group; open: anybody may join", "/create #chess", cmd_create},
     {"invite", "", "NAME [#GROUP]", "let somebody join a group", "/invite bob #chess", cmd_invite},
-    {"kick", "", "NAME [#GROUP] [WHY]", "put somebody out of a group", "/kick bob spam", cmd_kick},
     {"role", "", "NAME ROLE [#GROUP]", "make somebody member, assistant or owner", "/role bob assistant", cmd_role},
-    {"mute", "", "NAME [10m] [#GROUP]", "let somebody read only, for a time; 0 ends it", "/mute bob 10m", cmd_mute},
     {"topic", "t", "[#GROUP] TEXT", "say what a group is about", "/topic openings", cmd_topic},
     {"list", "", "", "list your groups, invitations, and open groups", "/list", cmd_list},
     {"away", "", "[WHY]", "say that you are away", "/away lunch", cmd_away},
@@ -257,6 +302,16 @@ const struct command commands[] = {
     {"me", "", "TEXT", "say what you do", "/me waves", cmd_me},
     {"verify", "", "NAME [yes]", "compare safety numbers; yes: they are the same", "/verify bob", cmd_verify},
     {"trust", "", "NAME", "believe somebody's new keys, and send what waits", "/trust bob", cmd_trust},
+    {"admit", "", "[CODE|no]", "let a new device of yours in, by the code it shows", "/admit 1234 5678", admit_order},
+    {"kick", "k", "NAME [#GROUP] [WHY]", "put somebody out of this group, or of the lobby", "/kick bob calm down, please",
+     cmd_kick_any},
+    {"ban", "", "NAME [10m] [WHY]", "keep somebody out of the lobby, for a time or until /unban", "/ban bob 2h spam", cmd_ban},
+    {"unban", "", "NAME", "let somebody into the lobby again", "/unban bob", cmd_unban},
+    {"mute", "", "NAME [10m] [#GROUP] [WHY]", "let somebody read this group, or the lobby, and not write", "/mute bob 10m",
+     cmd_mute_any},
+    {"unmute", "", "NAME", "let somebody write in the lobby again", "/unmute bob", cmd_unmute},
+    {"announce", "", "[10m] [WHY]", "only instructors and assistants write in the lobby", "/announce 30m exam", cmd_announce},
+    {"open", "", "", "everybody writes in the lobby again", "/open", cmd_open},
     {"clear", "c", "", "clear the screen", "/clear", cmd_clear},
     {"connect", "reconnect", "", "connect, or try again at once", "/connect", cmd_connect},
     {"disconnect", "", "", "end the connection and stay", "/disconnect", cmd_disconnect},

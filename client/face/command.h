@@ -20,4 +20,7 @@ extern const struct command commands[];
 /* By name or alias, without case; NULL. */
 const struct command *command_find(const char *word, size_t len);
 
+/* Takes a user's name and the blanks behind it off *rest; false after saying that it is none. */
+bool command_take_name(struct chat *c, const char **rest, char name[NAME_SIZE]);
+
 #endif

@@ -94,7 +94,7 @@ void editor_open(struct plain *p)
     rl_variable_bind("enable-bracketed-paste", "on");
     using_history();
     stifle_history(HISTORY_LINES);
-    read_history(home_file(&p->s.home, "history", path));
+    if (!p->s.identity.lock.on) read_history(home_file(&p->s.home, "history", path));
     make_prompt(p, prompt);
     rl_callback_handler_install(prompt, on_line);
 }
@@ -106,7 +106,7 @@ void editor_close(struct plain *p)
     rl_clear_visible_line();
     rl_callback_handler_remove();
     fflush(stdout);
-    write_history(home_file(&p->s.home, "history", path));
+    if (!p->s.identity.lock.on) write_history(home_file(&p->s.home, "history", path));
     clear_history();
     current = NULL;
 }

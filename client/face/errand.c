@@ -15,9 +15,11 @@
 
 #include "../file.h"
 #include "../show.h"
+#include "../vault_lock.h"
 #include "out.h"
 #include "report.h"
 #include "errand_trust.h"
+#include "passphrase.h"
 
 enum { PUBLISH_MS = 3000, LEAVE_MS = 500 };
 
@@ -25,6 +27,13 @@ uint64_t errand_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+uint64_t errand_wall(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
@@ -100,13 +109,35 @@ static int choose_user(struct errand *s, struct why *why)
     return s->home.folder[0] ? -1 : -2;
 }
 
+/* 0; -1 and why; -3 and why: the passphrase. */
+static int open_identity(struct errand *s, const char *path, struct why *why)
+{
+    char passphrase[PASSPHRASE_MAX];
+    int locked = identity_is_locked(path, why);
+    if (locked <= 0) return locked < 0 ? -1 : identity_open(path, &s->identity, why);
+    if (passphrase_get(s, false, passphrase, why) < 0) return -3;
+    int r = identity_unlock(path, passphrase, strlen(passphrase), &s->identity, why);
+    sodium_memzero(passphrase, sizeof passphrase);
+    return r == IDENTITY_WRONG ? -3 : r;
+}
+
+static int open_store(struct errand *s, const char *path, struct why *why)
+{
+    s->vault = vault_open(path, why);
+    if (!s->vault) return -1;
+    if (s->identity.lock.on) return vault_give_key(s->vault, s->identity.lock.store_key, why);
+    if (!vault_sealed(s->vault)) return 0;
+    why_set(why, "the message store is locked, and the key file is not");
+    why_hint(why, "try again; if it stays: the key file is an old copy, and the newer one belongs to this store");
+    return -1;
+}
+
 static int open_files(struct errand *s, struct why *why)
 {
     char path[PATH_MAX];
     s->fresh = access(home_file(&s->home, "key", path), F_OK) != 0;
-    if (identity_open(home_file(&s->home, "key", path), &s->identity, why) < 0) return -1;
-    s->vault = vault_open(home_file(&s->home, "store.db", path), why);
-    return s->vault ? 0 : -1;
+    int r = open_identity(s, path, why);
+    return r < 0 ? r : open_store(s, home_file(&s->home, "store.db", path), why);
 }
 
 /* A key that a first try left behind would stand in the way of --user's default for ever. */
@@ -162,8 +193,9 @@ enum face_exit errand_open(struct errand *s, const struct args *o, uint32_t caps
     enum face_exit exit = errand_home(s, o);
     if (exit != EXIT_DONE) return exit;
     int r = choose_user(s, &why);
+    watch_signals(s); /* from here on nothing may end us with the terminal's echo off */
     if (r == 0) r = open_files(s, &why);
-    if (r < 0) return errand_error(o, r == -2 ? "usage" : "local", &why);
+    if (r < 0) return errand_error(o, r == -2 ? "usage" : r == -3 ? "passphrase" : "local", &why);
     s->client = client_new(&(struct client_options){.host = s->host,
                                                     .port = s->port,
                                                     .user = s->home.user,
@@ -177,7 +209,6 @@ enum face_exit errand_open(struct errand *s, const struct args *o, uint32_t caps
         why_set(&why, "cannot read the message store: %s", vault_words(s->vault));
         return errand_error(o, "local", &why);
     }
-    watch_signals(s);
     return EXIT_DONE;
 }
 

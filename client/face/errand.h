@@ -60,6 +60,7 @@ enum face_exit errand_error(const struct args *o, const char *code, const struct
 /* Lets s->signals tell of one more signal, which then does nothing else. */
 void errand_watch(struct errand *s, int signo);
 
-uint64_t errand_now(void);
+uint64_t errand_now(void);  /* monotonic ms */
+uint64_t errand_wall(void); /* ms since 1970 */
 
 #endif

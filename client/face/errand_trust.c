@@ -110,10 +110,12 @@ static const char *hint_for(const char *code)
     static const struct {
         const char *code, *hint;
     } rows[] = {
-        {"name-taken", "choose another --user, or use the --home that has this name's key"},
+        {"name-taken", "choose another --user; if the name is yours, make this a device of it with: " NAME " device add"},
         {"name-invalid", "choose another --user"},
         {"not-on-roster", "ask the instructor to put the name on the roster, or check --user"},
         {"elsewhere", "this name and key receive in a newer session now; end it to go on here"},
+        {"banned", "the instructor or the operator can say why, and lift it"},
+        {"revoked", "another device of this account has revoked this one; to come back use another --home: " NAME " device add"},
         {"bad-login", "try again; if it stays, the key in the home may be damaged"},
         {"bad-time", "check this machine's clock with: date"},
         {"bad-proof", "somebody may be meddling with the connection; try another network"},

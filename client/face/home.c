@@ -92,7 +92,7 @@ const char *home_file(const struct home *h, const char *file, char out[PATH_MAX]
 void home_forget_user(const struct home *h)
 {
     static const char *const files[] = {"key",          "store.db", "store.db-wal",
-                                        "store.db-shm", "shown",    "history"};
+                                        "store.db-shm", "store.db.lock", "shown", "history"};
     char path[PATH_MAX];
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         unlink(home_file(h, files[i], path));

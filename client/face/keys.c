@@ -14,7 +14,9 @@
 #include "report.h"
 #include "errand.h"
 #include "errand_trust.h"
+#include "keys_devices.h"
 #include "keys_people.h"
+#include "passphrase.h"
 #include "verbs.h"
 
 enum { DEFAULT_MS = 10000 };
@@ -203,34 +205,17 @@ static enum face_exit accept(struct errand *s, const char *name)
     return EXIT_DONE;
 }
 
-static enum face_exit devices(struct errand *s)
-{
-    struct buf lines = {0};
-    struct why why;
-    enum keys_known known = keys_device_lines(s->vault, s->home.user, s->identity.device, &lines);
-    if (known == KEYS_STORE) return store_trouble(s);
-    if (known == KEYS_KNOWN) {
-        print(&lines);
-        return EXIT_DONE;
-    }
-    why_set(&why, "this account has no list of devices yet");
-    why_hint(&why, "it is made with the first connection, for instance by: " NAME " who");
-    return errand_error(s->args, "local", &why);
-}
-
 static enum face_exit with_store(const struct args *o, const char *what, const char *name)
 {
     struct errand s;
     struct why why;
     enum face_exit exit = errand_open(&s, o, 0);
     const char *wrong;
-    if (exit == EXIT_DONE && name && !name_valid(name, strlen(name), &wrong)) {
+    if (exit == EXIT_DONE && !name_valid(name, strlen(name), &wrong)) {
         why_set(&why, "not a name: it %s", wrong);
         exit = errand_error(o, "usage", &why);
     } else if (exit == EXIT_DONE) {
-        exit = !name                          ? devices(&s)
-               : strcmp(what, "verify") == 0 ? verify(&s, name)
-                                             : accept(&s, name);
+        exit = strcmp(what, "verify") == 0 ? verify(&s, name) : accept(&s, name);
     }
     errand_close(&s);
     return exit;
@@ -248,10 +233,14 @@ enum face_exit verb_keys(const struct args *o)
         enum face_exit exit = errand_home(&s, &with);
         return exit == EXIT_DONE ? replace(&s) : exit;
     }
-    if (strcmp(what, "devices") == 0 && o->operands == 2) return with_store(o, what, NULL);
+    if (strcmp(what, "devices") == 0 && o->operands == 2) return keys_devices(o);
+    if (strcmp(what, "lock") == 0 && o->operands == 2) return keys_lock(o);
+    if (strcmp(what, "unlock") == 0 && o->operands == 2) return keys_unlock(o);
+    if (strcmp(what, "paper") == 0 && o->operands == 2) return keys_paper(o);
+    if (strcmp(what, "revoke") == 0 && o->operands == 3) return keys_revoke(o, o->operand[2]);
     if ((strcmp(what, "verify") == 0 || strcmp(what, "accept") == 0) && o->operands == 3)
         return with_store(o, what, o->operand[2]);
-    why_set(&why, "keys needs show, devices, verify NAME, accept NAME, or replace-server HOST[:PORT]");
+    why_set(&why, "keys needs show, devices, revoke DEVICE, paper, lock, unlock, verify NAME, accept NAME, or replace-server HOST[:PORT]");
     why_hint(&why, NAME " help keys shows how");
     return errand_error(o, "usage", &why);
 }

@@ -4,9 +4,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "../class.h"
 #include "../sealed/safety_number.h"
 #include "../show.h"
 #include "report.h"
+#include "errand.h"
 
 static struct slice text_of(const char *s)
 {
@@ -39,6 +41,14 @@ static void put_state(struct buf *out, const char *name, const struct peer *p)
                         "this network", name);
 }
 
+static void put_class(struct vault *v, const char *name, struct buf *out)
+{
+    struct buf words = {0};
+    keys_class_words(v, name, errand_wall(), &words);
+    if (buf_len(&words)) report_put(out, "\n%.*s", (int)buf_len(&words), (const char *)buf_head(&words));
+    buf_free(&words);
+}
+
 enum keys_known keys_safety_lines(struct vault *v, const char *me, const char *name, struct buf *out)
 {
     struct peer own, other;
@@ -51,6 +61,7 @@ enum keys_known keys_safety_lines(struct vault *v, const char *me, const char *n
         show_word(shown, sizeof shown, b.name);
         report_put(out, "safety number with %s\n  %.36s\n  %s\n  %s\n", shown, number, number + 36, phrase);
         put_state(out, shown, &other);
+        put_class(v, shown, out);
     }
     peer_free(&own);
     peer_free(&other);
@@ -65,12 +76,40 @@ enum keys_known keys_device_lines(struct vault *v, const char *me, uint64_t this
         const struct device_row *row = &own.list.row[i];
         report_put(out, "%s%016llx  since ", i ? "\n" : "", (unsigned long long)row->device);
         put_date(out, row->time);
+        if (row->by)
+            report_put(out, ", let in by %016llx", (unsigned long long)row->by);
+        else
+            report_put(out, i ? ", by the paper key" : ", the first");
         report_put(out, "%s%s", row->revoked ? "  revoked" : "",
                    row->device == this_device ? "  this device" : "");
     }
     bool known = r > 0 && own.list.n > 0;
     peer_free(&own);
     return r < 0 ? KEYS_STORE : known ? KEYS_KNOWN : KEYS_UNKNOWN;
+}
+
+/* A member whose keys were never fetched: what the class has signed cannot be compared yet. */
+static bool is_member(struct vault *v, const char *name)
+{
+    struct buf entry = {0};
+    char key[NAME_SIZE];
+    name_fold(key, name, strlen(name));
+    bool yes = vault_get(v, VAULT_MEMBER, text_of(key), 0, &entry) > 0;
+    buf_free(&entry);
+    return yes;
+}
+
+void keys_class_words(struct vault *v, const char *name, uint64_t now_ms, struct buf *out)
+{
+    struct peer p;
+    uint8_t role;
+    bool known = peers_get(v, text_of(name), &p) > 0 && p.list.n > 0;
+    int standing = class_standing(v, text_of(name), p.list.account_key, now_ms, &role);
+    if (standing > 0 && !known && is_member(v, name))
+        report_put(out, "in class; their keys are compared with the first message");
+    else if (standing > 0)
+        report_put(out, "%s", class_words((enum class_standing)standing, role));
+    peer_free(&p);
 }
 
 enum keys_known keys_account_words(struct vault *v, const char *me, char *words)

@@ -18,6 +18,12 @@ enum keys_known keys_safety_lines(struct vault *v, const char *me, const char *n
 /* The devices of the own account, one a line. */
 enum keys_known keys_device_lines(struct vault *v, const char *me, uint64_t this_device, struct buf *out);
 
+/*
+ * Where somebody stands in the class, in words; nothing behind out when this account has no class, or the
+ * store failed.
+ */
+void keys_class_words(struct vault *v, const char *name, uint64_t now_ms, struct buf *out);
+
 /* Six words for the account's key. words has SAFETY_PHRASE bytes. */
 enum keys_known keys_account_words(struct vault *v, const char *me, char *words);
 

@@ -71,6 +71,26 @@ static int do_members(void *arg, const char *room)
     return client_ask_members(((struct plain *)arg)->s.client, room);
 }
 
+static int do_moderate(void *arg, uint8_t act, const char *name, uint32_t seconds, const char *reason)
+{
+    return client_moderate(((struct plain *)arg)->s.client, act, name, seconds, reason);
+}
+
+static enum client_may do_admit(void *arg)
+{
+    return client_admit(((struct plain *)arg)->s.client);
+}
+
+static enum client_may do_admit_code(void *arg, const char *code, bool with_account_key)
+{
+    return client_admit_code(((struct plain *)arg)->s.client, code, with_account_key);
+}
+
+static void do_admit_end(void *arg)
+{
+    client_admit_end(((struct plain *)arg)->s.client);
+}
+
 static void do_connect(void *arg)
 {
     struct plain *p = arg;
@@ -135,6 +155,10 @@ static const struct chat_ops ops = {
     .order = do_order,
     .groups = do_groups,
     .members = do_members,
+    .moderate = do_moderate,
+    .admit = do_admit,
+    .admit_code = do_admit_code,
+    .admit_end = do_admit_end,
     .connect = do_connect,
     .disconnect = do_disconnect,
     .clear = do_clear,

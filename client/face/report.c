@@ -11,6 +11,7 @@
 
 static const char indent_dated[] = "                    | ";
 static const char indent_short[] = "      | ";
+static const char *const role_names[] = {"member", "assistant", "instructor"};
 
 void report_put(struct buf *out, const char *fmt, ...)
 {
@@ -58,7 +59,7 @@ static void put_event(struct buf *out, const struct wire_deliver *m, enum vault_
 void report_message_line(struct buf *out, const struct wire_deliver *m, enum vault_how how,
                          enum report_style style)
 {
-    bool dated = style == REPORT_DATED, room = m->flags & WIRE_FLAG_ROOM;
+    bool dated = !(style & REPORT_SHORT), copy = style & REPORT_COPY, room = m->flags & WIRE_FLAG_ROOM;
     uint8_t form = WIRE_FORM_SAYS;
     struct slice text;
     put_time(out, m->time_ms, dated ? "%Y-%m-%d %H:%M:%S " : "%H:%M ");
@@ -79,6 +80,10 @@ void report_message_line(struct buf *out, const struct wire_deliver *m, enum vau
     bool known = client_body(m->body, &form, &text);
     if (form == WIRE_FORM_ACTS) report_put(out, "* ");
     show_line(out, m->from);
+    if (copy) {
+        report_put(out, " -> ");
+        show_line(out, m->to);
+    }
     report_put(out, form == WIRE_FORM_ACTS ? " " : ": ");
     if (known)
         show_body(out, text, dated ? indent_dated : indent_short);
@@ -123,6 +128,17 @@ void report_accepted_line(struct buf *out, const struct wire_accepted *m, const 
     }
 }
 
+/* When another process of ours heard the server's own words, only the code is left. */
+static const char *refusal_words(uint16_t code)
+{
+    switch (code) {
+    case WIRE_MUTED: return "you are muted there";
+    case WIRE_BANNED: return "you are banned from there";
+    case WIRE_ANNOUNCE_ONLY: return "only instructors and assistants write there now";
+    default: return wire_code_name(code);
+    }
+}
+
 void report_rejected_lines(struct buf *what, struct buf *hint, const struct wire_rejected *m,
                            const char *to)
 {
@@ -132,7 +148,7 @@ void report_rejected_lines(struct buf *what, struct buf *hint, const struct wire
     if (m->text.len)
         show_line(what, m->text);
     else
-        report_put(what, "%s", wire_code_name(m->code));
+        report_put(what, "%s", refusal_words(m->code));
     if (m->hint.len) show_line(hint, m->hint);
     if (m->hint.len || m->near == 0) return;
     report_put(hint, "did you mean ");
@@ -201,14 +217,13 @@ void report_person_line(struct buf *out, const struct wire_person *p)
 
 void report_about_line(struct buf *out, const struct wire_about *m)
 {
-    static const char *const roles[] = {"member", "assistant", "instructor"};
     char name[64];
     show_word(name, sizeof name, m->name);
     if (!m->found) {
         report_put(out, "%s: no such user", name);
         return;
     }
-    report_put(out, "%s (%s) is ", name, m->role < 3 ? roles[m->role] : "?");
+    report_put(out, "%s (%s) is ", name, m->role < 3 ? role_names[m->role] : "?");
     report_put(out, !m->online ? "absent, last seen "
                     : m->state ? "away, here since "
                                : "here since ");
@@ -218,4 +233,68 @@ void report_about_line(struct buf *out, const struct wire_about *m)
         report_put(out, ": ");
         show_line(out, m->text);
     }
+}
+
+static void put_until(struct buf *out, uint64_t until_ms)
+{
+    report_put(out, until_ms ? " until " : " until it is lifted");
+    if (until_ms) put_time(out, until_ms, "%Y-%m-%d %H:%M");
+}
+
+static void put_reason(struct buf *out, struct slice reason)
+{
+    if (reason.len == 0) return;
+    report_put(out, ": ");
+    show_line(out, reason);
+}
+
+/* What was done: words before and behind the name of whom. */
+static const struct act_words {
+    const char *before, *after;
+    bool lasts; /* until a time, or until it is lifted: say so */
+} act_words[WIRE_ACTS] = {
+    [WIRE_ACT_KICK] = {"put", "out of #lobby", false},
+    [WIRE_ACT_BAN] = {"banned", "from #lobby", true},
+    [WIRE_ACT_MUTE] = {"muted", "in #lobby", true},
+    [WIRE_ACT_UNBAN] = {"lets", "come to #lobby again", false},
+    [WIRE_ACT_UNMUTE] = {"lets", "speak in #lobby again", false},
+    [WIRE_ACT_ANNOUNCE] = {"lets only instructors and assistants write in #lobby", "", true},
+    [WIRE_ACT_OPEN] = {"lets everybody write in #lobby again", "", false},
+    [WIRE_ACT_ROLE] = {"made", "", false},
+    [WIRE_ACT_LOCK] = {"banned", "from the server", true},
+    [WIRE_ACT_UNLOCK] = {"lets", "come to the server again", false},
+};
+
+void report_moderated_line(struct buf *out, const struct wire_moderate_done *m)
+{
+    const struct act_words *w = &act_words[m->act < WIRE_ACTS && act_words[m->act].before ? m->act : WIRE_ACT_OPEN];
+    if (m->by.len)
+        show_line(out, m->by);
+    else
+        report_put(out, "the operator");
+    report_put(out, " %s", w->before);
+    if (m->name.len) {
+        report_put(out, " ");
+        show_line(out, m->name);
+    }
+    if (m->act == WIRE_ACT_ROLE) report_put(out, " %s", role_names[m->role < 3 ? m->role : 0]);
+    if (w->after[0]) report_put(out, " %s", w->after);
+    if (w->lasts) put_until(out, m->until_ms);
+    put_reason(out, m->reason);
+}
+
+void report_standing_lines(struct buf *out, const struct wire_moderate_state *m, uint8_t flags)
+{
+    if (flags & m->flags & WIRE_STATE_BANNED) {
+        report_put(out, "you are banned from #lobby");
+        put_until(out, m->banned_until_ms);
+        put_reason(out, m->banned_why);
+    }
+    if (flags & m->flags & WIRE_STATE_MUTED) {
+        report_put(out, "%syou are muted in #lobby", buf_len(out) ? "\n" : "");
+        put_until(out, m->muted_until_ms);
+        put_reason(out, m->muted_why);
+    }
+    if (flags & m->flags & WIRE_STATE_ANNOUNCE)
+        report_put(out, "%sonly instructors and assistants write in #lobby now", buf_len(out) ? "\n" : "");
 }

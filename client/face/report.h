@@ -15,13 +15,15 @@ json_t *report_waits(uint64_t number, enum client_wait why, const char *to, cons
 json_t *report_accepted(const struct wire_accepted *m, uint64_t id, const char *to);
 json_t *report_rejected(const struct wire_rejected *m, const char *to);
 json_t *report_error(const char *code, const char *message, const char *hint);
-json_t *report_person(const struct wire_person *p);
+/* standing: in the class, in words; empty: there is none. */
+json_t *report_person(const struct wire_person *p, struct slice standing);
 /* One change of presence; NULL for a kind that this version does not know. */
 json_t *report_change(const struct wire_change *c);
 
 enum report_style {
     REPORT_DATED, /* 2024-10-10 14:03:31 #lobby 40 bob: text */
     REPORT_SHORT, /* 14:03 #lobby bob: text */
+    REPORT_COPY = 2, /* beside one of these: an own message, sent by another device: 14:03 me -> bob: text */
 };
 
 /*
@@ -54,6 +56,11 @@ void report_group_line(struct buf *out, const struct wire_group_row *r);
 void report_member_line(struct buf *out, const struct wire_member_row *r);
 json_t *report_group(const struct wire_group_row *r);
 json_t *report_member(struct slice room, const struct wire_member_row *r);
+/* "prof muted bob in #lobby until 2024-10-10 14:03: too loud". */
+void report_moderated_line(struct buf *out, const struct wire_moderate_done *m);
+json_t *report_moderated(const struct wire_moderate_done *m);
+/* "you are muted in #lobby until it is lifted: too loud", a line for each of these flags that holds. */
+void report_standing_lines(struct buf *out, const struct wire_moderate_state *m, uint8_t flags);
 
 /* printf at the end of a buffer; the text must be ours or filtered. */
 void report_put(struct buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

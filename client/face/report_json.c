@@ -147,13 +147,14 @@ json_t *report_rejected(const struct wire_rejected *m, const char *to)
     return o;
 }
 
-json_t *report_person(const struct wire_person *p)
+json_t *report_person(const struct wire_person *p, struct slice standing)
 {
     json_t *o = event("user");
     set(o, "user", out_text(p->name));
     set(o, "state", json_string(p->state ? "away" : "here"));
     set(o, "lobby", json_boolean(p->in_lobby));
     set(o, "since", out_time(p->since_ms));
+    if (standing.len) set(o, "class", out_text(standing));
     if (p->text.len) set(o, "text", out_text(p->text));
     return o;
 }
@@ -168,5 +169,16 @@ json_t *report_change(const struct wire_change *c)
         set(o, "reason", out_text(c->text));
     else if (c->text.len)
         set(o, "text", out_text(c->text));
+    return o;
+}
+
+json_t *report_moderated(const struct wire_moderate_done *m)
+{
+    json_t *o = event("moderation");
+    set(o, "act", json_string(wire_act_name(m->act)));
+    set(o, "by", m->by.len ? out_text(m->by) : json_null());
+    set(o, "user", m->name.len ? out_text(m->name) : json_null());
+    set(o, "until", m->until_ms ? out_time(m->until_ms) : json_null());
+    set(o, "reason", out_text(m->reason));
     return o;
 }

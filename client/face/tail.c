@@ -35,13 +35,20 @@ static bool put(struct tailing *t, struct buf *line)
     return false;
 }
 
+/* Sent to somebody else by another device of ours. */
+static bool is_copy(const struct tailing *t, const struct wire_deliver *m)
+{
+    char to[NAME_SIZE];
+    return !(m->flags & WIRE_FLAG_ROOM) && strcasecmp(show_word(to, sizeof to, m->to), t->s.home.user) != 0;
+}
+
 static bool put_message(struct tailing *t, const struct vault_row *row)
 {
     struct buf line = {0};
     if (t->s.args->json)
         out_json_text(&line, report_message(&row->m, row->how));
     else
-        report_message_line(&line, &row->m, row->how, REPORT_DATED);
+        report_message_line(&line, &row->m, row->how, is_copy(t, &row->m) ? REPORT_DATED | REPORT_COPY : REPORT_DATED);
     return put(t, &line);
 }
 
@@ -83,11 +90,25 @@ static void put_changes(struct tailing *t, const struct wire_changes *m)
     }
 }
 
+static void put_moderated(struct tailing *t, const struct wire_moderate_done *m)
+{
+    struct buf line = {0};
+    if (t->s.args->json) {
+        out_json_text(&line, report_moderated(m));
+        put(t, &line);
+    } else if (!t->s.args->quiet) {
+        report_moderated_line(&line, m);
+        out_line(STDERR_FILENO, &line);
+        buf_free(&line);
+    }
+}
+
 static void on_event(void *arg, const struct client_event *e)
 {
     struct tailing *t = arg;
     if (e->type == CLIENT_MESSAGE) put_rows(t);
     if (e->type == CLIENT_CHANGES && !t->s.done) put_changes(t, e->changes);
+    if (e->type == CLIENT_MODERATED && !t->s.done) put_moderated(t, e->moderated);
     if (e->type == CLIENT_NOTE && !t->s.args->quiet) out_say("note: %s", e->note.words);
     if (e->type == CLIENT_CONNECTED && !t->s.args->quiet)
         out_say("connected to %s as %s", t->s.place, client_name(t->s.client));

@@ -2,6 +2,7 @@
 #include "verbs.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,8 +20,16 @@ const struct verb verbs[] = {
     {"group", "group create|invite|join|leave|kick|members|list|role|mute|topic|open|close ['#NAME'] [...]",
      "make groups, come and go, say who may what; the name is followed by a user where it is about one",
      "group invite '#chess' bob", verb_group},
-    {"keys", "keys show | keys devices | keys verify NAME | keys accept NAME | keys replace-server HOST[:PORT]",
-     "show own keys; compare or accept those of a person or a server", "keys verify frank", verb_keys},
+    {"keys",
+     "keys show | keys devices | keys revoke DEVICE | keys paper | keys lock | keys unlock | keys verify NAME | keys accept NAME"
+     " | keys replace-server HOST[:PORT]",
+     "show own keys and devices; compare or accept those of a person or a server", "keys verify frank", verb_keys},
+    {"device", "device add | device admit",
+     "add: make this machine a device of --user; admit: let a new one in, by the code it shows", "device add --user alice",
+     verb_device},
+    {"class", "class init CLASS | class invite NAME [assistant] | class sign | class list | class join CODE [CLASS]"
+     " | class members",
+     "one key for a class: who has its code is verified by everybody in it", "class join 4T7QX-...", verb_class},
     {"help", "help [COMMAND]", "show help", "help send", verb_help},
     {0},
 };
@@ -54,10 +63,12 @@ static enum face_exit unknown(const struct args *o, const char *word)
     return EXIT_USAGE;
 }
 
-/* Long ones are shown by `help COMMAND`. */
-static const char *overview_usage(const struct verb *v)
+/* A usage of several forms is told by its first word alone. */
+static void put_short(struct buf *out, const struct verb *v)
 {
-    return v->run == verb_keys ? "keys show|..." : v->run == verb_group ? "group create|..." : v->usage;
+    char several[24];
+    snprintf(several, sizeof several, "%s ...", v->name);
+    report_put(out, "  %-22s %s\n", strstr(v->usage, " | ") ? several : v->usage, v->help);
 }
 
 static void put_overview(struct buf *out)
@@ -65,13 +76,12 @@ static void put_overview(struct buf *out)
     report_put(out, "usage: " NAME " [OPTIONS]             the conversation, in a terminal\n");
     report_put(out, "       " NAME " [OPTIONS] COMMAND     one thing, for scripts\n\ncommands:\n");
     for (const struct verb *v = verbs; v->name; v++)
-        report_put(out, "  %-22s %s\n", overview_usage(v),
-                   v->help);
+        put_short(out, v);
     report_put(out, "\noptions, before or after the command:\n");
     args_help(out);
     report_put(out,
                "\nexit status: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 refused,\n"
-               "  5 no such user or room, 6 server's key not trusted, 7 not in time, 8 local file\n"
+               "  5 no such user or room, 6 key not trusted or wrong passphrase, 7 not in time, 8 local file\n"
                "  trouble, 75 try again later, 130 interrupted\n");
 }
 

@@ -18,6 +18,8 @@ enum face_exit verb_tail(const struct args *o);
 enum face_exit verb_who(const struct args *o);
 enum face_exit verb_group(const struct args *o);
 enum face_exit verb_keys(const struct args *o);
+enum face_exit verb_device(const struct args *o);
+enum face_exit verb_class(const struct args *o);
 enum face_exit verb_help(const struct args *o);
 /* No command: the conversation in a terminal or from a pipe. */
 enum face_exit verb_chat(const struct args *o);

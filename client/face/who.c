@@ -1,6 +1,8 @@
 /* who.c - csce513fall24Msg who: who is connected. */
 #include <unistd.h>
 
+#include "../show.h"
+#include "keys_people.h"
 #include "out.h"
 #include "report.h"
 #include "errand.h"
@@ -10,11 +12,16 @@ enum { DEFAULT_MS = 10000 };
 
 static void put_person(struct errand *s, const struct wire_person *p)
 {
-    struct buf line = {0};
+    struct buf line = {0}, standing = {0};
+    char name[NAME_SIZE];
+    keys_class_words(s->vault, show_word(name, sizeof name, p->name), errand_wall(), &standing);
     if (s->args->json)
-        out_json_text(&line, report_person(p));
+        out_json_text(&line, report_person(p, (struct slice){buf_head(&standing), buf_len(&standing)}));
     else
         report_person_line(&line, p);
+    if (!s->args->json && buf_len(&standing))
+        report_put(&line, "  [%.*s]", (int)buf_len(&standing), (const char *)buf_head(&standing));
+    buf_free(&standing);
     if (!out_line(STDOUT_FILENO, &line)) errand_end(s, EXIT_DONE);
     buf_free(&line);
 }

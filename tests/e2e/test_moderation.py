@@ -305,3 +305,37 @@ def test_long_audit(env):
     for number in range(450):
         prof.expect('MODERATE_S', op=ACTED, reason='no %d' % number)
     equal([r['reason'] for r in server.ctl('audit')[1:]], ['no %d' % n for n in range(450)], 'the log')
+
+
+def pipe(env, server, user, *lines):
+    """The conversation of the real client, by lines from a pipe."""
+    return env.cli(server, user, '--timeout', '10', stdin=''.join(line + '\n' for line in lines), json_lines=False)
+
+
+def test_orders_of_the_real_client(env):
+    """Typed in the conversation: carried out, told, and refused with the server's words."""
+    server, _, _, _, bob = classroom(env)
+    env.cli(server, 'dean', 'who').expect(0)
+    server.ctl('role', 'dean', 'instructor')
+    done = pipe(env, server, 'dean', '/mute bob 10m too loud', '/kick nobody', '/unmute bob', '/ban bob 1h').expect(0)
+    check('*** dean muted bob in #lobby until ' in done.out and ': too loud' in done.out, 'the order: %r' % done.out)
+    check('error: ' in done.out, 'nobody was put out: %r' % done.out)
+    equal(acted(bob, BAN, 'bob').person, 'bob', 'the ban')
+    pupil = pipe(env, server, 'carol', '/kick dean').expect(0)
+    check('error: ' in pupil.out and 'no-right' not in pupil.out, 'a pupil: %r' % pupil.out)
+
+
+def test_refusals_are_told_in_words(env):
+    """Muted, banned, announce-only: the server's words reach the user of `send`, exit 4; a ban of the account ends
+    the program instead of dialling for ever."""
+    server, prof, *_ = classroom(env)
+    env.cli(server, 'carol', 'send', '#lobby', 'hello').expect(0)
+    prof.moderate(MUTE, 'carol', 600, 'too loud')
+    done = env.cli(server, 'carol', 'send', '#lobby', 'hello').expect(4)
+    error = done.event(ev='error', code='muted')
+    check('until ' in error['message'] and 'too loud' in error['message'], 'the words: %r' % error)
+    prof.moderate(BAN, 'carol', 0, 'enough')
+    check('enough' in env.cli(server, 'carol', 'send', '#lobby', 'x').expect(4).event(ev='error')['message'], 'banned')
+    server.ctl('ban', 'carol', '1h', 'cheating')
+    done = env.cli(server, 'carol', 'tail').expect(4)
+    check('cheating' in done.event(ev='error', code='banned')['message'], 'the words: %r' % done.out)

@@ -56,6 +56,12 @@ static int do_accept(void *arg, const char *name)
     snprintf(s->accepted, sizeof s->accepted, "%s", name);
     return 1;
 }
+static int do_moderate(void *arg, uint8_t act, const char *name, uint32_t seconds, const char *reason)
+{
+    struct stage *s = arg;
+    snprintf(s->ordered, sizeof s->ordered, "%s %s %u %s", wire_act_name(act), name, seconds, reason);
+    return 0;
+}
 static void do_nothing(void *arg)
 {
     (void)arg;
@@ -95,8 +101,21 @@ static void do_print(void *arg, const char *text)
     snprintf(s->printed + n, sizeof s->printed - n, "%s\n", text);
 }
 
-static const struct chat_ops ops = {do_send,    do_list,    do_about,   do_away, do_group,
-                                    do_accept,  do_order,   do_groups,  do_members, do_nothing, do_nothing, do_nothing, do_quit, do_print};
+static const struct chat_ops ops = {.send = do_send,
+                                    .list = do_list,
+                                    .about = do_about,
+                                    .away = do_away,
+                                    .group = do_group,
+                                    .accept = do_accept,
+                                    .order = do_order,
+                                    .groups = do_groups,
+                                    .members = do_members,
+                                    .moderate = do_moderate,
+                                    .connect = do_nothing,
+                                    .disconnect = do_nothing,
+                                    .clear = do_nothing,
+                                    .quit = do_quit,
+                                    .print = do_print};
 
 static int set_up(void **state)
 {
@@ -208,6 +227,35 @@ static void test_actions(void **state)
 }
 
 /* Every name and alias is one command's alone. */
+static void test_moderation(void **state)
+{
+    struct stage *s = *state;
+    static const char *const cases[][2] = {
+        {"/kick bob calm down", "kick bob 0 calm down"}, {"/mute bob 10m too loud", "mute bob 600 too loud"},
+        {"/ban bob", "ban bob 0 "},                      {"/ban bob spam 10m", "ban bob 0 spam 10m"},
+        {"/unmute bob", "unmute bob 0 "},                {"/announce 1h exam", "announce  3600 exam"},
+        {"/open", "open  0 "},                           {"/k bob 2 late", "kick bob 0 2 late"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        type(s, cases[i][0]);
+        assert_string_equal(s->ordered, cases[i][1]);
+    }
+    s->ordered[0] = '\0';
+    expect_printed(s, "/mute", "a name is missing");
+    assert_string_equal(s->ordered, "");
+    s->printed[0] = '\0';
+    const struct wire_moderate_state muted = {.flags = WIRE_STATE_MUTED, .muted_why = text_of("lo\x1bud"), .banned_why = text_of("")};
+    chat_event(&s->c, &(struct client_event){CLIENT_STANDING, .standing = &muted});
+    assert_non_null(strstr(s->printed, "you are muted in #lobby until it is lifted: lo"));
+    assert_null(strchr(s->printed, '\x1b'));
+    s->printed[0] = '\0';
+    chat_event(&s->c, &(struct client_event){CLIENT_STANDING, .standing = &muted}); /* after a reconnect: no news */
+    assert_string_equal(s->printed, "");
+    const struct wire_moderate_done done = {.act = WIRE_ACT_KICK, .by = text_of("prof"), .name = text_of("bob"), .reason = text_of("noise")};
+    chat_event(&s->c, &(struct client_event){CLIENT_MODERATED, .moderated = &done});
+    assert_string_equal(s->printed, "*** prof put bob out of #lobby: noise\n");
+}
+
 static void test_table(void **state)
 {
     (void)state;
@@ -469,6 +517,7 @@ int main(void)
         ON_STAGE(test_talk),
         ON_STAGE(test_never_sent),
         ON_STAGE(test_actions),
+        ON_STAGE(test_moderation),
         cmocka_unit_test(test_table),
         ON_STAGE(test_states),
         cmocka_unit_test(test_lines),

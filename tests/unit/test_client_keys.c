@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "../../client/file.h"
 #include "../../client/identity.h"
 #include "../../client/trust.h"
 
@@ -60,6 +61,43 @@ static void test_identity(void **state)
         assert_int_equal(((uint8_t *)&a)[i], 0);
 }
 
+/* Locked with a passphrase: the secrets are not in the file, come back with it alone, and every byte counts. */
+static void test_identity_locked(void **state)
+{
+    struct place *p = *state;
+    struct identity a, b;
+    struct why why;
+    char text[2048], seed[64];
+    assert_int_equal(identity_is_locked(p->file, &why), 0);
+    assert_int_equal(identity_open(p->file, &a, &why), 0);
+    assert_int_equal(identity_is_locked(p->file, &why), 0);
+    assert_int_equal(identity_lock(p->file, &a, "correct horse", 13, &why), 0);
+    assert_int_equal(identity_is_locked(p->file, &why), 1);
+    ssize_t n = file_read(p->file, 077, text, sizeof text, &why);
+    assert_true(n > 0);
+    const uint8_t *const secrets[] = {a.secret, a.x.secret, a.account_secret};
+    for (size_t i = 0; i < 3; i++) {
+        sodium_bin2base64(seed, sizeof seed, secrets[i], 32, sodium_base64_VARIANT_ORIGINAL);
+        assert_null(strstr(text, seed));
+    }
+    assert_int_equal(identity_open(p->file, &b, &why), -1);
+    assert_non_null(strstr(why.what, "locked"));
+    assert_int_equal(identity_unlock(p->file, "correct horsf", 13, &b, &why), IDENTITY_WRONG);
+    assert_non_null(strstr(why.what, "wrong"));
+    assert_int_equal(identity_unlock(p->file, "correct horse", 13, &b, &why), 0);
+    assert_memory_equal(&a, &b, sizeof a);
+    char *sealed = strstr(text, "\nsealed ") + 12; /* behind the nonce's first bytes */
+    *sealed = *sealed == 'A' ? 'B' : 'A';
+    put(p, text, 0600);
+    assert_int_equal(identity_unlock(p->file, "correct horse", 13, &b, &why), -1);
+    put(p, "csmsg-key 3\ndevice 01\nlock 3 99999999999 AAAA\nkey AAAA\nsealed AAAA\n", 0600);
+    assert_int_equal(identity_unlock(p->file, "correct horse", 13, &b, &why), -1);
+    assert_non_null(strstr(why.what, "damaged"));
+    assert_int_equal(identity_open_up(p->file, &a, &why), 0);
+    assert_int_equal(identity_open(p->file, &b, &why), 0);
+    assert_memory_equal(a.secret, b.secret, sizeof a.secret);
+}
+
 static void test_identity_refused(void **state)
 {
     struct place *p = *state;
@@ -77,7 +115,7 @@ static void test_identity_refused(void **state)
         "csmsg-key 1\n",
         "csmsg-key 2\ndevice 01\nseed AAAA\n",
         "csmsg-key 2\ndevice 01\nseed AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n",
-        "csmsg-key 3\ndevice 01\nseed AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n",
+        "csmsg-key 4\ndevice 01\nseed AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n",
         "csmsg-key 1\ndevice 0000000000000001\nseed AAAA\n",
         "csmsg-key 1\ndevice 0\nseed AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
     };
@@ -204,7 +242,8 @@ int main(void)
     assert_true(sodium_init() >= 0);
 #define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(test_identity), IN_FOLDER(test_identity_refused), IN_FOLDER(test_identity_race),
+        IN_FOLDER(test_identity), IN_FOLDER(test_identity_locked), IN_FOLDER(test_identity_refused),
+        IN_FOLDER(test_identity_race),
         IN_FOLDER(test_trust),    IN_FOLDER(test_trust_file),       cmocka_unit_test(test_words),
         IN_FOLDER(test_identity_upgrade),
     };

@@ -43,10 +43,10 @@ static int set_up_memory(void **state)
 static int tear_down(void **state)
 {
     struct fixture *x = *state;
-    static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
+    static const char *const tails[] = {"", "-wal", "-shm", "-journal", ".lock"};
     char path[128];
     vault_close(x->v);
-    for (size_t i = 0; i < 4 && x->path[0]; i++) {
+    for (size_t i = 0; i < sizeof tails / sizeof *tails && x->path[0]; i++) {
         snprintf(path, sizeof path, "%s%s", x->path, tails[i]);
         unlink(path);
     }
