@@ -117,8 +117,8 @@ $(BUILD)/tools/%: $(BUILD)/obj/tests/tools/%.o $(ALL_LIBS)
 	@mkdir -p $(@D)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
 
-# It shares the fuzzers' store and loop.
-$(BUILD)/obj/tests/unit/test_refuse.o: CPPFLAGS += -Iipc/broker -Itests/fuzz
+# They share the fuzzers' store and loop.
+$(BUILD)/obj/tests/unit/test_refuse.o $(BUILD)/obj/tests/unit/test_group.o: CPPFLAGS += -Iipc/broker -Itests/fuzz
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -192,7 +192,7 @@ BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/$(NAME)
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 DOCDIR     := $(DESTDIR)$(PREFIX)/share/doc/$(NAME)
-DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/sealed.md docs/store.md docs/moderation.md docs/repair.md docs/chaos.md \
+DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/groups.md docs/sealed.md docs/store.md docs/moderation.md docs/repair.md docs/chaos.md \
               docs/performance.md conf/$(NAME).conf
 
 .PHONY: install uninstall

@@ -441,7 +441,6 @@ static int unpark(struct client *c, const char *from, const char *fresh)
     char name[VAULT_NAME];
     uint64_t number = 0;
     int r = 1;
-    if (!c->sealed.parked) return 0;
     memcpy(name, from, sizeof name);
     while (r > 0 && (r = vault_next_value(c->o.vault, VAULT_PARKED, name, &number)) > 0) {
         if (strcmp(name, from) != 0) break;
@@ -450,13 +449,27 @@ static int unpark(struct client *c, const char *from, const char *fresh)
     return r < 0 ? -1 : 0;
 }
 
+/* Without our own list nothing can be opened, so everybody's may have waited for it. */
+static int unpark_everybody(struct client *c, const char *fresh)
+{
+    char name[VAULT_NAME] = "";
+    uint64_t number = 0;
+    int r = 0;
+    while (r == 0 && (r = vault_next_value(c->o.vault, VAULT_PARKED, name, &number)) > 0) {
+        r = unpark(c, name, fresh);
+        number = UINT64_MAX >> 1; /* on to the next name */
+    }
+    return r;
+}
+
 /* What waits for the list of this name: messages from it, and copies of our own to it. */
 static int unpark_all(struct client *c, const char *fresh)
 {
     char own[NAME_SIZE];
     fold(own, text_of(c->name));
-    if (unpark(c, fresh, fresh) < 0) return -1;
-    return strcmp(own, fresh) == 0 ? 0 : unpark(c, own, fresh);
+    if (!c->sealed.parked) return 0;
+    if (strcmp(own, fresh) == 0) return unpark_everybody(c, fresh);
+    return unpark(c, fresh, fresh) < 0 ? -1 : unpark(c, own, fresh);
 }
 
 /* --- answers --- */

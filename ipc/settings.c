@@ -90,6 +90,12 @@ const struct conf_key settings_table[] = {
     DURATION(limits, guest_time, "10m", SEC, DAY, "how long a device may ask to be admitted"),
     COUNT(limits, roster_claims, "1000", 1, 1000000, "claims of students that wait for the instructor"),
 
+    COUNT(groups, per_user, "32", 0, 100000, "groups that one user has made and that are still open"),
+    COUNT(groups, members, "1024", 1, 1024, "people of one group, those invited or barred included"),
+    COUNT(groups, log, "65535", 2, 65535, "entries of one group's membership log"),
+    COUNT(groups, queue_messages, "10000", 1, 10000000, "messages that wait for somebody in one group"),
+    BYTES(groups, queue_bytes, "64MiB", KIB, 1024 * GIB, "bytes that wait for somebody in one group"),
+
     DURATION(presence, grace, "5s", 0, 10 * MIN,
              "how long somebody who lost the connection is not yet shown as gone"),
     DURATION(presence, tick, "250ms", 10, 10 * SEC,

@@ -54,6 +54,11 @@ struct settings {
         uint64_t roster_claims;    /* that wait for an instructor */
     } limits;
     struct {
+        uint64_t per_user;                    /* open ones that one user has created */
+        uint64_t members, log;                /* people, entries */
+        uint64_t queue_messages, queue_bytes; /* that wait in one group */
+    } groups;
+    struct {
         uint64_t grace, tick;
     } presence;
     struct {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "wire_admit.h"
+#include "wire_groups.h"
 #include "wire_keys.h"
 #include "wire_moderate.h"
 #include "wire_roster.h"
@@ -43,8 +44,8 @@ static const struct wire_row rows[WIRE_TYPES] = {
     [WIRE_ADMIT] =        {"ADMIT",      WIRE_SERVER, WIRE_OPEN,  10, WIRE_PAYLOAD_MAX},
     [WIRE_ROSTER_ASK] =   {"ROSTER",     WIRE_CLIENT, WIRE_OPEN,  3, 300 + WIRE_ROSTER_ITEM_MAX},
     [WIRE_ROSTER] =       {"ROSTER",     WIRE_SERVER, WIRE_OPEN,  4, WIRE_PAYLOAD_MAX},
-    [WIRE_GROUP_ASK] =    {"GROUP",      WIRE_CLIENT, WIRE_OPEN,  2, 512},
-    [WIRE_GROUP] =        {"GROUP",      WIRE_SERVER, WIRE_OPEN,  16, 4096},
+    [WIRE_GROUP_ASK] =    {"GROUP",      WIRE_CLIENT, WIRE_OPEN,  2, 1 + WIRE_GROUP_ENTRY_MAX},
+    [WIRE_GROUP] =        {"GROUP",      WIRE_SERVER, WIRE_OPEN,  2, WIRE_PAYLOAD_MAX},
     [WIRE_MODERATE_ASK] = {"MODERATE",   WIRE_CLIENT, WIRE_OPEN,  8, 800},
     [WIRE_MODERATE] =     {"MODERATE",   WIRE_SERVER, WIRE_OPEN,  11, 4096},
     [WIRE_HISTORY_ASK] =  {"HISTORY",    WIRE_CLIENT, WIRE_OPEN,  11, 512},
@@ -96,6 +97,9 @@ const char *wire_code_name(uint16_t code)
         [WIRE_NO_ATTEMPT] = "no-attempt",
         [WIRE_NOT_ACCOUNT_KEY] = "not-account-key",
         [WIRE_BAD_REASON] = "bad-reason",
+        [WIRE_LOG_CHANGED] = "log-changed",
+        [WIRE_FORBIDDEN] = "forbidden",
+        [WIRE_TOO_MANY] = "too-many",
     };
     const char *name = code < sizeof names / sizeof *names ? names[code] : NULL;
     return name ? name : "unknown";

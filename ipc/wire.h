@@ -76,6 +76,7 @@ enum wire_code {
     WIRE_BLOCKED, WIRE_BAD_BODY, WIRE_DEVICES_CHANGED, WIRE_NO_DEVICE, WIRE_TOO_FAST, WIRE_BAD_KEYS,
     WIRE_LIST_CHANGED, WIRE_BAD_ENTRY, WIRE_MUTED = 40, WIRE_BANNED, WIRE_ANNOUNCE_ONLY, WIRE_NO_RIGHT,
     WIRE_NO_ATTEMPT, WIRE_NOT_ACCOUNT_KEY, WIRE_BAD_REASON,
+    WIRE_LOG_CHANGED = 50, WIRE_FORBIDDEN, WIRE_TOO_MANY,
 };
 
 /* The code's name as in the document ("no-such-user"), "unknown" for others. */
@@ -208,7 +209,7 @@ struct wire_rejected {
     struct slice name[WIRE_NEAR_MAX];
 };
 
-enum { WIRE_FLAG_ROOM = 1, WIRE_FLAG_BACKLOG = 2, WIRE_FLAG_STORED = 4 };
+enum { WIRE_FLAG_ROOM = 1, WIRE_FLAG_BACKLOG = 2, WIRE_FLAG_STORED = 4, WIRE_FLAG_ENTRY = 8 };
 
 struct wire_deliver {
     uint8_t flags;
@@ -279,6 +280,7 @@ struct wire_changes {
     struct wire_change change[WIRE_CHANGES_MAX];
 };
 
+/* Of the lobby; what concerns groups is in wire_groups.h. */
 enum { WIRE_GROUP_JOIN = 1, WIRE_GROUP_PART = 2, WIRE_GROUP_REFUSED = 3 };
 
 struct wire_group {

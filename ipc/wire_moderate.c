@@ -20,10 +20,11 @@ static void put_slice8(struct buf *b, struct slice s)
 const char *wire_act_name(uint8_t act)
 {
     static const char *const names[WIRE_ACTS] = {
-        [WIRE_ACT_KICK] = "kick",     [WIRE_ACT_BAN] = "ban",           [WIRE_ACT_MUTE] = "mute",
-        [WIRE_ACT_UNBAN] = "unban",   [WIRE_ACT_UNMUTE] = "unmute",     [WIRE_ACT_ANNOUNCE] = "announce",
-        [WIRE_ACT_OPEN] = "open",     [WIRE_ACT_ROLE] = "role",         [WIRE_ACT_LOCK] = "lock",
-        [WIRE_ACT_UNLOCK] = "unlock",
+        [WIRE_ACT_KICK] = "kick",     [WIRE_ACT_BAN] = "ban",               [WIRE_ACT_MUTE] = "mute",
+        [WIRE_ACT_UNBAN] = "unban",   [WIRE_ACT_UNMUTE] = "unmute",         [WIRE_ACT_ANNOUNCE] = "announce",
+        [WIRE_ACT_OPEN] = "open",     [WIRE_ACT_ROLE] = "role",             [WIRE_ACT_LOCK] = "lock",
+        [WIRE_ACT_UNLOCK] = "unlock", [WIRE_ACT_DELETE] = "delete",         [WIRE_ACT_INVITE] = "invite",
+        [WIRE_ACT_TOPIC] = "topic",   [WIRE_ACT_OPEN_GROUP] = "open-group", [WIRE_ACT_INVITE_ONLY] = "invite-only",
     };
     return act > 0 && act < WIRE_ACTS ? names[act] : "unknown";
 }

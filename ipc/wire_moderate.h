@@ -26,6 +26,12 @@ enum wire_act {
     WIRE_ACT_ROLE,
     WIRE_ACT_LOCK, /* the account cannot log in … */
     WIRE_ACT_UNLOCK,
+    /* About groups, and in the audit log alone; kick, mute, unmute and role can be about one, too. */
+    WIRE_ACT_DELETE,
+    WIRE_ACT_INVITE,
+    WIRE_ACT_TOPIC,
+    WIRE_ACT_OPEN_GROUP,  /* everybody may join it, … */
+    WIRE_ACT_INVITE_ONLY, /* … or only the invited */
     WIRE_ACTS
 };
 

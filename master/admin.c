@@ -234,6 +234,9 @@ static const struct {
     {"unban ", NULL, NULL, true},
     {"lobby", NULL, NULL, true},
     {"audit", NULL, NULL, true},
+    {"group list", NULL, NULL, false},
+    {"group show ", NULL, NULL, true},
+    {"group delete ", NULL, NULL, true},
 };
 
 static void answer(struct question *q)

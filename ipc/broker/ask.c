@@ -63,7 +63,7 @@ static void who_one(void *arg, struct account *acc)
             answer_line(a, json_pack("{s:s, s:s, s:I, s:I, s:s, s:b, s:b, s:b, s:I}", "user", acc->name, "role",
                               moderation_role_name(acc->role), "device",
                               (json_int_t)d->id, "worker", (json_int_t)s->link->slot, "peer", s->peer,
-                              "receives", (s->caps & WIRE_CAP_RECEIVE) != 0, "lobby", s->in_lobby, "away",
+                              "receives", (s->caps & WIRE_CAP_RECEIVE) != 0, "lobby", lobby_in(s), "away",
                               acc->away, "since_ms", (json_int_t)s->since_ms));
 }
 
@@ -120,7 +120,8 @@ static const struct {
 } rows[] = {
     {"who", who, NULL},        {"queue", queue, NULL},     {"numbers", numbers, NULL}, {"key rotate", rotate, NULL},
     {"role", NULL, ask_role},  {"user", NULL, ask_user},   {"ban", NULL, ask_lock},    {"unban", NULL, ask_unlock},
-    {"lobby", NULL, ask_lobby}, {"audit", NULL, ask_audit},
+    {"lobby", NULL, ask_lobby}, {"audit", NULL, ask_audit}, {"group list", ask_group_list, NULL},
+    {"group show", NULL, ask_group_show}, {"group delete", NULL, ask_group_delete},
 };
 
 /* Is this the command, alone or (for an order) with words behind it? */

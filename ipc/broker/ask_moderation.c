@@ -15,7 +15,7 @@ enum { AUDIT_PORTION = 200, YEARS = WIRE_MODERATE_SECONDS };
 
 /* --- words --- */
 
-static struct slice word(struct slice *rest)
+struct slice ask_word(struct slice *rest)
 {
     while (rest->len && *rest->data == ' ')
         rest->data++, rest->len--;
@@ -35,7 +35,7 @@ static bool is(struct slice w, const char *text)
 /* NULL, and said, when there is nobody of this name. */
 static struct account *named(struct answer *a, struct slice *rest)
 {
-    struct slice name = word(rest);
+    struct slice name = ask_word(rest);
     struct account *found = name.len ? people_find(a->broker, name) : NULL;
     struct name_near near;
     char text[128];
@@ -81,7 +81,7 @@ static void done(void *ctx, bool stored)
 /* A time if there is one, the rest is the reason. False: said, and nothing is under way. */
 static bool give(struct answer *a, struct order *o, struct slice rest, bool timed)
 {
-    struct slice after = rest, first = word(&after);
+    struct slice after = rest, first = ask_word(&after);
     uint32_t seconds = 0;
     if (timed && span_seconds(first, YEARS, &seconds)) rest = after;
     if (!moderation_reason(o, rest)) {
@@ -118,7 +118,7 @@ bool ask_unlock(struct answer *a, struct slice rest)
 bool ask_role(struct answer *a, struct slice rest)
 {
     struct order o = {.act = WIRE_ACT_ROLE, .whom = named(a, &rest)};
-    struct slice role = word(&rest);
+    struct slice role = ask_word(&rest);
     if (!o.whom) return true;
     if (role.len == 0) {
         answer_line(a, json_pack("{s:s, s:s, s:s}", "role_of", o.whom->name, "role", moderation_role_name(o.whom->role),
@@ -163,7 +163,7 @@ bool ask_lobby(struct answer *a, struct slice rest)
 {
     static const uint8_t acts[] = {WIRE_ACT_KICK,   WIRE_ACT_BAN,      WIRE_ACT_MUTE, WIRE_ACT_UNBAN,
                                    WIRE_ACT_UNMUTE, WIRE_ACT_ANNOUNCE, WIRE_ACT_OPEN};
-    struct slice verb = word(&rest);
+    struct slice verb = ask_word(&rest);
     size_t i = 0;
     if (verb.len == 0) {
         show_lobby(a);
@@ -214,6 +214,13 @@ static const char *name_of(struct broker *b, uint64_t account)
     return a ? a->name : "";
 }
 
+/* A role given in a group is its log's, every other one the account's. */
+static const char *role_in(const struct broker *b, const struct store_audit *l)
+{
+    bool of_group = *l->room && strcmp(l->room, b->lobby.name) != 0;
+    return of_group && l->act == WIRE_ACT_ROLE ? ask_group_role(l->role) : moderation_role_name(l->role);
+}
+
 static void audited(void *ctx, const struct store_audit *line, size_t n)
 {
     struct audit *x = ctx;
@@ -224,8 +231,8 @@ static void audited(void *ctx, const struct store_audit *line, size_t n)
                     json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "audit", (json_int_t)l->id, "time_ms",
                               (json_int_t)l->time_ms, "by", l->actor ? name_of(b, l->actor) : "operator", "origin",
                               l->origin == STORE_BY_CLIENT ? "client" : "ctl", "act", wire_act_name(l->act), "user",
-                              name_of(b, l->subject), "room", l->of_room ? b->lobby.name : "", "role",
-                              moderation_role_name(l->role), "until_ms", (json_int_t)l->until_ms, "reason", l->reason));
+                              name_of(b, l->subject), "room", l->room, "role", role_in(b, l), "until_ms",
+                              (json_int_t)l->until_ms, "reason", l->reason));
         x->after = l->id;
     }
     if (n == AUDIT_PORTION) {
@@ -239,7 +246,7 @@ static void audited(void *ctx, const struct store_audit *line, size_t n)
 /* audit, or audit SPAN. */
 bool ask_audit(struct answer *a, struct slice rest)
 {
-    struct slice span = word(&rest);
+    struct slice span = ask_word(&rest);
     uint32_t seconds = 0;
     if (span.len && !span_seconds(span, YEARS, &seconds)) {
         answer_error(a, "usage", "audit takes a time such as 30m, 2h or 7d");

@@ -17,6 +17,7 @@
 
 #include "broker.h"
 #include "child.h"
+#include "group.h"
 #include "log.h"
 #include "moderation.h"
 #include "sandbox.h"
@@ -112,6 +113,7 @@ static void on_setup(struct broker *b, struct slice p, int fd)
     people_load(b);
     share_load(b);
     room_load(b);
+    groups_load(b);
     presence_start(b);
     store_start(b->store);
     login_start(b);

@@ -20,9 +20,10 @@
  *   class_roster.c  entries, claims and welcomes of the class
  *   inbox.c     what a device receives: window, store, acknowledgement
  *   share.c     how much of an inbox waits from one sender
- *   room.c      the lobby: one order for everybody
+ *   room.c      rooms, the lobby and groups: one order for everybody
+ *   group*.c    groups: who is in, and who has read how far (group.h)
  *   presence.c  joins, leaves, away, lists
- *   ask.c       the operator's questions; ask_moderation.c his orders
+ *   ask.c       the operator's questions; ask_moderation.c, ask_groups.c his orders
  *   orphan.c    the time between two masters
  *   store*.c    what lasts
  */
@@ -49,6 +50,9 @@ struct guest;
 struct sanction;
 struct sanctions;
 struct session;
+struct group;
+struct member;
+struct reader;
 
 /* --- people --- */
 
@@ -56,6 +60,7 @@ struct session;
 struct keyring {
     struct device *revoked; /* devices that are not in any more: nothing is for them */
     struct store_list list; /* head 0: there is none */
+    struct member *groups;  /* those that it is in, invited to, or has not read to the end */
     uint64_t full_us;       /* prekeys.c: when it may ask as much as ever again */
     bool appending;         /* an entry is on its way into the list */
 };
@@ -189,6 +194,18 @@ struct device {
 
 /* --- sessions and workers --- */
 
+/* Where somebody is in a room: room.c. The lobby's is a session's, a group's a reader's (group.h). */
+struct place {
+    struct room *room;       /* NULL: not in it */
+    struct session *session;
+    uint64_t sent, acked;    /* numbers; sent counts only while it is not live */
+    uint64_t backlog_to;     /* numbers up to this one are backlog for a newcomer */
+    uint64_t end;            /* nothing beyond this number is for it */
+    uint64_t load;           /* of the portion that is on its way */
+    uint32_t live_at;        /* place in the audience's list */
+    bool live, loading;
+};
+
 struct session {
     struct link *link;
     uint64_t sid, serial, since_ms;
@@ -200,12 +217,8 @@ struct session {
     uint32_t caps;
     bool returned : 1;  /* opened by a ticket: an earlier broker, or worker, had it */
     bool resyncing : 1; /* RESYNC said, RESUME awaited: what comes before it is old */
-    /* the lobby */
-    bool in_lobby : 1, live : 1, loading : 1;
-    uint32_t live_at; /* place in the link's list */
-    uint32_t load;    /* counts up, so that a stale load is known */
-    uint64_t lobby_sent, lobby_acked;
-    uint64_t backlog_to; /* numbers up to this one are backlog for a newcomer */
+    bool knows_groups : 1; /* has asked about groups: it is told of them */
+    struct place lobby;
     char peer[];
 };
 
@@ -233,19 +246,29 @@ struct link {
     uint32_t slot, generation;
     struct seat *seat;
     uint32_t seats;
-    uint64_t *live; /* sids of the lobby's live members here */
-    uint32_t n_live, cap_live;
 };
 
 /* --- the process --- */
+
+/* A room's live members at one worker. */
+struct audience {
+    struct audience *next; /* of the room */
+    struct link *link;
+    uint64_t *sid;         /* as they go into a frame */
+    struct place **place;  /* whose they are */
+    uint32_t n, cap;
+};
 
 struct room {
     uint64_t id;
     char name[WIRE_NAME_MAX + 2];
     uint64_t head;     /* newest number */
+    struct audience *audience;
     struct buf fan;    /* frames that every live member is to get, not sent yet */
+    struct room *next_fan;
     uint64_t check_at; /* up to this number no live member can be beyond its window */
-    uint32_t members;
+    uint32_t members;  /* sessions in the lobby */
+    bool fanning;      /* it is in the list of those that have such frames */
 };
 
 struct keys {
@@ -291,6 +314,12 @@ struct broker {
     struct roster_entry *roster; /* sorted by folded name */
     size_t n_roster;
     struct room lobby;
+    struct room *fanning; /* rooms that have frames to send at the end of this turn */
+    uint64_t loads;       /* portions asked of the store: none is taken for another */
+    struct table groups, group_names, group_looks, group_rooms;
+    uint64_t last_room;
+    struct reader *moved; /* readers whose place the disk does not know */
+    struct loop_timer group_tick, group_cut;
     struct presence presence;
     struct sanction *announce; /* only instructors and assistants write to the lobby; NULL: everybody does */
     struct guest *guests;      /* admit.c */
@@ -317,6 +346,7 @@ enum {
     BROKER_PENDING_MARK = 8192,
     CHALLENGE_MS = 60000,
     SAID_A_SECOND = 200,     /* log lines about messages; the rest is counted */
+    GROUP_LAZY_MS = 1000,    /* places in groups: to the disk */
 };
 
 /* people.c */
@@ -409,6 +439,8 @@ void keys_refuse_at(struct link *l, uint64_t sid, uint8_t type, uint8_t asked, s
                     uint32_t retry_ms, const char *text);
 /* There is nobody of this name; names like it are told. */
 void keys_unknown(struct session *s, uint8_t type, uint8_t asked, struct slice name);
+/* Takes a token for a question of this account; 0, or the ms after which there is one. */
+uint32_t keys_charge(struct session *s);
 /* May this account ask one more question of these kinds? If not, it has been told. */
 bool keys_afford(struct session *s, uint8_t type, uint8_t asked, struct slice name);
 
@@ -500,17 +532,32 @@ void share_drop(struct broker *b, const struct device *to, const struct account 
 
 /* room.c */
 void room_load(struct broker *b);
-void room_send(struct broker *b, struct message *m);
-/* Sends the live members what was numbered in this turn. */
+void room_send(struct broker *b, struct room *r, struct message *m);
+/* What has just got this number in the room: takes it as the newest, and gives the buffer for its frame to all. */
+struct buf *room_numbered(struct broker *b, struct room *r, uint64_t number);
+/* To be called when the frame is there. */
+void room_fanned(struct broker *b, struct room *r);
+/* The same frames to everybody who is live in it, now. */
+void room_tell(struct room *r, struct slice frames);
+/* Sends the live members of all rooms what was numbered in this turn. */
 void room_flush(struct broker *b);
-void room_join(struct session *s, uint64_t seen);
-void room_part(struct session *s);
-void room_ack(struct session *s, uint64_t number);
-/* Says nothing more to this member until room_resume(). */
-void room_hold(struct session *s);
+/* A session begins to read behind the number seen, up to end (UINT64_MAX: there is none); what there is comes at once. */
+void room_enter(struct place *p, struct room *r, struct session *s, uint64_t seen, uint64_t end);
+void room_leave(struct place *p);
+/* True when that was news. */
+bool room_ack(struct place *p, uint64_t number);
+/* Nothing comes to it beyond the newest message. */
+void room_end(struct place *p);
+/* Before a room is freed: forgets its frames. */
+void room_forget(struct broker *b, struct room *r);
+void lobby_join(struct session *s, uint64_t seen);
+void lobby_part(struct session *s);
+/* Says nothing more to this member until lobby_resume(). */
+void lobby_hold(struct session *s);
 /* Goes on from the place the client told. */
-void room_resume(struct session *s, uint64_t seen);
-void room_history(struct session *s, const struct wire_history *h);
+void lobby_resume(struct session *s, uint64_t seen);
+void lobby_history(struct session *s, const struct wire_history *h);
+static inline bool lobby_in(const struct session *s) { return s->lobby.room != NULL; }
 
 /* presence.c */
 void presence_start(struct broker *b);

@@ -11,6 +11,7 @@
 #include "admit.h"
 #include "broker.h"
 #include "device_list.h"
+#include "group.h"
 #include "log.h"
 #include "wire_keys.h"
 
@@ -139,6 +140,7 @@ static void revoke(struct broker *b, struct account *a, uint64_t device)
     *at = d->next;
     d->next = people_keyring(a)->revoked;
     a->keys->revoked = d;
+    groups_device_gone(b, d);
     store_drop_device(b->store, a->id, device);
     LOG(LOG_INFO, "device", "revoke", log_s("user", a->name), log_u("device", device));
 }
@@ -161,7 +163,7 @@ static void appended(void *ctx, enum store_status status, uint64_t row)
     if (p->device.revoked) {
         revoke(b, a, p->device.device);
     } else if (!people_device(a, p->device.device)) {
-        people_add_device(a, p->device.device, p->device.key);
+        groups_device_added(b, people_add_device(a, p->device.device, p->device.key));
         LOG(LOG_INFO, "device", "add", log_s("user", a->name), log_u("device", p->device.device));
     }
     free(p);

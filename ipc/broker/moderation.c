@@ -80,7 +80,7 @@ void moderation_welcome(struct session *s)
 static bool concerns(const struct order *o, const struct session *s)
 {
     const struct account *a = s->device->account;
-    return s->in_lobby || a == o->whom || a == o->by;
+    return lobby_in(s) || a == o->whom || a == o->by;
 }
 
 /* One frame to all whom it concerns, in its place among the lobby's messages. */
@@ -136,8 +136,8 @@ static void show_out(struct broker *b, struct account *a, const char *words)
 {
     for (struct device *d = a->device; d; d = d->next)
         for (struct session *s = d->session; s; s = s->next) {
-            if (!s->in_lobby) continue;
-            room_part(s);
+            if (!lobby_in(s)) continue;
+            lobby_part(s);
             say_room(s, WIRE_GROUP_PART, words);
         }
     if (a->in_lobby == 0) presence_left(b, a, true);
@@ -239,8 +239,8 @@ void moderation_order(const struct order *given)
                                .origin = o->by ? STORE_BY_CLIENT : STORE_BY_OPERATOR,
                                .act = o->act,
                                .role = o->act == WIRE_ACT_ROLE ? o->role : o->whom ? o->whom->role : 0,
-                               .of_room = rules[o->act].of_room,
                                .until_ms = o->until_ms};
+    if (rules[o->act].of_room) memcpy(line.room, o->broker->lobby.name, strlen(o->broker->lobby.name));
     memcpy(line.reason, o->reason, sizeof line.reason);
     store_moderate(o->broker->store, &line, rules[o->act].change, (uint8_t)rules[o->act].kind, written, o);
 }

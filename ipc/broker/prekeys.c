@@ -49,7 +49,7 @@ void keys_unknown(struct session *s, uint8_t type, uint8_t asked, struct slice n
 }
 
 /* A token bucket as the time at which it is full again: each question moves that on. */
-bool keys_afford(struct session *s, uint8_t type, uint8_t asked, struct slice name)
+uint32_t keys_charge(struct session *s)
 {
     struct account *a = s->device->account;
     uint64_t now_us = s->link->broker->loop.now_ms * 1000, full_us = people_keys(a)->full_us;
@@ -57,11 +57,16 @@ bool keys_afford(struct session *s, uint8_t type, uint8_t asked, struct slice na
     full_us += 60 * UINT64_C(1000000) / s->link->broker->set.limits.key_requests;
     if (full_us - now_us <= BURST_US) {
         people_keyring(a)->full_us = full_us;
-        return true;
+        return 0;
     }
-    keys_refuse(s, type, asked, name, WIRE_TOO_FAST, (uint32_t)((full_us - now_us - BURST_US) / 1000 + 1),
-                "too many questions; wait a little");
-    return false;
+    return (uint32_t)((full_us - now_us - BURST_US) / 1000 + 1);
+}
+
+bool keys_afford(struct session *s, uint8_t type, uint8_t asked, struct slice name)
+{
+    uint32_t wait_ms = keys_charge(s);
+    if (wait_ms) keys_refuse(s, type, asked, name, WIRE_TOO_FAST, wait_ms, "too many questions; wait a little");
+    return wait_ms == 0;
 }
 
 struct asker asker_of(const struct session *s)

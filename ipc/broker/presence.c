@@ -66,9 +66,7 @@ static void tell(struct loop_timer *t)
         note(&w, &p->change[i]);
     p->n = 0;
     wire_put_changes(&frame, &w);
-    for (struct link *l = b->links; l; l = l->next)
-        if (l->n_live)
-            bus_put_down_many(&l->stream, l->live, l->n_live, (struct slice){buf_head(&frame), buf_len(&frame)});
+    room_tell(&b->lobby, (struct slice){buf_head(&frame), buf_len(&frame)});
     buf_free(&frame);
 }
 

@@ -12,6 +12,7 @@
 
 #include "broker.h"
 #include "fault.h"
+#include "group.h"
 #include "log.h"
 #include "moderation.h"
 
@@ -236,7 +237,8 @@ struct refusal {
     uint16_t code;
     const char *text, *hint;
     struct account *to; /* the recipient, when there is one and it is no room */
-    bool about_name;    /* there is none: near is filled in */
+    struct room *room;  /* likewise, when it is one */
+    bool about_name;    /* there is none, or it is a group: near is filled in */
     struct name_near near;
     char words[320];
 };
@@ -311,15 +313,28 @@ static bool refuses_direct(struct broker *b, struct device *d, const struct wire
     return queue_is_full(b, d, to, m, r) || (m->heads && to != d->account && queue_is_full(b, d, d->account, m, r));
 }
 
-static bool refuses_room(const struct broker *b, const struct device *d, const struct wire_send *m, bool receives,
+static bool refuses_group(struct broker *b, const struct device *d, const struct wire_send *m, struct refusal *r)
+{
+    struct group *g = group_find(b, m->to);
+    name_near_start(&r->near, (const char *)m->to.data, m->to.len);
+    r->about_name = true;
+    if (!g) {
+        name_near_offer(&r->near, b->lobby.name, strlen(b->lobby.name));
+        group_near(b, d->account, &r->near);
+        return refusal(r, WIRE_NO_SUCH_ROOM, "no such room", "/list shows the groups that you can see");
+    }
+    r->room = &g->room;
+    uint16_t code = group_refuses(g, d->account, m->body, r->words, sizeof r->words);
+    if (code == WIRE_OK) return false;
+    return refusal(r, code, r->words, code == WIRE_NOT_MEMBER ? "/join it, or ask to be invited" : "");
+}
+
+static bool refuses_room(struct broker *b, const struct device *d, const struct wire_send *m, bool receives,
                          struct refusal *r)
 {
-    if (m->to.len != strlen(b->lobby.name) || memcmp(m->to.data, b->lobby.name, m->to.len) != 0) {
-        name_near_start(&r->near, (const char *)m->to.data, m->to.len);
-        name_near_offer(&r->near, b->lobby.name, strlen(b->lobby.name));
-        r->about_name = true;
-        return refusal(r, WIRE_NO_SUCH_ROOM, "no such room", "there is #lobby");
-    }
+    if (m->to.len != strlen(b->lobby.name) || memcmp(m->to.data, b->lobby.name, m->to.len) != 0)
+        return refuses_group(b, d, m, r);
+    r->room = &b->lobby;
     uint16_t code = sanctions_silence(b, d->account, r->words, sizeof r->words);
     if (code) return refusal(r, code, r->words, "");
     /* A script that only sends need not be a member; who listens here must have joined. */
@@ -328,12 +343,19 @@ static bool refuses_room(const struct broker *b, const struct device *d, const s
     return false;
 }
 
+/* How many bytes what is sealed may be longer than a text. */
+static size_t longer(const struct wire_send *m)
+{
+    if (m->heads) return WIRE_SEALED_MORE;
+    return m->kind == WIRE_TO_ROOM && m->body.data[0] == SEALED_SUITE_GROUP ? WIRE_GROUP_MORE : 16;
+}
+
 /* True when the message cannot be taken, and why; changes nothing. */
 static bool refuses(struct broker *b, struct device *d, const struct wire_send *m, bool receives,
                     struct refusal *r)
 {
     if (m->body.len == 0) return refusal(r, WIRE_BAD_BODY, "the message is empty", "");
-    if (m->body.len > b->set.limits.text + (m->heads ? WIRE_SEALED_MORE : 16)) {
+    if (m->body.len > b->set.limits.text + longer(m)) {
         snprintf(r->words, sizeof r->words, "the message has %zu bytes; the limit is %llu", m->body.len,
                  (unsigned long long)b->set.limits.text);
         return refusal(r, WIRE_TOO_LARGE, r->words, "send it in pieces");
@@ -406,8 +428,13 @@ static bool judge(struct broker *b, struct device *d, const struct wire_send *m,
 {
     struct refusal r; /* large, and not needed as a rule */
     r.to = NULL;
+    r.room = NULL;
     r.about_name = false;
     bool refused = refuses(b, d, m, receives, &r);
+    if (refused && m->kind == WIRE_TO_ROOM && !r.about_name) {
+        name_near_start(&r.near, (const char *)m->to.data, m->to.len);
+        r.about_name = true;
+    }
     if (refuse_unconfirmed(&d->out) && !(refused && refuse_more(&d->out))) return false;
     struct message *msg = take(b, d, m);
     msg->to = r.to;
@@ -416,7 +443,7 @@ static bool judge(struct broker *b, struct device *d, const struct wire_send *m,
     else if (r.to)
         direct(b, msg, r.to);
     else
-        room_send(b, msg);
+        room_send(b, r.room, msg);
     return true;
 }
 

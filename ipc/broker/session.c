@@ -7,6 +7,7 @@
 
 #include "admit.h"
 #include "broker.h"
+#include "group.h"
 #include "log.h"
 #include "moderation.h"
 
@@ -79,7 +80,8 @@ void session_close(struct session *s, bool polite)
     struct broker *b = s->link->broker;
     struct account *a = s->device->account;
     if (b->guests) admit_left(s);
-    room_part(s);
+    lobby_part(s);
+    groups_left(s);
     if (s->device->in.receiver == s) inbox_detach(b, s->device);
     unlink_session(s);
     if (!s->device->session) refuse_drop_all(&s->device->out); /* it comes again, as after any end */
@@ -117,7 +119,8 @@ void session_resync(struct session *s)
     s->resyncing = true;
     s->token = (s->link->broker->incarnation << 32) + ++s->link->broker->resyncs;
     if (s->device->in.receiver == s) inbox_hold(s->device);
-    room_hold(s);
+    lobby_hold(s);
+    groups_left(s);
     wire_put_resync(session_begin(s, &at), s->link->broker->incarnation, s->token);
     session_end(s, at);
 }
@@ -132,9 +135,9 @@ void session_resume(struct session *s, const struct wire_resume *r)
     if (!(s->caps & WIRE_CAP_RECEIVE)) return;
     inbox_resend(b, s->device, r);
     if (r->lobby_seen == WIRE_NOT_IN_LOBBY)
-        room_part(s); /* it had left before the last broker died, and its ticket does not say so */
-    else if (s->in_lobby)
-        room_resume(s, r->lobby_seen);
+        lobby_part(s); /* it had left before the last broker died, and its ticket does not say so */
+    else if (lobby_in(s))
+        lobby_resume(s, r->lobby_seen);
     else if ((s->caps & WIRE_CAP_LOBBY) && !moderation_keeps_out(s))
-        room_join(s, r->lobby_seen);
+        lobby_join(s, r->lobby_seen);
 }

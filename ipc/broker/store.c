@@ -220,6 +220,36 @@ void store_each_roster(struct store *s, void (*each)(void *, uint8_t, uint64_t),
     sql_each_roster(work_sql(s->work), each, arg);
 }
 
+void store_each_group(struct store *s, void (*each)(void *, const struct store_group *), void *arg)
+{
+    assert(!s->running);
+    sql_each_group(work_sql(s->work), each, arg);
+}
+
+void store_each_entry(struct store *s, void (*each)(void *, uint64_t, struct slice), void *arg)
+{
+    assert(!s->running);
+    sql_each_entry(work_sql(s->work), each, arg);
+}
+
+void store_each_place(struct store *s, void (*each)(void *, const struct store_place *), void *arg)
+{
+    assert(!s->running);
+    sql_each_place(work_sql(s->work), each, arg);
+}
+
+void store_each_room(struct store *s, void (*each)(void *, uint64_t, uint64_t, uint64_t), void *arg)
+{
+    assert(!s->running);
+    sql_each_room(work_sql(s->work), each, arg);
+}
+
+uint64_t store_last_room(struct store *s)
+{
+    assert(!s->running);
+    return sql_last_room(work_sql(s->work));
+}
+
 int store_fd(const struct store *s)
 {
     return s->fd;
@@ -244,6 +274,7 @@ static void complete(struct request *r)
     if (r->entries) r->entries(r->ctx, (struct slice){r->out.data, buf_len(&r->out)});
     if (r->audited)
         r->audited(r->ctx, (const void *)r->out.data, buf_len(&r->out) / sizeof(struct store_audit));
+    if (r->left) r->left(r->ctx, r->row, r->cut.rows, r->cut.bytes);
     sql_list_free(&r->list);
     buf_free(&r->out);
     free(r);
@@ -505,5 +536,85 @@ void store_load_roster(struct store *s, uint8_t kind, uint64_t account, uint64_t
     r->entries = done;
     r->roster.after = after;
     r->roster.max_bytes = max_bytes;
+    submit(s, r);
+}
+
+/* --- groups --- */
+
+void store_append_entry(struct store *s, const struct store_entry *e, store_done *done, void *ctx)
+{
+    size_t named = e->created ? strlen(e->created->name) + sizeof e->created->id : 0;
+    struct request *r = ask(REQUEST_ENTRY, e->entry.len + named, ctx);
+    r->done = done;
+    r->room = e->room;
+    r->entry_of.e = *e;
+    r->entry_of.e.created = NULL; /* the caller's memory; what it says is copied */
+    r->entry_of.e.audit = NULL;
+    if (e->audit) r->entry_of.line = *e->audit;
+    r->entry_of.e.entry = copy(r->bytes, e->entry);
+    if (e->created) {
+        uint8_t *behind = r->bytes + e->entry.len;
+        r->entry_of.id = copy(behind, (struct slice){e->created->id, sizeof e->created->id});
+        r->entry_of.name = copy(behind + sizeof e->created->id,
+                                (struct slice){(const uint8_t *)e->created->name, strlen(e->created->name)});
+    }
+    submit(s, r);
+}
+
+void store_load_entries(struct store *s, uint64_t room, uint32_t after, uint32_t upto, size_t max_bytes,
+                        store_entries *done, void *ctx)
+{
+    struct request *r = ask(REQUEST_LOAD_ENTRIES, 0, ctx);
+    r->entries = done;
+    r->room = room;
+    r->load.after = after;
+    r->load.max_rows = upto;
+    r->load.max_bytes = max_bytes;
+    submit(s, r);
+}
+
+static void ask_place(struct store *s, enum request_kind kind, const struct store_place *p)
+{
+    struct request *r = ask(kind, 0, NULL);
+    r->place = *p;
+    submit(s, r);
+}
+
+void store_put_place(struct store *s, const struct store_place *p)
+{
+    ask_place(s, REQUEST_PLACE, p);
+}
+
+void store_drop_place(struct store *s, uint64_t room, uint64_t account, uint64_t device)
+{
+    ask_place(s, REQUEST_DROP_PLACE, &(struct store_place){.room = room, .account = account, .device = device});
+}
+
+void store_cut_room(struct store *s, uint64_t room, uint64_t keep_from, uint64_t before_ms, uint64_t max_rows,
+                    uint64_t max_bytes, store_left *done, void *ctx)
+{
+    struct request *r = ask(REQUEST_CUT_ROOM, 0, ctx);
+    r->left = done;
+    r->room = room;
+    r->number = keep_from;
+    r->cut.before_ms = before_ms;
+    r->cut.max_rows = max_rows;
+    r->cut.max_bytes = max_bytes;
+    submit(s, r);
+}
+
+void store_drop_group(struct store *s, uint64_t room)
+{
+    struct request *r = ask(REQUEST_DROP_GROUP, 0, NULL);
+    r->room = room;
+    submit(s, r);
+}
+
+void store_end_group(struct store *s, uint64_t room, const struct store_audit *line, store_done *done, void *ctx)
+{
+    struct request *r = ask(REQUEST_DROP_GROUP, 0, ctx);
+    r->done = done;
+    r->room = room;
+    r->ends = *line;
     submit(s, r);
 }

@@ -1,5 +1,5 @@
 /*
- * store.h - what lasts: accounts, devices, waiting messages, rooms, prekeys, device lists, moderation, roster.
+ * store.h - what lasts: accounts, devices, waiting messages, rooms, prekeys, device lists, moderation, roster, groups.
  *
  * One thread owns the database, so that an fsync never stalls routing. The broker's loop makes
  * requests and hands them in with store_flush(), once a turn; the thread runs what has gathered as one transaction (group commit: whatever arrived
@@ -48,7 +48,10 @@ struct store_device {
     uint32_t revoked; /* seq of the entry of its account's list that did it; 0: it is in */
 };
 
-/* A direct message waiting for one device, or a message of a room (device, account, head unused). */
+/*
+ * A direct message waiting for one device, or a message of a room (device, account, head unused). id 0: an
+ * entry of a group's log, among the messages of its room.
+ */
 struct store_message {
     uint64_t row;             /* queue: row number, rising; room: number in the room, from 1, no gaps */
     uint64_t account, device; /* recipient */
@@ -93,10 +96,26 @@ enum store_origin { STORE_BY_CLIENT = 1, STORE_BY_OPERATOR = 2 };
 struct store_audit {
     uint64_t id, time_ms;      /* id: given by the store, rising */
     uint64_t actor, subject;   /* accounts; 0: the operator; nobody */
-    uint8_t origin, act, role; /* enum store_origin; the caller's number; the subject's role from then on */
-    bool of_room;              /* it is about the lobby */
+    uint8_t origin, act, role; /* enum store_origin; the caller's number; the subject's role from then on (in a group by its log, when the act gives one) */
+    char room[STORE_NAME_MAX + 2]; /* with its #; empty: about no room */
     uint64_t until_ms;
     char reason[STORE_REASON_MAX + 1];
+};
+
+/* A group; its room is its number. */
+struct store_group {
+    uint64_t room; /* greater than 1 (the lobby), never given twice */
+    uint8_t id[32];
+    char name[STORE_NAME_MAX + 2]; /* with its # */
+    uint64_t creator;              /* account */
+    bool closed;                   /* everybody has left */
+};
+
+/* How far a device has read in a group. */
+struct store_place {
+    uint64_t room, account, device;
+    uint64_t acked; /* every message up to this number is acknowledged */
+    uint64_t end;   /* nothing beyond this number is for it; 0: there is no end */
 };
 
 /*
@@ -132,6 +151,14 @@ void store_each_list(struct store *s, void (*each)(void *arg, const struct store
 void store_each_sanction(struct store *s, void (*each)(void *arg, const struct store_sanction *x), void *arg);
 /* … of the class roster: kind and account of everything that is kept. */
 void store_each_roster(struct store *s, void (*each)(void *arg, uint8_t kind, uint64_t account), void *arg);
+void store_each_group(struct store *s, void (*each)(void *arg, const struct store_group *g), void *arg);
+/* Entries of all logs, by room and seq. */
+void store_each_entry(struct store *s, void (*each)(void *arg, uint64_t room, struct slice entry), void *arg);
+void store_each_place(struct store *s, void (*each)(void *arg, const struct store_place *p), void *arg);
+/* Messages of each room but the lobby, entries included: how many, and their bytes. */
+void store_each_room(struct store *s, void (*each)(void *arg, uint64_t room, uint64_t rows, uint64_t bytes), void *arg);
+/* Highest number of a group ever given, 1 when none. */
+uint64_t store_last_room(struct store *s);
 /* Highest number given in a room, 0 when none. */
 uint64_t store_room_head(struct store *s, uint64_t room);
 
@@ -250,5 +277,45 @@ void store_load_roster(struct store *s, uint8_t kind, uint64_t account, uint64_t
 
 /* Forgets a room's messages with numbers below keep_from; in slices, later. */
 void store_trim_room(struct store *s, uint64_t room, uint64_t keep_from);
+
+/* --- groups (store_groups.c) --- */
+
+/* An entry of a group's log, and what follows from it. */
+struct store_entry {
+    const struct store_group *created; /* seq 1: the group that it makes; else NULL */
+    uint64_t room;
+    uint32_t seq;
+    uint64_t from_account, from_device, time_ms;
+    uint64_t joins, leaves; /* accounts whose devices begin or end to read with it; 0: nobody */
+    bool closes;            /* nobody is in any more */
+    const struct store_audit *audit; /* what the audit log says of it; NULL: nothing */
+    struct slice entry;
+};
+
+/* Appends it to the log and to the room, and its line to the audit log, in one transaction. Completion: its number in the room. */
+void store_append_entry(struct store *s, const struct store_entry *e, store_done *done, void *ctx);
+
+/* Entries with a seq above after, up to upto, about max_bytes of them: of each number u64, entry str16. */
+void store_load_entries(struct store *s, uint64_t room, uint32_t after, uint32_t upto, size_t max_bytes,
+                        store_entries *done, void *ctx);
+
+/* Where a device is: acked only rises, end is set. Durable with the next commit; no completion. */
+void store_put_place(struct store *s, const struct store_place *p);
+void store_drop_place(struct store *s, uint64_t room, uint64_t account, uint64_t device);
+
+/* What is kept of a room now begins at first. */
+typedef void store_left(void *ctx, uint64_t first, uint64_t rows, uint64_t bytes);
+
+/*
+ * Forgets, in slices, the messages of a room below keep_from, those taken before a time, and the oldest of
+ * those that are more than max_rows or, together, max_bytes.
+ */
+void store_cut_room(struct store *s, uint64_t room, uint64_t keep_from, uint64_t before_ms, uint64_t max_rows,
+                    uint64_t max_bytes, store_left *done, void *ctx);
+
+/* Forgets a group with everything of it; its messages in slices, later. No completion. */
+void store_drop_group(struct store *s, uint64_t room);
+/* The same by somebody's order, with its line of the audit log; never STORE_FULL: it makes room. */
+void store_end_group(struct store *s, uint64_t room, const struct store_audit *line, store_done *done, void *ctx);
 
 #endif

@@ -8,10 +8,10 @@
 #include "store_rare.h"
 #include "store_work.h"
 
-static void text_of(char out[STORE_REASON_MAX + 1], sqlite3_stmt *st, int at)
+static void text_of(char *out, size_t size, sqlite3_stmt *st, int at)
 {
     size_t n = (size_t)sqlite3_column_bytes(st, at);
-    if (n > STORE_REASON_MAX) n = STORE_REASON_MAX;
+    if (n >= size) n = size - 1;
     memcpy(out, sqlite3_column_text(st, at), n);
     out[n] = 0;
 }
@@ -35,17 +35,21 @@ static enum store_status change(struct sql *q, const struct request *r)
     }
 }
 
-static enum store_status moderate(struct sql *q, struct request *r)
+enum store_status sql_put_audit(struct sql *q, const struct store_audit *line)
 {
-    const struct store_audit *line = &r->moderate.line;
     sqlite3_stmt *st = PREPARED(q,
                                 "INSERT INTO audit(time,origin,actor,act,subject,role,until,room,reason)"
                                 " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
                                 line->time_ms, line->origin, line->actor, line->act, line->subject, line->role,
                                 line->until_ms);
-    sqlite3_bind_text(st, 8, line->of_room ? "#lobby" : "", -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 8, line->room, -1, SQLITE_STATIC);
     sqlite3_bind_text(st, 9, line->reason, -1, SQLITE_STATIC);
-    if (done_with(q, st) != STORE_OK) return STORE_FULL;
+    return done_with(q, st);
+}
+
+static enum store_status moderate(struct sql *q, struct request *r)
+{
+    if (sql_put_audit(q, &r->moderate.line) != STORE_OK) return STORE_FULL;
     r->row = (uint64_t)sqlite3_last_insert_rowid(sql_db(q));
     return change(q, r);
 }
@@ -53,7 +57,7 @@ static enum store_status moderate(struct sql *q, struct request *r)
 static enum store_status load_audit(struct sql *q, struct request *r)
 {
     sqlite3_stmt *st = PREPARED(q,
-                                "SELECT id,time,origin,actor,act,subject,role,until,room<>'',reason FROM audit"
+                                "SELECT id,time,origin,actor,act,subject,role,until,room,reason FROM audit"
                                 " WHERE time>=?1 AND id>?2 ORDER BY id LIMIT ?3",
                                 r->moderate.line.time_ms, r->moderate.line.id, r->moderate.max);
     while (next_row(q, st)) {
@@ -64,9 +68,9 @@ static enum store_status load_audit(struct sql *q, struct request *r)
                                    .act = (uint8_t)column(st, 4),
                                    .subject = column(st, 5),
                                    .role = (uint8_t)column(st, 6),
-                                   .until_ms = column(st, 7),
-                                   .of_room = column(st, 8) != 0};
-        text_of(line.reason, st, 9);
+                                   .until_ms = column(st, 7)};
+        text_of(line.reason, sizeof line.reason, st, 9);
+        text_of(line.room, sizeof line.room, st, 8);
         buf_put(&r->out, &line, sizeof line);
     }
     return STORE_OK;
@@ -78,7 +82,7 @@ void sql_each_sanction(struct sql *q, void (*each)(void *, const struct store_sa
     while (next_row(q, st)) {
         struct store_sanction x = {
             .account = column(st, 0), .kind = (uint8_t)column(st, 1), .until_ms = column(st, 2)};
-        text_of(x.reason, st, 3);
+        text_of(x.reason, sizeof x.reason, st, 3);
         each(arg, &x);
     }
 }

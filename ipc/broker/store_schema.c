@@ -64,6 +64,14 @@ static const char *const scripts[] = {
     "CREATE TRIGGER audit_is_true BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;"
     "CREATE TABLE roster(kind INTEGER NOT NULL, account INTEGER NOT NULL, time INTEGER NOT NULL, item BLOB NOT NULL,"
     "  PRIMARY KEY(kind, account)) STRICT, WITHOUT ROWID;",
+    /* Groups: a room each; AUTOINCREMENT, so that no room is taken for one that is gone. */
+    "CREATE TABLE room_group(room INTEGER PRIMARY KEY AUTOINCREMENT CHECK(room>1),"
+    "  id BLOB NOT NULL UNIQUE CHECK(length(id)=32), name TEXT NOT NULL, creator INTEGER NOT NULL,"
+    "  closed INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE group_entry(room INTEGER NOT NULL, seq INTEGER NOT NULL, number INTEGER NOT NULL,"
+    "  entry BLOB NOT NULL, PRIMARY KEY(room, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE group_place(room INTEGER NOT NULL, account INTEGER NOT NULL, device INTEGER NOT NULL,"
+    "  acked INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(room, account, device)) STRICT, WITHOUT ROWID;",
 };
 enum { SCRIPTS = sizeof scripts / sizeof *scripts };
 

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -451,4 +452,10 @@ bool sql_checkpoint(struct sql *q, bool truncate)
     if (sql_judge(q->db, rc, "checkpoint") != STORE_OK) return false;
     if (truncate) q->frames = 0;
     return all == copied;
+}
+
+void sql_rest(struct sql *q)
+{
+    sqlite3_db_release_memory(q->db);
+    malloc_trim(0);
 }

@@ -70,6 +70,14 @@ void sql_each_list(struct sql *q, void (*each)(void *arg, const struct store_lis
 /* store_moderation.c, store_roster.c */
 void sql_each_sanction(struct sql *q, void (*each)(void *arg, const struct store_sanction *x), void *arg);
 void sql_each_roster(struct sql *q, void (*each)(void *arg, uint8_t kind, uint64_t account), void *arg);
+/* A line of the audit log, in the running transaction. */
+enum store_status sql_put_audit(struct sql *q, const struct store_audit *line);
+/* store_groups.c */
+void sql_each_group(struct sql *q, void (*each)(void *arg, const struct store_group *g), void *arg);
+void sql_each_entry(struct sql *q, void (*each)(void *arg, uint64_t room, struct slice entry), void *arg);
+void sql_each_place(struct sql *q, void (*each)(void *arg, const struct store_place *p), void *arg);
+void sql_each_room(struct sql *q, void (*each)(void *arg, uint64_t room, uint64_t rows, uint64_t bytes), void *arg);
+uint64_t sql_last_room(struct sql *q);
 
 /* writes: takes the write lock at once, and waits as long as another program holds it. */
 void sql_begin(struct sql *q, bool writes);
@@ -121,6 +129,9 @@ size_t sql_free_pages(struct sql *q);
  * asked; never waits for a lock. False when readers or a full disk left something undone.
  */
 bool sql_checkpoint(struct sql *q, bool truncate);
+
+/* Gives back what is cached: what nobody asks for needs no memory. */
+void sql_rest(struct sql *q);
 
 /* Judges a result of SQLite on a connection as described at the top. what: "write", "read", … */
 enum store_status sql_judge(sqlite3 *db, int rc, const char *what);

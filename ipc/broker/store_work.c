@@ -150,6 +150,15 @@ static enum store_status run_roster(struct work *w, struct request *r)
     return roster_run(w->sql, r);
 }
 
+/* What is cut off, and what a group has left behind, goes in slices. */
+static enum store_status run_groups(struct work *w, struct request *r)
+{
+    enum store_status status = groups_run(w->sql, r);
+    if (r->kind == REQUEST_CUT_ROOM) sweep_room(w->sweep, r->room, r->row);
+    if (r->kind == REQUEST_DROP_GROUP) sweep_room(w->sweep, r->room, INT64_MAX);
+    return status;
+}
+
 static const struct op {
     bool writes; /* needs the write lock */
     bool grows;  /* is refused when the disk is full */
@@ -173,6 +182,12 @@ static const struct op {
     [REQUEST_PUT_ROSTER] = {true, true, run_roster},
     [REQUEST_DROP_ROSTER] = {true, false, run_roster},
     [REQUEST_LOAD_ROSTER] = {false, false, run_roster},
+    [REQUEST_ENTRY] = {true, true, run_groups},
+    [REQUEST_LOAD_ENTRIES] = {false, false, run_groups},
+    [REQUEST_PLACE] = {true, false, run_groups},
+    [REQUEST_DROP_PLACE] = {true, false, run_groups},
+    [REQUEST_CUT_ROOM] = {false, false, run_groups},
+    [REQUEST_DROP_GROUP] = {true, false, run_groups},
 };
 
 /* --- one transaction --- */
@@ -391,7 +406,10 @@ static int fold_wal(struct work *w)
         wal_poke(w->wal);
     }
     if (quiet < 2 * wait || wal_busy(w->wal)) return wait;
-    if (sql_checkpoint(w->sql, true)) return -1;
+    if (sql_checkpoint(w->sql, true)) {
+        sql_rest(w->sql);
+        return -1;
+    }
     w->quiet_ms = now_ms(); /* a reader was in the way */
     return wait;
 }

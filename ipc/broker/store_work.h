@@ -31,6 +31,12 @@ enum request_kind {
     REQUEST_PUT_ROSTER,
     REQUEST_DROP_ROSTER,
     REQUEST_LOAD_ROSTER,
+    REQUEST_ENTRY,
+    REQUEST_LOAD_ENTRIES,
+    REQUEST_PLACE,
+    REQUEST_DROP_PLACE,
+    REQUEST_CUT_ROOM,
+    REQUEST_DROP_GROUP,
     REQUEST_KINDS
 };
 
@@ -46,6 +52,7 @@ struct request {
     store_bundle *bundle;
     store_entries *entries;
     store_audited *audited;
+    store_left *left;
     void *ctx;
     struct sql_list list; /* result of a load; its memory is the request's */
     struct buf out;       /* of a list; of take_bundle: prefix, and when one was taken the one-time prekey; of load_audit: lines */
@@ -86,10 +93,21 @@ struct request {
             size_t max_bytes;
             struct slice item;
         } roster;
+        struct {
+            struct store_entry e;  /* created and audit are unset: */
+            struct slice id, name; /* of the group that it makes; empty when it makes none */
+            struct store_audit line; /* act 0: none */
+        } entry_of;
+        struct store_place place;
+        struct {
+            uint64_t before_ms, max_rows, max_bytes;
+            uint64_t rows, bytes; /* that are left */
+        } cut;
+        struct store_audit ends; /* drop_group; act 0: no line */
     };
-    uint64_t room;   /* put_room, load_room, trim_room */
-    uint64_t number; /* expire: before_ms; trim_room: keep_from */
-    uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry; item */
+    uint64_t room;   /* put_room, load_room, trim_room, and all of groups but places */
+    uint64_t number; /* expire: before_ms; trim_room, cut_room: keep_from */
+    uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry; entry, id and name; item */
 };
 
 struct requests {
@@ -107,8 +125,10 @@ struct work;
 enum store_status keys_run(struct sql *q, struct request *r);
 /* … REQUEST_MODERATE and REQUEST_LOAD_AUDIT (store_moderation.c), … */
 enum store_status moderation_run(struct sql *q, struct request *r);
-/* … those of the roster (store_roster.c). */
+/* … those of the roster (store_roster.c), … */
 enum store_status roster_run(struct sql *q, struct request *r);
+/* … from REQUEST_ENTRY on (store_groups.c). */
+enum store_status groups_run(struct sql *q, struct request *r);
 
 /*
  * Opens everything there is in DIR. The checkpoint's thread starts with work_start(). NULL with a

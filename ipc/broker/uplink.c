@@ -8,6 +8,7 @@
 #include "admit.h"
 #include "broker.h"
 #include "fault.h"
+#include "group.h"
 #include "log.h"
 #include "moderation.h"
 
@@ -43,6 +44,12 @@ static bool on_send(struct session *s, struct slice p)
     return true;
 }
 
+static bool is_lobby(const struct session *s, struct slice room)
+{
+    const struct room *lobby = &s->link->broker->lobby;
+    return room.len == strlen(lobby->name) && memcmp(room.data, lobby->name, room.len) == 0;
+}
+
 static bool on_ack(struct session *s, struct slice p)
 {
     struct wire_ack m;
@@ -53,8 +60,10 @@ static bool on_ack(struct session *s, struct slice p)
     }
     if (!(s->caps & WIRE_CAP_RECEIVE)) return true;
     FAULT(s->link->broker->set.server.state_dir, "deliver.ack");
-    if (m.kind == WIRE_TO_ROOM)
-        room_ack(s, m.seq);
+    if (m.kind == WIRE_TO_ROOM && (m.room.len == 0 || is_lobby(s, m.room)))
+        room_ack(&s->lobby, m.seq);
+    else if (m.kind == WIRE_TO_ROOM)
+        groups_ack(s, m.room, m.seq);
     else if (s->device->in.receiver == s)
         inbox_ack(s->link->broker, s->device, m.incarnation, m.seq);
     return true;
@@ -78,12 +87,6 @@ static bool on_presence(struct session *s, struct slice p)
     return true;
 }
 
-static bool is_lobby(const struct session *s, struct slice room)
-{
-    const struct room *lobby = &s->link->broker->lobby;
-    return room.len == strlen(lobby->name) && memcmp(room.data, lobby->name, room.len) == 0;
-}
-
 static void answer_group(struct session *s, uint8_t op, struct slice room, const char *text)
 {
     const struct room *lobby = &s->link->broker->lobby;
@@ -96,19 +99,24 @@ static void answer_group(struct session *s, uint8_t op, struct slice room, const
 static bool on_group(struct session *s, struct slice p)
 {
     struct wire_group m;
+    struct wire_group_question q;
+    if (wire_get_group_question(p, &q)) {
+        groups_ask(s, &q);
+        return true;
+    }
     if (!wire_get_group_ask(p, &m)) return false;
     if (!is_lobby(s, m.room)) {
-        answer_group(s, WIRE_GROUP_REFUSED, m.room, "no such room; there is #lobby");
+        answer_group(s, WIRE_GROUP_REFUSED, m.room, "only #lobby is entered and left this way; groups need a newer client");
     } else if (!(s->caps & WIRE_CAP_RECEIVE)) {
         answer_group(s, WIRE_GROUP_REFUSED, m.room, "this session does not receive");
     } else if (m.op == WIRE_GROUP_JOIN && moderation_keeps_out(s)) {
         return true;
     } else if (m.op == WIRE_GROUP_JOIN) {
         /* Somebody who comes back hears what is said from now on; the backlog is for newcomers. */
-        if (!s->in_lobby) room_join(s, s->link->broker->lobby.head);
+        if (!lobby_in(s)) lobby_join(s, s->link->broker->lobby.head);
         answer_group(s, WIRE_GROUP_JOIN, m.room, "");
     } else {
-        room_part(s);
+        lobby_part(s);
         if (s->device->account->in_lobby == 0) presence_left(s->link->broker, s->device->account, true);
         answer_group(s, WIRE_GROUP_PART, m.room, "");
     }
@@ -121,9 +129,9 @@ static bool on_history(struct session *s, struct slice p)
     if (!wire_get_history_ask(p, &m)) return false;
     if (is_lobby(s, m.room) && moderation_keeps_out(s)) return true;
     if (is_lobby(s, m.room))
-        room_history(s, &m);
+        lobby_history(s, &m);
     else
-        answer_group(s, WIRE_GROUP_REFUSED, m.room, "no such room; there is #lobby");
+        answer_group(s, WIRE_GROUP_REFUSED, m.room, "only #lobby has a history here");
     return true;
 }
 
@@ -253,7 +261,6 @@ static void forget(struct link *l)
             seat_clear(&l->seat[i]);
     stream_close(&l->stream);
     free(l->seat);
-    free(l->live);
     free(l);
 }
 

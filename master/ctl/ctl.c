@@ -18,7 +18,7 @@
 #include "log.h"
 #include "reach.h"
 
-enum { OPT_SOCKET = 256, OPT_JSON, OPT_HELP, OPT_VERSION, OPT_SINCE, OPT_DEMO };
+enum { OPT_SOCKET = 256, OPT_JSON, OPT_HELP, OPT_VERSION, OPT_SINCE, OPT_YES, OPT_DEMO };
 enum { OPT_FOR = OPT_DEMO, OPT_CLIENTS, OPT_LOBBY, OPT_MASTER, OPT_QUIET }; /* of the demo alone */
 
 static const struct option longs[] = {
@@ -27,6 +27,7 @@ static const struct option longs[] = {
     {"for", required_argument, NULL, OPT_FOR},       {"clients", required_argument, NULL, OPT_CLIENTS},
     {"lobby", no_argument, NULL, OPT_LOBBY},         {"master", no_argument, NULL, OPT_MASTER},
     {"quiet", no_argument, NULL, OPT_QUIET},         {"since", required_argument, NULL, OPT_SINCE},
+    {"yes", no_argument, NULL, OPT_YES},
     {0},
 };
 
@@ -38,6 +39,9 @@ static const char help[] =
     "  who         who is signed in, from where, on which worker\n"
     "  queue       for whom messages wait\n"
     "  key rotate  gives the server a new transport key; nobody is asked to trust anything anew\n"
+    "  group list  the groups, who made them, how much waits in them\n"
+    "  group show NAME       one of them, and who is in; the # may be left out\n"
+    "  group delete NAME --yes  ends a group for all who are in it, with what waits there\n"
     "  worker restart N|all  a successor goes on with the worker's connections, one at a time\n"
     "  worker drain N        gives worker N no new connections, or does so again\n"
     "  upgrade [PATH]        becomes the server program at PATH (or the one installed anew in its\n"
@@ -59,6 +63,7 @@ static const char help[] =
     "                 ./state and ./conf/state are tried\n"
     "  --json         one JSON object a line\n"
     "  --since TIME   of audit alone: only what is not older than 30m, 2h, 7d\n"
+    "  --yes          of group delete: yes, I mean it\n"
     "  --help         prints this\n"
     "  --version      prints the version\n"
     "\n"
@@ -149,6 +154,26 @@ static void show_queue(const json_t *o, bool head)
            integer(o, "under_way"));
 }
 
+static void show_group(const json_t *o, bool head)
+{
+    char topic[1100]; /* its members wrote it: nothing of it may reach the terminal raw */
+    log_escape(topic, sizeof topic, text(o, "topic"), strlen(text(o, "topic")));
+    if (head) printf("%-33s %-14s %7s %7s %9s %7s %12s  %s\n", "GROUP", "CREATOR", "MEMBERS", "ENTRIES", "NUMBER", "KEPT", "BYTES", "TOPIC");
+    printf("%-33s %-14s %7lld %7lld %9lld %7lld %12lld  %s%s\n", text(o, "group"), text(o, "creator"), integer(o, "members"),
+           integer(o, "entries"), integer(o, "number"), integer(o, "kept"), integer(o, "kept_bytes"), topic,
+           json_is_true(json_object_get(o, "open")) ? "  (open)" : "");
+}
+
+static void show_member(const json_t *o, bool head)
+{
+    const char *state = json_is_true(json_object_get(o, "barred"))    ? "barred"
+                        : json_is_true(json_object_get(o, "invited")) ? "invited"
+                        : json_is_true(json_object_get(o, "present")) ? "present"
+                                                                      : "absent";
+    if (head) printf("\n%-32s %-10s %-8s %s\n", "MEMBER", "ROLE", "STATE", "BEHIND");
+    printf("%-32s %-10s %-8s %lld\n", text(o, "member"), text(o, "role"), state, integer(o, "behind"));
+}
+
 /* "  until 2025-01-31 12:00:00", "" when there is no end, with the reason behind it. */
 static void show_until(const json_t *o)
 {
@@ -221,7 +246,7 @@ static bool show_moderation(const json_t *o)
 /* The kind of an object shows in its keys. False: it is an error. */
 static bool show(const json_t *o)
 {
-    static bool process_seen, user_seen, queue_seen;
+    static bool process_seen, user_seen, queue_seen, group_seen, member_seen;
     const char *role = json_string_value(json_object_get(o, "role"));
     if (json_object_get(o, "error")) {
         fprintf(stderr, NAME "ctl: %s\n", text(o, "error"));
@@ -239,6 +264,14 @@ static bool show(const json_t *o)
     } else if (json_object_get(o, "user")) {
         show_user(o, !user_seen);
         user_seen = true;
+    } else if (json_object_get(o, "group")) {
+        show_group(o, !group_seen);
+        group_seen = true;
+    } else if (json_object_get(o, "member")) {
+        show_member(o, !member_seen);
+        member_seen = true;
+    } else if (json_object_get(o, "deleted")) {
+        printf("deleted %s\n", text(o, "deleted"));
     } else if (json_object_get(o, "rotated")) {
         printf("the server has a new transport key; its fingerprint is as before: %s\n", text(o, "fingerprint"));
     } else if (json_object_get(o, "restarting")) {
@@ -269,10 +302,17 @@ static int show_line(const char *line, bool json)
     return status;
 }
 
+/* What an empty answer means. */
+static const char *none_of(const char *command)
+{
+    if (strncmp(command, "audit", 5) == 0) return "nothing";
+    return strncmp(command, "group", 5) == 0 ? "none" : "nobody";
+}
+
 static int show_all(struct buf *answer, const char *command, bool json)
 {
     int status = EXIT_DONE;
-    if (buf_len(answer) == 0 && !json) puts(strncmp(command, "audit", 5) == 0 ? "nothing" : "nobody");
+    if (buf_len(answer) == 0 && !json) puts(none_of(command));
     buf_put_u8(answer, 0);
     char *line = (char *)buf_head(answer), *next;
     for (; (next = strchr(line, '\n')); line = next + 1) {
@@ -307,10 +347,10 @@ static int usage(const char *what)
 
 static bool known(const char *command)
 {
-    static const char *const commands[] = {"status", "workers", "who", "queue", "key rotate", "demo crash",
-                                           "lobby", "audit"};
+    static const char *const commands[] = {"status", "workers", "who", "queue", "key rotate", "group list",
+                                           "demo crash", "lobby", "audit"};
     static const char *const with_word[] = {"worker restart ", "worker drain ", "upgrade", "role ", "user ", "ban ",
-                                            "unban ", "lobby ", "audit "};
+                                            "unban ", "lobby ", "audit ", "group show ", "group delete "};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i], command) == 0) return true;
     for (size_t i = 0; i < sizeof with_word / sizeof *with_word; i++)
@@ -321,6 +361,7 @@ static bool known(const char *command)
 struct given {
     struct demo_options demo; /* socket_path and json are every command's */
     bool of_demo;             /* one that only the demo takes was given */
+    bool yes;
     bool over;                /* --help or --version: said, nothing to do */
     const char *since;        /* of audit alone */
 };
@@ -346,6 +387,7 @@ static int take_option(struct given *g, int c)
     switch (c) {
     case OPT_SOCKET: g->demo.socket_path = optarg; break;
     case OPT_JSON: g->demo.json = true; break;
+    case OPT_YES: g->yes = true; break;
     case OPT_HELP: fputs(help, stdout); g->over = true; break;
     case OPT_VERSION: puts(NAME "ctl " VERSION); g->over = true; break;
     case OPT_SINCE: g->since = optarg; break;
@@ -371,6 +413,9 @@ static int carry_out(const struct given *g, const char *command)
     if (g->since) snprintf(what, sizeof what, "audit %.100s", g->since);
     if (strcmp(command, "demo crash") == 0) return demo_crash(&g->demo);
     if (g->of_demo) return usage("--for, --clients, --lobby, --master and --quiet go with demo crash alone");
+    bool deletes = strncmp(command, "group delete ", 13) == 0;
+    if (deletes && !g->yes) return usage("group delete takes the group from everybody who is in it; add --yes");
+    if (g->yes && !deletes) return usage("--yes goes with group delete alone");
     int fd = reach(g->demo.socket_path, path);
     if (fd < 0) return EXIT_UNREACHABLE;
     int status = ask(fd, g->since ? what : command, g->demo.json);

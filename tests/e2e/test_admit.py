@@ -229,7 +229,8 @@ def test_what_a_guest_may_not(env):
                   Frame('KEYS_C', op=frames.FETCH, person='bob', device=0), Frame('RESUME', incarnation=0, seq=0, next_id=1,
                                                                                   lobby_seen=0, token=0),
                   Frame('LIST_C', op=frames.LIST_FETCH, person='bob', after=0), Frame('PART', data=b'x'),
-                  Frame('ROSTER_C', op=frames.ROSTER_FETCH, kind=1, person='', after=0)):
+                  Frame('ROSTER_C', op=frames.ROSTER_FETCH, kind=1, person='', after=0),
+                  Frame('GROUP_C', op=frames.G_LIST, scope=frames.ALL_OPEN)):
         _, new = guest(env, server, person)
         new.send_frames(frame)
         equal(new.expect('ERROR').code_name, 'bad-state', frame.name)

@@ -262,7 +262,8 @@ def test_values_out_of_range(env):
         me = csmsg.Identity('mallory')
         body = csmsg.plain_body('x')
         wrong = [raw_frame(0x30, bytes([op]) + bytes(2)) for op in (0, 4, 255)]
-        wrong += [raw_frame(0x50, bytes([op]) + b'\x06#lobby') for op in (0, 3, 255)]
+        wrong += [raw_frame(0x50, bytes([op]) + b'\x06#lobby') for op in (0, 8, 255)]
+        wrong += [raw_frame(0x50, p) for p in (b'\x03', b'\x05\x02', b'\x07\x06#lobby', b'\x06\x07#lobby')]
         wrong += [one_frame(Frame('SEND', id=1, kind=2, to='ann', heads=[], body=body)),
                   one_frame(Frame('ACK', kind=3, incarnation=0, seq=0, room='')),
                   one_frame(Frame('PRESENCE_C', op=frames.SET, state=2, text=''))]

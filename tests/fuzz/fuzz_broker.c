@@ -1,7 +1,8 @@
 /*
  * fuzz_broker.c - a broker and its three workers, of which every one may be hostile: any frame, in
  * any order, with any seat, ticket and peer. The real uplink, login, people, session, route, inbox,
- * room, presence, prekeys, devices, moderation, admit, class_roster and ask; store and login thread are fuzz_store.h, which answer when the input says
+ * room, presence, prekeys, devices, moderation, admit, class_roster, groups and ask; store and login thread are
+ * fuzz_store.h, which answer when the input says
  * so, in order, and are full when it says so.
  *
  * Checked: everything it sends to a worker is well-formed, down to the frames for clients; every
@@ -11,7 +12,7 @@
  * Input: steps, each an operation and a link (one byte) and its fields.
  */
 #include "admit.h"
-#include "broker.h"
+#include "group.h"
 #include "fuzz_store.h"
 #include "log.h"
 #include "quiet_loop.h"
@@ -19,6 +20,7 @@
 enum { LINKS = 3, SEATS = 4, PEOPLE = 4, SECOND = 9, STEPS_MAX = 80, SMALL = 1 << 20 };
 
 static struct broker b;
+static uint8_t attic[SEALED_HASH]; /* the id of the group that there is */
 static struct link *slot[LINKS];
 
 /* --- what the broker says --- */
@@ -94,6 +96,23 @@ static bool link_there(const struct link *l)
     return x != NULL;
 }
 
+static const struct audience *audience_at(const struct room *r, const struct link *l)
+{
+    const struct audience *a = r->audience;
+    while (a && a->link != l)
+        a = a->next;
+    return a;
+}
+
+/* Who is live stands in the list of its worker's audience. */
+static void check_place(const struct place *p, const struct link *l)
+{
+    if (!p->room || !p->live) return;
+    const struct audience *a = audience_at(p->room, l);
+    CHECK(p->session->link == l && a && p->live_at < a->n);
+    CHECK(a->place[p->live_at] == p && a->sid[p->live_at] == p->session->sid);
+}
+
 static void check_link(const struct link *l)
 {
     unsigned live = 0;
@@ -102,10 +121,11 @@ static void check_link(const struct link *l)
         if (!s) continue;
         sessions_seen++;
         CHECK(s->link == l && bus_index(s->sid) == i && in_list(s));
-        if (s->live) CHECK(s->live_at < l->n_live && l->live[s->live_at] == s->sid);
-        live += s->live;
+        check_place(&s->lobby, l);
+        live += s->lobby.live;
     }
-    CHECK(live == l->n_live);
+    const struct audience *a = audience_at(&b.lobby, l);
+    CHECK(live == (a ? a->n : 0));
 }
 
 static void add_share(void *arg, struct account *from)
@@ -162,6 +182,21 @@ static void check_account(void *arg, struct account *a)
     CHECK(a->receiving <= a->sessions && a->in_lobby <= a->receiving);
 }
 
+/* Every reader's place is in its group's room, with a session that receives for its device. */
+static void check_group(void *arg, struct group *g)
+{
+    (void)arg;
+    for (const struct member *m = g->member; m; m = m->next)
+        for (const struct reader *r = m->reader; r; r = r->next) {
+            const struct place *p = &r->place;
+            CHECK(r->member == m && r->acked <= g->room.head && (!r->end || r->acked <= r->end));
+            if (!p->room) continue;
+            CHECK(p->room == &g->room && p->session == r->device->in.receiver && p->acked <= g->room.head);
+            CHECK(p->acked <= p->end && link_there(p->session->link));
+            check_place(p, p->session->link);
+        }
+}
+
 /* Each guest stands in its seat, and an attempt that was answered knows by whom. */
 static void check_guests(void)
 {
@@ -174,6 +209,7 @@ static void check_guests(void)
 
 static void check_all(void)
 {
+    groups_each(&b, check_group, NULL);
     check_guests();
     sessions_seen = 0;
     for (const struct link *l = b.links; l; l = l->next)
@@ -294,7 +330,7 @@ static void op_send(unsigned i, struct cur *in)
     static const char *const to[] = {"alice", "Bob",     "carol",  "#lobby",
                                      "dave",  "nobody1", "#attic", "alcie"};
     uint8_t seat = cur_u8(in), id = cur_u8(in), whom = cur_u8(in), len = cur_u8(in);
-    static const uint8_t body[256];
+    static const uint8_t body[256] = {SEALED_SUITE_GROUP};
     const char *name = to[whom % 8];
     struct buf frame = {0}, heads = {0};
     struct wire_send m = {.id = id ? id : 1,
@@ -320,7 +356,8 @@ static void op_ack(unsigned i, struct cur *in)
     uint8_t seat = cur_u8(in), kind = cur_u8(in) % 3, seq = cur_u8(in);
     struct buf frame = {0};
     struct wire_ack m = {
-        .kind = kind, .incarnation = b.incarnation, .seq = seq, .room = {(const uint8_t *)"", 0}};
+        .kind = kind, .incarnation = b.incarnation, .seq = seq, .room = {(const uint8_t *)"#attic", seq & 128 ? 6 : 0}};
+    if (m.room.len) m.seq &= 127;
     wire_put_ack(&frame, &m);
     up(i, seat, &frame);
 }
@@ -334,6 +371,22 @@ static void op_resume(unsigned i, struct cur *in)
     struct wire_resume m = {b.incarnation, how >> 2, how & 1 ? 0 : next,
                             how & 2 ? WIRE_NEWCOMER : how >> 4};
     wire_put_resume(&frame, &m, token);
+    up(i, seat, &frame);
+}
+
+/* A device says where it is in the group, or asks for its log, or for its end. */
+static void op_group(unsigned i, struct cur *in)
+{
+    uint8_t seat = cur_u8(in), how = cur_u8(in), seen = cur_u8(in);
+    struct buf frame = {0};
+    struct wire_group_question m = {.op = (uint8_t)(WIRE_ASK_LOG + how % 4), .scope = how / 4 % 2, .room = {(const uint8_t *)"#attic", 6}, .after = seen,
+                               .seen = seen == 255 ? WIRE_FROM_NOW : seen};
+    memcpy(m.id, attic, sizeof m.id);
+    if (how == 255) { /* the operator's doing */
+        ask_answer(&b, 1, (struct slice){(const uint8_t *)"group delete #attic", 19});
+        return;
+    }
+    wire_put_group_question(&frame, &m);
     up(i, seat, &frame);
 }
 
@@ -397,8 +450,8 @@ static void op_ask(unsigned i, struct cur *in)
     static const char *const questions[] = {
         "who",         "queue",           "numbers",  "what",           "lobby mute bob 1s why", "role alice instructor",
         "ban carol 2", "unban carol",     "lobby",    "lobby announce", "lobby open",            "role bob assistant",
-        "audit 1h",    "lobby kick alice", "user bob", "lobby ban bob"};
-    const char *q = questions[cur_u8(in) % 16];
+        "audit 1h",    "lobby kick alice", "user bob", "lobby ban bob",  "group list",            "group show attic"};
+    const char *q = questions[cur_u8(in) % 18];
     (void)i;
     ask_answer(&b, 1, (struct slice){(const uint8_t *)q, strlen(q)});
 }
@@ -406,7 +459,7 @@ static void op_ask(unsigned i, struct cur *in)
 static void (*const ops[])(unsigned i, struct cur *in) = {
     op_open, op_dh,   op_auth,     op_login, op_auth, op_store,  op_send,
     op_ack,  op_send, op_up,       op_gone,  op_end,  op_resume, op_any,
-    op_time, op_ask,  op_announce, op_store, op_dh,   op_send,   op_ack,  op_admit,
+    op_time, op_ask,  op_announce, op_store, op_dh,   op_send,   op_ack,  op_admit, op_group,
 };
 
 /* --- beginning and end --- */
@@ -419,8 +472,42 @@ static void add_people(void)
         struct slice name = {(const uint8_t *)names[k], strlen(names[k])};
         struct account *a = people_add(&b, k + 1, name, 0);
         people_add_device(a, k + 1, key);
+        people_keyring(a)->list.head = 1;
+        a->keys->list.account_key[0] = (uint8_t)(1 + k);
         if (k == 0) people_add_device(a, SECOND, key); /* alice has two devices */
     }
+}
+
+/* Alice owns #attic, bob is in, carol is invited. */
+static void add_group(void)
+{
+    static const uint8_t secret[SEALED_SIGN_SECRET];
+    static const uint8_t ops_of[] = {MEMBERSHIP_CREATE, MEMBERSHIP_JOIN, MEMBERSHIP_INVITE};
+    struct membership log = {0};
+    struct group *g = NULL;
+    for (unsigned k = 0; k < 3; k++) {
+        const struct account *actor = people_by_id(&b, 1 + k % 2), *carol = people_by_id(&b, 3);
+        struct membership_entry e = {.op = ops_of[k], .time_ms = 1, .actor = {(const uint8_t *)actor->name, strlen(actor->name)}};
+        struct buf raw = {0};
+        memcpy(e.actor_account, people_keys(actor)->list.account_key, SEALED_KEY);
+        if (k == 0) e.role = 1;
+        if (k == 0) e.text = (struct slice){(const uint8_t *)"#attic", 6};
+        if (k == 2) e.subject = (struct slice){(const uint8_t *)carol->name, strlen(carol->name)};
+        if (k == 2) memcpy(e.subject_account, people_keys(carol)->list.account_key, SEALED_KEY);
+        membership_write(&log, &e, secret, &raw);
+        CHECK(membership_recall(&log, (struct slice){buf_head(&raw), buf_len(&raw)}, NULL) == MEMBERSHIP_GOOD);
+        buf_free(&raw);
+    }
+    memcpy(attic, log.group, sizeof attic);
+    g = group_add(&b, 2, attic, (struct slice){(const uint8_t *)"#attic", 6}, people_by_id(&b, 1));
+    g->log = log;
+    for (unsigned k = 1; k <= 3; k++) {
+        struct member *m = group_member_make(g, people_by_id(&b, k));
+        for (struct device *d = k < 3 ? m->account->device : NULL; d; d = d->next)
+            group_reader_make(m, d, 0);
+    }
+    /* One of alice's devices had an end: it is gone when that is reached. */
+    g->member->next->next->reader->end = 2;
 }
 
 static void start(void)
@@ -439,9 +526,11 @@ static void start(void)
     b.set.lobby.backlog = 3;
     b.store = fuzz_store_open();
     room_load(&b);
+    groups_load(&b);
     presence_start(&b);
     login_start(&b);
     add_people();
+    add_group();
     for (unsigned i = 0; i < LINKS; i++) {
         slot[i] = NULL;
         op_open(i, NULL);
@@ -487,9 +576,16 @@ static void forget_shares(void *arg, struct account *a)
         people_each(&b, drop_share, &(struct tally){d, 0});
 }
 
+static void end_group(void *arg, struct group *g)
+{
+    (void)arg;
+    group_drop(&b, g, false);
+}
+
 static void stop(void)
 {
     quiet_down();
+    groups_each(&b, end_group, NULL);
     people_each(&b, forget_shares, NULL);
     CHECK(b.shares.n == 0);
     for (struct account *a; (a = first_account()); people_remove(&b, a)) {
@@ -508,6 +604,10 @@ static void stop(void)
     free(b.skeletons.bucket);
     free(b.ids.bucket);
     free(b.shares.bucket);
+    free(b.groups.bucket);
+    free(b.group_names.bucket);
+    free(b.group_looks.bucket);
+    free(b.group_rooms.bucket);
     free(b.presence.change);
     loop_del(&b.loop, &b.auth_io);
     auth_stop(b.auth);

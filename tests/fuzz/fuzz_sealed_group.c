@@ -4,7 +4,7 @@
  * reached.
  */
 #include "fuzz.h"
-#include "sealed/membership.h"
+#include "membership.h"
 #include "sealed/sender_key.h"
 
 enum { PEOPLE = 5 };

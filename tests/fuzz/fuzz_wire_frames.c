@@ -5,6 +5,7 @@
  * Three frames have a byte of which one bit counts; those are not compared when others are set.
  */
 #include "fuzz.h"
+#include "wire_groups.h"
 #include "wire_keys.h"
 
 static void same(struct buf *out, uint8_t type, struct slice p)
@@ -177,12 +178,53 @@ static void try_publish(struct slice p)
     CHECK(m.one_time + m.n * (size_t)WIRE_ONE_TIME == p.data + p.len);
 }
 
+FRAME(group_question, WIRE_GROUP_ASK, false)
+FRAME(group_no, WIRE_GROUP, false)
+FRAME(group_entries, WIRE_GROUP, false)
+FRAME(group_head, WIRE_GROUP, false)
+FRAME(group_placed, WIRE_GROUP, false)
+FRAME(group_gap, WIRE_GROUP, false)
+
+static void try_group_notice(struct slice p)
+{
+    struct wire_group_notice m;
+    struct buf out = {0};
+    if (!wire_get_group_notice(p, WIRE_GROUP_GONE, &m)) return;
+    wire_put_group_notice(&out, WIRE_GROUP_GONE, &m);
+    same(&out, WIRE_GROUP, p);
+}
+
+/* Lists of groups and of members: what is read to the end is written again to the same. */
+static void try_group_lists(struct slice p)
+{
+    struct cur c = cur_of(p.data, p.len);
+    struct wire_group_row g;
+    struct wire_member_row m;
+    struct buf rows = {0}, out = {0};
+    struct slice room;
+    uint8_t id[32], last;
+    int r = -1;
+    if (wire_get_groups(&c, &last)) {
+        while ((r = wire_next_group(&c, &g)) > 0)
+            wire_add_group(&rows, &g);
+        if (r == 0) wire_put_groups(&out, last, (struct slice){rows.data, buf_len(&rows)});
+    } else if (c = cur_of(p.data, p.len), wire_get_members(&c, &room, id, &last)) {
+        while ((r = wire_next_member(&c, &m)) > 0)
+            wire_add_member(&rows, &m);
+        if (r == 0) wire_put_members(&out, room, id, last, (struct slice){rows.data, buf_len(&rows)});
+    }
+    if (r == 0) same(&out, WIRE_GROUP, p);
+    buf_free(&rows);
+}
+
 static void (*const tries[])(struct slice) = {
     try_login,   try_welcome, try_resume,    try_send,    try_accepted,     try_rejected,
     try_deliver, try_ack,     try_receipt,   try_error,   try_presence_ask, try_changes,
     try_about,   try_group,   try_group_ask, try_history, try_history_ask,  try_ping,
     try_resync,  try_list,    try_heads,     try_keys_ask, try_bundles,     try_keys_own,
     try_list_ask, try_list_entries, try_new_head, try_keys_refused, try_publish,
+    try_group_question, try_group_no, try_group_entries, try_group_head, try_group_placed, try_group_gap,
+    try_group_notice, try_group_lists,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

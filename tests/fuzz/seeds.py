@@ -77,6 +77,17 @@ for i, f in enumerate(FRAMES):
     seed("wire_frames", i, f)
 for i, f in enumerate(KEYS_FRAMES):
     seed("wire_frames", len(FRAMES) + i, f)
+G32 = bytes(range(32))
+GROUP_FRAMES = [b"\4" + str8(b"#chess") + G32 + u32(3), b"\4" + str8(b"#chess") + b"\3" + u16(41) + u32(0) + str16(b"changed"),
+                b"\5" + str8(b"#chess") + G32 + u32(2) + u64(1) + str16(b"one") + u64(3) + str16(b"two"),
+                b"\x08" + str8(b"#chess") + G32 + u32(2) + u64(3), b"\x09" + str8(b"#chess") + G32 + u64(2) + u64(3),
+                b"\x0a" + str8(b"#chess") + u64(2) + u64(3), b"\x0c" + str8(b"#chess") + G32 + str8(b"deleted"),
+                b"\6\1" + str8(b"#chess") + G32 + b"\3\1" + u16(2) + u32(4) + u64(9) + str8(b"openings")]
+for i, f in enumerate(GROUP_FRAMES):
+    seed("wire_frames", 29 + i, f)
+for f in (b"\3entry", b"\5\1", b"\6" + str8(b"#chess"), b"\7" + str8(b"#chess") + G32 + u64(5)):
+    seed("wire_frames", 29, f)
+seed("wire_frames", 36, b"\7" + str8(b"#chess") + G32 + b"\0" + str8(b"alice") + b"\x12\3" + u64(0))
 seed("wire_frames", len(FRAMES), KEYS_FETCH)
 seed("wire_frames", len(FRAMES), b"\3")
 seed("wire_frames", len(FRAMES) + 3, LIST_APPEND)
@@ -258,6 +269,17 @@ found("broker", "answered-and-gone", GUEST, admit(2, 3, 1), admit(1, 1, 2), brok
 # Found once: a worker that begins anew while a login is judged, and logs the same guest in twice at one seat.
 TRIES = broke(3, 2) + bytes([3, 65, 4, 1, 0, 0, 0])
 found("broker", "twice-at-one-seat", BOTH, broke(1, 2), 3, broke(2, 2), TRIES, broke(1, 2), 3, broke(2, 2), TRIES, broke(2, 2))
+# In #attic: places, what is said, acknowledged, read to an end, left behind, and its end by the operator.
+def group(link, seat, how, seen): return broke(22, link) + bytes([seat, how, seen])
+
+
+ATTIC = BOTH + group(0, 0, 1, 0) + group(0, 0, 3, 0) + group(1, 1, 3, 255)
+seed("broker", ATTIC, send(0, 0, 1, 6), STORE, ack(1, 1, 1, 129), send(1, 1, 1, 6), send(0, 0, 2, 6), STORE, ack(0, 0, 1, 130),
+     ack(1, 1, 1, 131), broke(14, 0), 20, STORE)
+seed("broker", ATTIC, b"".join(send(0, 0, n, 6) for n in range(1, 9)), STORE, group(1, 1, 3, 3), STORE, ack(1, 1, 1, 134), STORE,
+     broke(10, 1), 1, 0, group(0, 0, 0, 0), group(0, 0, 2, 0), STORE, broke(15, 0), 16, broke(15, 0), 17)
+seed("broker", ATTIC, send(0, 0, 1, 6), group(0, 0, 255, 0), STORE, send(1, 1, 1, 6), group(1, 1, 3, 0))
+seed("broker", ATTIC, send(0, 0, 1, 6), STORE, broke(11, 1), broke(12, 0), 0, 3, 1, broke(0, 1), enter(1, 1, 1, 3), group(1, 1, 3, 1), STORE)
 # Sealed: bob to both of alice's devices, one of them absent; to one alone, which is refused; alice to bob and her other one.
 ALICE_2 = enter(2, 0, 64, 3)
 seed("broker", BOTH, send(1, 1, 1, 128 | 1 << 3, 5), STORE, ALICE_2, STORE, ack(0, 0, 0, 1), ack(2, 0, 0, 1), STORE)

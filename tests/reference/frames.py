@@ -13,12 +13,17 @@ NEWCOMER = 2 ** 64 - 1   # LOGIN.lobby_seen: send the backlog
 
 RECEIVE, LOBBY, ADMIT = 1, 2, 4                          # LOGIN.caps
 TO_USER, TO_ROOM = 0, 1                        # SEND.kind, ACK.kind
-IN_ROOM, BACKLOG, STORED = 1, 2, 4             # DELIVER.flags
+IN_ROOM, BACKLOG, STORED, OF_LOG = 1, 2, 4, 8  # DELIVER.flags
 TAKEN, DELIVERED, KEPT, EXPIRED = 1, 2, 3, 4   # states of ACCEPTED and RECEIPT
 SET, LIST, ABOUT = 1, 2, 3                     # PRESENCE_C.op
 CHANGES = 1                                    # PRESENCE_S.op; 2 and 3 as above
 JOINED, LEFT, AWAY, BACK = 1, 2, 3, 4          # changes[].change
 JOIN, PARTING, REFUSED = 1, 2, 3               # GROUP op: join(ed), part(ed), refused
+G_APPEND, G_LOG, G_LIST, G_MEMBERS, G_PLACE = 3, 4, 5, 6, 7  # GROUP_C.op, of groups
+NO, G_ENTRIES, GROUPS, MEMBERS, G_HEAD, PLACED, GAP, INVITED, DELETED = range(4, 13)  # GROUP_S.op
+MINE, ALL_OPEN = 0, 1                          # GROUP_C list: scope
+IS_OPEN, IS_MEMBER, IS_INVITED, IS_MUTED, IS_PRESENT = 1, 2, 4, 8, 16
+FROM_NOW = 2 ** 64 - 1                         # GROUP_C place: seen
 PUBLISH, FETCH, OWN = 1, 2, 3                  # KEYS_C.op; LIST_C: fetch is 1
 BUNDLES = 1                                    # KEYS_S.op; 2 is OWN_ANSWER, 3 REFUSED
 OWN_ANSWER = 2
@@ -41,7 +46,7 @@ CODES = {
     22: 'not-member', 23: 'queue-full', 24: 'too-large', 25: 'disk-full', 26: 'blocked',
     27: 'bad-body', 28: 'devices-changed', 29: 'no-device', 30: 'too-fast', 31: 'bad-keys',
     32: 'list-changed', 33: 'bad-entry', 40: 'muted', 41: 'banned', 42: 'announce-only', 43: 'no-right',
-    44: 'no-attempt', 45: 'not-account-key', 46: 'bad-reason'}
+    44: 'no-attempt', 45: 'not-account-key', 46: 'bad-reason', 50: 'log-changed', 51: 'forbidden', 52: 'too-many'}
 
 
 class Invalid(Exception):
@@ -187,6 +192,19 @@ class UpToEnd:
         return found
 
 
+class Row:
+    """Several fields as one item, a dictionary."""
+
+    def __init__(self, fields):
+        self.fields = fields
+
+    def put(self, value):
+        return put_all(self.fields, value)
+
+    def get(self, cursor):
+        return get_all(self.fields, cursor)
+
+
 class Choice:
     """A u8 that says which fields follow; these land beside it in the frame."""
 
@@ -205,6 +223,13 @@ ABOUT_PERSON = [
 GROUP_ANSWER = [('room', STR8), ('head', U64), ('members', U32), ('text', STR16)]
 
 ROSTER_ITEM = [('name', STR8), ('time', U64), ('item', BLOB16)]
+GROUP_ROW = [
+    ('room', STR8), ('group', KEY), ('flags', U8), ('role', U8), ('members', U16), ('head', U32),
+    ('number', U64), ('topic', STR8)]
+LOG_ROW = [('number', U64), ('entry', BLOB16)]
+MEMBER_ROW = [('name', STR8), ('flags', U8), ('role', U8), ('until', U64)]
+GROUP_NOTICE = [('room', STR8), ('group', KEY), ('text', STR8)]
+
 KEYS_NO = [('asked', U8), ('person', STR8), ('code', U16), ('retry_ms', U32), ('text', STR16),
            ('near', Many(U8, STR8))]
 
@@ -275,9 +300,20 @@ TABLE = {
         NEWS: [('kind', U8), ('waiting', U32)],
         REFUSED: KEYS_NO,
         DONE: [('asked', U8), ('kind', U8), ('person', STR8)]}))]),
-    0x50: ('GROUP_C', [('op', Choice({JOIN: [('room', STR8)], PARTING: [('room', STR8)]}))]),
+    0x50: ('GROUP_C', [('op', Choice({
+        JOIN: [('room', STR8)], PARTING: [('room', STR8)], G_APPEND: [('entry', REST)],
+        G_LOG: [('room', STR8), ('group', KEY), ('after', U32)], G_LIST: [('scope', U8)],
+        G_MEMBERS: [('room', STR8)], G_PLACE: [('room', STR8), ('group', KEY), ('seen', U64)]}))]),
     0x51: ('GROUP_S', [('op', Choice({
-        JOIN: GROUP_ANSWER, PARTING: GROUP_ANSWER, REFUSED: GROUP_ANSWER}))]),
+        JOIN: GROUP_ANSWER, PARTING: GROUP_ANSWER, REFUSED: GROUP_ANSWER,
+        NO: [('room', STR8), ('asked', U8), ('code', U16), ('retry_ms', U32), ('text', STR16)],
+        G_ENTRIES: [('room', STR8), ('group', KEY), ('head', U32), ('entries', UpToEnd(Row(LOG_ROW)))],
+        GROUPS: [('last', U8), ('groups', UpToEnd(Row(GROUP_ROW)))],
+        MEMBERS: [('room', STR8), ('group', KEY), ('last', U8), ('members', UpToEnd(Row(MEMBER_ROW)))],
+        G_HEAD: [('room', STR8), ('group', KEY), ('head', U32), ('number', U64)],
+        PLACED: [('room', STR8), ('group', KEY), ('after', U64), ('upto', U64)],
+        GAP: [('room', STR8), ('first', U64), ('final', U64)],
+        INVITED: GROUP_NOTICE, DELETED: GROUP_NOTICE}))]),
     0x58: ('MODERATE_C', [
         ('act', U8), ('room', STR8), ('person', STR8), ('seconds', U32), ('reason', STR8)]),
     0x59: ('MODERATE_S', [('op', Choice({

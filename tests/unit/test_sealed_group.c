@@ -5,7 +5,7 @@
 #include "sealed_help.h"
 
 #include "../../client/sealed/content.h"
-#include "../../client/sealed/membership.h"
+#include "membership.h"
 #include "../../client/sealed/sender_key.h"
 
 enum { ALICE, BOB, CAROL, DAVE, PROF, PEOPLE };
@@ -572,6 +572,46 @@ static void a_group_is_bounded(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* A log that was judged once is followed again without keys, an instructor's entries too, who is none any more. */
+static void a_kept_log_is_followed(void **state)
+{
+    struct room *r = *state;
+    struct membership judged = {0}, kept = {0}, copy;
+    struct membership_lookup lookup = {key_of, r};
+    const struct { uint8_t op; int actor, subject; } log[] = {
+        {MEMBERSHIP_CREATE, ALICE, -1}, {MEMBERSHIP_INVITE, ALICE, BOB}, {MEMBERSHIP_JOIN, BOB, -1}, {MEMBERSHIP_KICK, PROF, ALICE}};
+    struct buf raw[4] = {0};
+    r->prof_teaches = true;
+    for (size_t i = 0; i < 4; i++) {
+        struct membership_entry e = entry_of(r, log[i].op, log[i].actor, log[i].subject), said;
+        uint8_t group[SEALED_HASH], hash[SEALED_HASH];
+        uint32_t seq;
+        if (i == 0) e.text = sealed_slice("#chess", 6);
+        membership_write(&judged, &e, r->who[log[i].actor].keys.ed_secret, &raw[i]);
+        assert_true(membership_read(sealed_head(&raw[i]), &said, group, &seq) && said.op == e.op && seq == i + 1);
+        assert_memory_equal(group, judged.group, SEALED_HASH);
+        assert_int_equal(membership_apply(&judged, sealed_head(&raw[i]), &lookup, NULL), MEMBERSHIP_GOOD);
+        membership_hash(sealed_head(&raw[i]), hash);
+        assert_memory_equal(hash, judged.head, SEALED_HASH);
+    }
+    assert_int_equal(membership_recall(&kept, sealed_head(&raw[1]), NULL), MEMBERSHIP_GAP);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(membership_recall(&kept, sealed_head(&raw[i]), NULL), MEMBERSHIP_GOOD);
+    membership_copy(&copy, &kept);
+    assert_true(copy.seq == 4 && memcmp(copy.head, judged.head, SEALED_HASH) == 0 && copy.n == judged.n);
+    assert_int_equal(membership_role_of(&copy, r->who[BOB].account), ROLE_OWNER);
+    assert_true(membership_find(&copy, r->who[ALICE].account)->barred);
+    copy.person[0].role = ROLE_NONE; /* it is a memory of its own */
+    assert_int_equal(membership_count(&kept), 1);
+    buf_head(&raw[3])[6 + 32]++; /* another log's entry */
+    assert_int_equal(membership_recall(&kept, sealed_head(&raw[3]), NULL), MEMBERSHIP_GAP);
+    for (size_t i = 0; i < 4; i++)
+        buf_free(&raw[i]);
+    membership_free(&copy);
+    membership_free(&kept);
+    membership_free(&judged);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -592,6 +632,7 @@ int main(void)
         TEST(one_order_for_all),
         TEST(unused_fields_are_empty),
         TEST(a_group_is_bounded),
+        TEST(a_kept_log_is_followed),
     };
     if (sodium_init() < 0) return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
 #include "../../client/sealed/content.h"
 #include "../../client/sealed/envelope.h"
 #include "../../client/sealed/invitation.h"
-#include "../../client/sealed/membership.h"
+#include "membership.h"
 #include "../../client/sealed/paper_key.h"
 #include "../../client/sealed/safety_number.h"
 #include "../../client/sealed/sender_key.h"

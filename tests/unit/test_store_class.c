@@ -30,7 +30,7 @@ static uint64_t order(uint64_t subject, enum store_change change, uint8_t kind, 
                                .origin = STORE_BY_CLIENT,
                                .act = 3,
                                .role = 2,
-                               .of_room = true,
+                               .room = "#lobby",
                                .until_ms = 5000 + subject};
     snprintf(line.reason, sizeof line.reason, "%s", reason);
     enum store_status status = STORE_FULL;
@@ -91,7 +91,8 @@ static void the_log_tells_everything(void **state)
     assert_int_equal(seen.lines, 2);
     const struct store_audit *l = &seen.line[0];
     assert_true(l->id == 1 && l->actor == 1 && l->subject == 2 && l->origin == STORE_BY_CLIENT && l->act == 3);
-    assert_true(l->role == 2 && l->of_room && l->until_ms == 5002);
+    assert_true(l->role == 2 && l->until_ms == 5002);
+    assert_string_equal(l->room, "#lobby");
     assert_string_equal(l->reason, "why not");
     audit(l[1].time_ms, 0, 8);
     assert_true(seen.lines == 1 && seen.line[0].id == 2);

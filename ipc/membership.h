@@ -1,7 +1,7 @@
 /*
  * membership.h - who is in a group, and what they may do: a log of signed entries, each with the
  * hash of the one before (docs/sealed.md section 8). The server orders the entries and can forge
- * none; clients show no join that is not in the log.
+ * none; clients show no join that is not in the log. Broker and client share this code.
  */
 #ifndef SEALED_MEMBERSHIP_H
 #define SEALED_MEMBERSHIP_H
@@ -88,6 +88,19 @@ enum membership_verdict membership_apply(struct membership *m, struct slice entr
                                          const struct membership_lookup *lookup,
                                          struct membership_entry *taken)
     __attribute__((warn_unused_result));
+
+/* The same for an entry that this program has judged and kept: signature and rights are believed. */
+enum membership_verdict membership_recall(struct membership *m, struct slice entry, struct membership_entry *taken)
+    __attribute__((warn_unused_result));
+
+/* What an entry says, before anybody has judged it. False: it is none. */
+bool membership_read(struct slice entry, struct membership_entry *e, uint8_t group[SEALED_HASH], uint32_t *seq);
+
+/* What the next entry names as the one before it; of the first: the group. */
+void membership_hash(struct slice entry, uint8_t hash[SEALED_HASH]);
+
+/* *to was zero, or was freed. */
+void membership_copy(struct membership *to, const struct membership *from);
 
 /* Writes e as the next entry of the log, signed by the actor's device. Does not take it. */
 void membership_write(const struct membership *m, const struct membership_entry *e,

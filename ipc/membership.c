@@ -357,6 +357,16 @@ static enum membership_verdict place(const struct membership *m, const struct ju
     return MEMBERSHIP_GOOD;
 }
 
+/* It stands: what it does, and the log is longer by it. */
+static void take(struct membership *m, struct slice raw, const struct judged *j, struct membership_entry *taken)
+{
+    op_of(j->e.op)->act(m, j);
+    m->seq = j->seq;
+    membership_hash(raw, m->head);
+    if (m->seq == 1) memcpy(m->group, m->head, SEALED_HASH);
+    if (taken) *taken = j->e;
+}
+
 enum membership_verdict membership_apply(struct membership *m, struct slice raw,
                                          const struct membership_lookup *lookup,
                                          struct membership_entry *taken)
@@ -370,12 +380,44 @@ enum membership_verdict membership_apply(struct membership *m, struct slice raw,
     if (!sealed_verify(key, label_entry, j.body, j.signature)) return MEMBERSHIP_FORGED;
     v = judge(m, &j);
     if (v != MEMBERSHIP_GOOD) return v;
-    op_of(j.e.op)->act(m, &j);
-    m->seq = j.seq;
-    sealed_hash(label_hash, raw, m->head);
-    if (m->seq == 1) memcpy(m->group, m->head, SEALED_HASH);
-    if (taken) *taken = j.e;
+    take(m, raw, &j, taken);
     return MEMBERSHIP_GOOD;
+}
+
+enum membership_verdict membership_recall(struct membership *m, struct slice raw, struct membership_entry *taken)
+{
+    struct judged j;
+    if (!decode(raw, &j)) return MEMBERSHIP_DAMAGED;
+    enum membership_verdict v = place(m, &j);
+    if (v != MEMBERSHIP_GOOD) return v;
+    j.instructor = true; /* perhaps it was one then */
+    v = judge(m, &j);
+    if (v != MEMBERSHIP_GOOD) return v;
+    take(m, raw, &j, taken);
+    return MEMBERSHIP_GOOD;
+}
+
+bool membership_read(struct slice raw, struct membership_entry *e, uint8_t group[SEALED_HASH], uint32_t *seq)
+{
+    struct judged j;
+    if (!decode(raw, &j)) return false;
+    *e = j.e;
+    *seq = j.seq;
+    memcpy(group, j.group, SEALED_HASH);
+    return true;
+}
+
+void membership_hash(struct slice entry, uint8_t hash[SEALED_HASH])
+{
+    sealed_hash(label_hash, entry, hash);
+}
+
+void membership_copy(struct membership *to, const struct membership *from)
+{
+    *to = *from;
+    to->room = from->n;
+    to->person = xcalloc(from->n ? from->n : 1, sizeof to->person[0]);
+    if (from->n) memcpy(to->person, from->person, from->n * sizeof to->person[0]);
 }
 
 void membership_write(const struct membership *m, const struct membership_entry *e,
