@@ -27,7 +27,7 @@ BUILD         := $(BUILD.$(FLAVOUR))
 
 PACKAGES := build-essential pkg-config libsodium-dev libgcrypt20-dev libcmocka-dev libsqlite3-dev libreadline-dev \
             libutf8proc-dev libinih-dev libjansson-dev libseccomp-dev libssl-dev tmux python3 python3-nacl \
-            mandoc sqlite3 clang libclang-rt-14-dev spin iproute2 nftables
+            python3-cryptography mandoc sqlite3 clang libclang-rt-14-dev spin iproute2 nftables
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla
 HARDEN   := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2

@@ -465,6 +465,18 @@ class Client(Link):
         """ACK of kind 2: confirms a REJECTED, and with it all ids up to this one."""
         self.send_frames(Frame('ACK', kind=2, incarnation=0, seq=upto, room=''))
 
+    def settling(self, number):
+        """What became of the message of this id: ACCEPTED or REJECTED; what else comes waits its turn."""
+        passed = []
+        while True:
+            frame = self.recv()
+            if frame.name in ('ACCEPTED', 'REJECTED') and frame.id == number:
+                self.pending = passed + self.pending
+                return frame
+            if frame.name == 'ERROR':
+                raise Unexpected('expected what became of %d, came %s' % (number, frame))
+            passed.append(frame)
+
     def take_rejected(self, number, timeout=None):
         """The REJECTED of this id, confirmed."""
         frame = self.expect('REJECTED', timeout, id=number)

@@ -1,0 +1,198 @@
+"""The server knows nothing: marked texts and every secret key of both clients are looked for in the server's
+files, its log, the memory of all its processes, and the traffic. The same search finds them in the clients, and
+what the server may read, the lobby's text, in the server: so it does look."""
+import base64
+import os
+import sqlite3
+
+import search
+from harness import check, equal, until
+from search import Needles
+
+KEY = 32
+VALUE_SESSIONS, VALUE_PREKEYS = 2, 3  # kinds of values in a client's store
+
+
+def mark(what):
+    """A text that nobody else writes."""
+    return 'mark-%s-%s' % (what, os.urandom(8).hex())
+
+
+def home(env, user):
+    """Where a user's key file and store are."""
+    return env.folder / ('home-' + user) / user
+
+
+class Cursor:
+    """Reads the fields of a stored value."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, size):
+        """So many bytes."""
+        self.at += size
+        check(self.at <= len(self.data), 'a stored value is shorter than its fields')
+        return self.data[self.at - size:self.at]
+
+    def number(self, size):
+        """An integer of so many bytes."""
+        return int.from_bytes(self.take(size), 'little')
+
+
+def session_keys(value):
+    """Root key, ratchet secret and both chain keys of every session: docs/sealed.md, sections 5 and 5.1."""
+    c = Cursor(value)
+    c.take(7)
+    for place in range(c.number(1)):
+        state = Cursor(c.take(c.number(4))[1 + 1 + 32 + 4 + 72 + 4:])
+        state.take(1 + 1 + 32)
+        for name in ('root', 'ratchet secret', 'sending chain', 'receiving chain'):
+            yield 'session %d %s' % (place, name), state.take(KEY)
+
+
+def prekey_secrets(value):
+    """The private halves of signed and one-time prekeys."""
+    c = Cursor(value)
+    c.take(9)
+    for _ in range(c.number(1)):
+        number = c.number(4)
+        c.take(8)
+        yield 'signed prekey %d' % number, c.take(KEY)
+        c.take(KEY + 64)
+    for _ in range(c.number(2)):
+        number = c.number(4)
+        yield 'one-time prekey %d' % number, c.take(KEY)
+        c.take(KEY)
+
+
+def stored_keys(env, user):
+    """(name, key) of all that a client's store has now; chains that have not begun are zero, and none."""
+    with sqlite3.connect(home(env, user) / 'store.db') as db:
+        rows = db.execute('SELECT kind, value FROM value WHERE kind IN (?, ?)', (VALUE_SESSIONS, VALUE_PREKEYS))
+        found = [pair for kind, value in rows
+                 for pair in (session_keys if kind == VALUE_SESSIONS else prekey_secrets)(value)]
+    db.close()
+    return [(user + "'s " + name, key) for name, key in found if any(key)]
+
+
+def device_secrets(env, user):
+    """(name, key) of the key file: seed of the device, its key for agreement, seed of the account."""
+    lines = dict(line.split() for line in (home(env, user) / 'key').read_text().splitlines())
+    return [(user + "'s " + name, base64.b64decode(lines[name])) for name in ('seed', 'agree', 'account')]
+
+
+class Talk:
+    """Alice and Bob talk; what they say is marked, and their keys are noted at each step, since they change."""
+
+    def __init__(self, env):
+        self.env, self.server = env, env.server()
+        self.capture = search.Capture(self.server.port)
+        self.marks, self.keys = Needles(), Needles()
+        self.users = ('alice', 'bob')
+
+    def note_keys(self):
+        """All secret keys of this moment."""
+        for user in self.users:
+            for name, key in device_secrets(self.env, user):
+                self.keys.add(name, key)
+            for name, key in stored_keys(self.env, user):
+                self.keys.add('%s %s' % (name, key.hex()[:8]), key, written=False)
+
+    def say(self, sender, to, what, *options):
+        """A marked text; its mark."""
+        text = mark(what)
+        self.marks.add(what, text)
+        self.env.cli(self.server, sender, 'send', to, text, *options).expect(0)
+        self.note_keys()
+        return text
+
+    def nowhere_at_the_server(self):
+        """No mark and no key of so far in files, log and memory of the server."""
+        for needles in (self.marks, self.keys):
+            equal(search.in_files(needles, self.server.folder), [], 'found in files of the server')
+            equal(needles.inside('\n'.join(self.server.log.raw + self.server.out.raw).encode()), set(), 'found in its log')
+            equal(search.in_server(needles, self.server), [], 'found in its memory')
+
+
+def direct(talk):
+    """First messages to somebody absent, then both directions while both are there. The readers, still running."""
+    env, server = talk.env, talk.server
+    for user in talk.users:
+        env.cli(server, user, 'who').expect(0)
+    waiting = [talk.say('alice', 'bob', 'to bob, absent %d' % number) for number in range(2)]
+    talk.nowhere_at_the_server()
+    readers = {user: env.tail(server, user) for user in talk.users}
+    for text in waiting:
+        readers['bob'].out.wait(ev='message', text=text, sealed=True)
+    for number in range(4):
+        sender, to = talk.users[number % 2], talk.users[1 - number % 2]
+        text = talk.say(sender, to, 'to %s, present %d' % (to, number), '--wait', 'delivered')
+        readers[to].out.wait(ev='message', text=text, sealed=True)
+        talk.note_keys()
+    return readers
+
+
+# Who seals more than direct messages adds a function here that says marks through it, and a line in the test.
+
+
+def test_the_server_knows_nothing(env):
+    """Neither text nor key, of what waited and of what was delivered, in anything the server has."""
+    talk = Talk(env)
+    readers = direct(talk)
+    talk.capture.stop()
+    check(len(talk.keys.names()) > 200, 'only %d keys are known' % len(talk.keys.names()))
+    talk.nowhere_at_the_server()
+    for needles in (talk.marks, talk.keys):
+        equal(talk.capture.found(needles), [], 'found in the traffic')
+    # The search finds them where they are.
+    for user, reader in readers.items():
+        mine = talk.marks.only('to %s, present' % user)
+        equal(len(search.in_memory(mine, user, reader.pid)) > 0, True, 'no mark in the memory of ' + user)
+        secrets = Needles(device_secrets(env, user))
+        equal(len(search.in_memory(secrets, user, reader.pid)), 3, 'secrets in the memory of ' + user)
+        now = Needles(device_secrets(env, user) + stored_keys(env, user))
+        found = {words.rsplit(' in ', 1)[0] for words in search.in_files(now, home(env, user))}
+        equal(now.names() - found, set(), 'keys that are not found in the home of ' + user)
+        found = {words.rsplit(' in ', 1)[0] for words in search.in_files(talk.marks, home(env, user))}
+        equal(talk.marks.names() - found, set(), 'marks that are not found in the home of ' + user)
+
+
+def test_what_the_server_may_read_is_found(env):
+    """The lobby's text is the server's to read: found in its store and memory, and by nobody in the traffic."""
+    server = env.server()
+    capture = search.Capture(server.port)
+    env.cli(server, 'alice', 'who').expect(0)
+    text = mark('lobby')
+    lobby = Needles({'the text': text})
+    env.cli(server, 'alice', 'send', '#lobby', text).expect(0)
+    check(until(lambda: search.in_files(lobby, server.folder), 'the text in the store'), '')
+    check(search.in_server(lobby, server), 'the text is not found in the memory of the server')
+    capture.stop()
+    equal(capture.found(lobby), [], 'found in the traffic')
+
+
+def test_the_capture_sees_what_is_plain(env):
+    """Who says a text aloud is heard: the preface is not encrypted, and neither is what a hostile client says."""
+    server = env.server()
+    capture = search.Capture(server.port)
+    text = mark('aloud')
+    client = env.dial(server)
+    client.send_bytes(client.preface + text.encode())
+    client.ended()
+    capture.stop()
+    check(capture.found(Needles({'the text': text})), 'a plain text is not found in the traffic')
+
+
+def test_the_network_learns_no_names(env):
+    """Who logs in, and to whom they write, is not in the traffic; the server knows it."""
+    server = env.server()
+    capture = search.Capture(server.port)
+    users = ['sender-%s' % os.urandom(8).hex(), 'reader-%s' % os.urandom(8).hex()]
+    names = Needles({user[:6]: user for user in users})
+    for user in reversed(users):
+        env.cli(server, user, 'who').expect(0)
+    env.cli(server, users[0], 'send', users[1], 'hello').expect(0)
+    capture.stop()
+    equal(capture.found(names), [], 'found in the traffic')
+    check(search.in_server(names, server), 'names are not found in the memory of the server')
