@@ -17,7 +17,9 @@ const struct verb verbs[] = {
     {"tail", "tail", "show messages as they come, each once, also across runs",
      "tail --json --count 10 --timeout 60", verb_tail},
     {"who", "who", "list who is connected", "who --json", verb_who},
-    {"group", "group create|invite|join|leave|kick|members|list|role|mute|topic|open|close ['#NAME'] [...]",
+    {"group", "group create '#NAME' [open] | group invite '#NAME' USER | group join '#NAME' | group leave '#NAME'"
+     " | group kick '#NAME' USER [WHY] | group role '#NAME' USER ROLE | group mute '#NAME' USER SPAN [WHY]"
+     " | group topic '#NAME' TEXT | group open '#NAME' | group close '#NAME' | group members '#NAME' | group list",
      "make groups, come and go, say who may what; the name is followed by a user where it is about one",
      "group invite '#chess' bob", verb_group},
     {"keys",

@@ -23,7 +23,7 @@ fuzz_libs        = $(or $(FUZZ_LIBS.$(1)),$(FUZZ_LIBS))
 FUZZ_SANITIZE := -fsanitize=address,undefined -fno-sanitize=pointer-overflow
 FUZZ_CFLAGS   := -O1 -g -fPIE -fno-omit-frame-pointer $(FUZZ_SANITIZE) -fno-sanitize-recover=undefined
 
-$(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Iclient -Iworker -Iipc/broker
+$(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Iipc/broker -Iworker -Iclient
 
 define FUZZ_RULE
 $(BUILD)/replay/$(1): $(BUILD)/obj/tests/fuzz/fuzz_$(1).o $(REPLAY_OBJ) $(call fuzz_libs,$(1))
