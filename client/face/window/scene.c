@@ -8,6 +8,8 @@
 #include "panes.h"
 #include "width.h"
 
+enum { TOPIC_LEAST = 12 }; /* columns, or it says nothing */
+
 static unsigned notice_lines(const struct scene *sc)
 {
     unsigned lines = 0;
@@ -39,8 +41,9 @@ static void paint_title(const struct scene *sc, struct screen *s, struct area a)
     snprintf(right, sizeof right, " %s%s%s ", room->trust, room->trust[0] && sc->count[0] ? "  " : "", sc->count);
     unsigned n = width_text(right, strlen(right));
     screen_fill(s, a, 0, 0, STYLE_BAR, ' ');
-    if (n + 8 > a.cols) n = 0; /* the name of the room comes first */
-    snprintf(left, sizeof left, " %s%s%s", room->name, room->topic[0] ? " | " : "", room->topic);
+    if (n + 8 > a.cols) n = 0; /* the name of the room comes first, then who can read it */
+    bool topic = room->topic[0] && width_text(room->name, strlen(room->name)) + n + TOPIC_LEAST < a.cols;
+    snprintf(left, sizeof left, " %s%s%s", room->name, topic ? " | " : "", topic ? room->topic : "");
     width_cut(cut, sizeof cut, left, a.cols - n);
     screen_puts(s, a, 0, 0, STYLE_BAR, cut);
     if (n) screen_puts(s, a, a.cols - n, 0, STYLE_BAR, right);
