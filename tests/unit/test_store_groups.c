@@ -311,7 +311,8 @@ static void from_version(const char *undo)
     store_close(help.s);
     snprintf(path, sizeof path, "%s/broker.db", help.dir);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "DROP TABLE room_group; DROP TABLE group_entry; DROP TABLE group_place", NULL,
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE room_group; DROP TABLE group_entry; DROP TABLE group_place;"
+                                  " DROP TABLE undelivered", NULL,
                                   NULL, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, undo, NULL, NULL, NULL), SQLITE_OK);
