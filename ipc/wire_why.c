@@ -125,7 +125,6 @@ void wire_add_why_member(struct buf *rows, const struct wire_why_member *m)
 {
     buf_put_str8(rows, m->name.data, m->name.len);
     buf_put_u8(rows, m->role);
-    buf_put_u32(rows, m->joined);
     buf_put_u8(rows, m->state);
     buf_put_u8(rows, m->devices);
     buf_put_u8(rows, m->waiting);
@@ -138,7 +137,6 @@ bool wire_next_why_member(struct cur *c, struct wire_why_member *m)
     if (c->bad || c->p == c->end) return false;
     m->name = cur_str8(c);
     m->role = cur_u8(c);
-    m->joined = cur_u32(c);
     m->state = cur_u8(c);
     m->devices = cur_u8(c);
     m->waiting = cur_u8(c);

@@ -65,7 +65,6 @@ struct wire_why_room {
 struct wire_why_member {
     struct slice name;
     uint8_t role;      /* enum membership_role; 0: has left, and has not read up to there */
-    uint32_t joined;   /* seq of the log's entry with which they came; who came after the message is not owed it */
     uint8_t state;     /* delivered, stored, expired: not kept any more */
     uint8_t devices, waiting; /* of theirs that read there, and those of them that have not acknowledged it */
     bool present;      /* as above */

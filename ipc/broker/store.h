@@ -343,6 +343,10 @@ struct store_question {
 
 /* Valid until the callback returns. */
 typedef void store_founds(void *ctx, const struct store_found *f, size_t n);
+/* Where a message of a group stands: seq of the log's newest entry up to it; and whether it is still kept. */
+typedef void store_spot(void *ctx, uint32_t seq, bool kept);
+void store_find_spot(struct store *s, uint64_t room, uint64_t number, store_spot *done, void *ctx);
+
 /* What is not found was acknowledged, or never got here. */
 void store_find(struct store *s, const struct store_question *about, store_founds *done, void *ctx);
 

@@ -56,8 +56,25 @@ static void look_among_ended(struct sql *q, struct request *r, uint64_t id)
         found(r, &(struct store_found){.device = column(st, 0), .id = id, .end = (uint8_t)column(st, 1), .time_ms = column(st, 2)});
 }
 
+/* Numbers rise with seq: the walk ends at the first entry that is not behind the message. */
+static void find_spot(struct sql *q, struct request *r)
+{
+    sqlite3_stmt *st = PREPARED(q,
+                                "SELECT seq,EXISTS(SELECT 1 FROM room_message WHERE room=?1 AND number=?2) FROM group_entry"
+                                " WHERE room=?1 AND number<=?2 ORDER BY seq DESC LIMIT 1",
+                                r->room, r->number);
+    if (!next_row(q, st)) return;
+    r->row = column(st, 0);
+    r->kept = column(st, 1);
+    sqlite3_finalize(st);
+}
+
 void why_run(struct sql *q, struct request *r)
 {
+    if (r->kind == REQUEST_SPOT) {
+        find_spot(q, r);
+        return;
+    }
     if (r->why.queued) look_in_queues(q, r);
     for (size_t i = 0; i < r->why.n; i++)
         look_among_ended(q, r, get_u64(r->bytes + 8 * i));

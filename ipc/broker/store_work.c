@@ -195,6 +195,7 @@ static const struct op {
     [REQUEST_CUT_ROOM] = {false, false, run_groups},
     [REQUEST_DROP_GROUP] = {true, false, run_groups},
     [REQUEST_WHY] = {false, false, run_why},
+    [REQUEST_SPOT] = {false, false, run_why},
 };
 
 /* --- one transaction --- */

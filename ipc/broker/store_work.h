@@ -38,6 +38,7 @@ enum request_kind {
     REQUEST_CUT_ROOM,
     REQUEST_DROP_GROUP,
     REQUEST_WHY,
+    REQUEST_SPOT,
     REQUEST_KINDS
 };
 
@@ -55,6 +56,7 @@ struct request {
     store_audited *audited;
     store_left *left;
     store_founds *found;
+    store_spot *spot;
     void *ctx;
     struct sql_list list; /* result of a load; its memory is the request's */
     struct buf out;       /* of a list; of take_bundle: prefix, and when one was taken the one-time prekey; of load_audit: lines; of why: struct store_found */
@@ -113,7 +115,8 @@ struct request {
         struct store_audit ends; /* drop_group; act 0: no line */
     };
     uint64_t room;   /* put_room, load_room, trim_room, and all of groups but places */
-    uint64_t number; /* expire: before_ms; trim_room, cut_room: keep_from */
+    uint64_t number; /* expire: before_ms; trim_room, cut_room: keep_from; spot */
+    bool kept;       /* spot */
     uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry; entry, id and name; item */
 };
 
@@ -136,7 +139,7 @@ enum store_status moderation_run(struct sql *q, struct request *r);
 enum store_status roster_run(struct sql *q, struct request *r);
 /* … from REQUEST_ENTRY to REQUEST_DROP_GROUP (store_groups.c), … */
 enum store_status groups_run(struct sql *q, struct request *r);
-/* … REQUEST_WHY (store_why.c). */
+/* … REQUEST_WHY and REQUEST_SPOT (store_why.c). */
 void why_run(struct sql *q, struct request *r);
 
 /*

@@ -168,13 +168,17 @@ static void count(const struct member *m, uint64_t number, struct wire_why_membe
     }
 }
 
-/* Who has left is told of only while something of it waits for them. False: nothing to tell. */
-static bool member_row(const struct group *g, struct member *m, uint64_t number, bool kept, struct wire_why_member *row)
+/*
+ * seq: of the log's newest entry before the message. Who came after it is not owed it; who has left is told
+ * of only while something of it waits for them. False: nothing to tell.
+ */
+static bool member_row(const struct group *g, struct member *m, uint64_t number, uint32_t seq, bool kept,
+                       struct wire_why_member *row)
 {
     const struct membership_person *p = group_person(g, m);
+    if (p && p->role != ROLE_NONE && p->joined > seq) return false;
     *row = (struct wire_why_member){.name = text(m->account->name),
                                     .role = p ? p->role : ROLE_NONE,
-                                    .joined = p ? p->joined : 0,
                                     .state = WIRE_STATE_DELIVERED,
                                     .present = m->account->receiving > 0,
                                     .since_ms = m->account->since_ms};
@@ -193,12 +197,12 @@ static void send_part(struct session *s, const struct group *g, uint64_t number,
 }
 
 /* kept: it is still there for those who have not got it. */
-static void answer_room(struct session *s, const struct group *g, uint64_t number, bool kept)
+static void answer_room(struct session *s, const struct group *g, uint64_t number, uint32_t seq, bool kept)
 {
     struct buf rows = {0};
     for (struct member *m = g->member; m; m = m->next) {
         struct wire_why_member row;
-        if (!member_row(g, m, number, kept, &row)) continue;
+        if (!member_row(g, m, number, seq, kept, &row)) continue;
         if (buf_len(&rows) > WIRE_WHY_PART_MAX) send_part(s, g, number, false, &rows);
         wire_add_why_member(&rows, &row);
     }
@@ -206,21 +210,12 @@ static void answer_room(struct session *s, const struct group *g, uint64_t numbe
     buf_free(&rows);
 }
 
-static bool anybody_waits(const struct group *g, uint64_t number)
-{
-    for (const struct member *m = g->member; m; m = m->next)
-        for (const struct reader *r = m->reader; r; r = r->next)
-            if (owed(r, number)) return true;
-    return false;
-}
-
-static void room_found(void *ctx, const struct store_message *rows, size_t n, bool more)
+static void room_found(void *ctx, uint32_t seq, bool kept)
 {
     struct room_inquiry *q = ctx;
     struct session *s = asker_session(&q->by);
     const struct group *g = group_by_id(q->by.broker, q->group);
-    (void)more;
-    if (s && g) answer_room(s, g, q->number, n > 0 && rows[0].row == q->number);
+    if (s && g) answer_room(s, g, q->number, seq, kept);
     free(q);
 }
 
@@ -237,14 +232,10 @@ static void ask_room(struct session *s, const struct wire_why_ask *m)
         keys_refuse(s, WIRE_WHY, m->op, m->to, WIRE_NO_SUCH_MESSAGE, 0, "there is no message of this number");
         return;
     }
-    if (!anybody_waits(g, m->number)) {
-        answer_room(s, g, m->number, true);
-        return;
-    }
     struct room_inquiry *q = xmalloc(sizeof *q);
     *q = (struct room_inquiry){.by = asker_of(s), .number = m->number};
     memcpy(q->group, g->id, sizeof q->group);
-    store_load_room(b->store, g->room.id, m->number - 1, 1, 1, room_found, q);
+    store_find_spot(b->store, g->room.id, m->number, room_found, q);
 }
 
 void why_ask(struct session *s, const struct wire_why_ask *m)

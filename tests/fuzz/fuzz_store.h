@@ -13,7 +13,7 @@
 
 enum request_kind {
     ASK_ACCOUNT, ASK_PUT, ASK_ROOM, ASK_ACK, ASK_LOAD, ASK_LOAD_ROOM, ASK_PUBLISH, ASK_BUNDLE, ASK_LIST, ASK_DROP,
-    ASK_CHANGE, ASK_AUDIT, ASK_CUT, ASK_END, ASK_FIND
+    ASK_CHANGE, ASK_AUDIT, ASK_CUT, ASK_END, ASK_FIND, ASK_SPOT
 };
 
 struct request {
@@ -29,6 +29,7 @@ struct request {
     store_audited *audited;
     store_left *left;
     store_founds *found;
+    store_spot *spot;
     void *ctx;
     uint64_t room;
     bool stored;
@@ -292,6 +293,12 @@ void store_find(struct store *s, const struct store_question *about, store_found
     request_add(s, ASK_FIND, &m, ctx)->found = done;
 }
 
+void store_find_spot(struct store *s, uint64_t room, uint64_t number, store_spot *done, void *ctx)
+{
+    CHECK(room > 1 && room < FUZZ_ROOMS && number > 0 && number <= s->room_head[room]);
+    request_add(s, ASK_SPOT, &(struct store_message){.id = number}, ctx)->spot = done;
+}
+
 uint64_t store_last_room(struct store *s)
 {
     (void)s;
@@ -439,6 +446,8 @@ static inline void fuzz_store_answer(struct store *s, size_t n, bool full)
             answer_keys(s, r, full);
         else if (r->kind == ASK_FIND)
             answer_find(s, r);
+        else if (r->kind == ASK_SPOT)
+            r->spot(r->ctx, 1, r->m.id % 2);
         else if (r->kind == ASK_LIST)
             r->entries(r->ctx, (struct slice){0});
         else if (r->kind == ASK_AUDIT)

@@ -378,7 +378,7 @@ seed("sealed_trust", 6, "1234 5678")
 MODERATE = b"\3" + str8(b"#lobby") + str8(b"bob") + u32(600) + str8(b"loud")
 ITEM = str8(b"bob") + u64(7) + str16(b"entry")
 WHY_ROW = u64(1) + b"\3\2" + u64(7) + b"\3" + u32(1) + u64(9) + u64(8) + b"\4" + u32(0) + u64(0)
-WHY_MEMBER = str8(b"bob") + b"\1" + u32(2) + b"\3\2\1\0" + u64(5)
+WHY_MEMBER = str8(b"bob") + b"\1\3\2\1\0" + u64(5)
 CLASS_FRAMES = [b"\1" + u64(5) + b"\3offer", b"\1" + u64(5) + u64(6) + b"\2answer", b"\2" + u64(5) + b"\1",
                 b"\2\1" + str8(b"bob") + b"entry", b"\1\1" + str8(b"") + u64(9) + u16(2) + ITEM + ITEM, b"\2\2" + u32(3),
                 b"\4\2\1" + str8(b"bob"), MODERATE,

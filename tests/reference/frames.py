@@ -233,7 +233,7 @@ MEMBER_ROW = [('name', STR8), ('flags', U8), ('role', U8), ('until', U64)]
 GROUP_NOTICE = [('room', STR8), ('group', KEY), ('text', STR8)]
 
 WHY_DEVICE = [('device', U64), ('state', U8), ('place', U32), ('until', U64)]
-WHY_MEMBER = [('name', STR8), ('role', U8), ('joined', U32), ('state', U8), ('devices', U8), ('waiting', U8),
+WHY_MEMBER = [('name', STR8), ('role', U8), ('state', U8), ('devices', U8), ('waiting', U8),
               ('present', U8), ('since', U64)]
 KEYS_NO = [('asked', U8), ('person', STR8), ('code', U16), ('retry_ms', U32), ('text', STR16),
            ('near', Many(U8, STR8))]
