@@ -12,6 +12,7 @@
  * same), and
  *   draft    messages to users that cannot be sealed yet; case of names does not matter
  *   value    keys and what is known of others, by kind, name and number: see vault.h
+ * Version 3: an index of those of `sent` of which it is not known what became.
  * A store that is locked with a passphrase has one more, `lock`, and sealed bodies, contents and values:
  * vault_lock.h.
  * A version's changes are made in upgrade(), which raises user_version in the same transaction. An older
@@ -29,7 +30,7 @@
 #include "file.h"
 #include "log.h"
 
-enum { SCHEMA_VERSION = 2, BUSY_MS = 10000 };
+enum { SCHEMA_VERSION = 3, BUSY_MS = 10000 };
 
 static const char schema_1[] =
     "CREATE TABLE device(one INTEGER PRIMARY KEY CHECK(one = 1), next_id INTEGER NOT NULL,"
@@ -71,6 +72,9 @@ static const char schema_2[] =
     "CREATE TABLE value(kind INTEGER NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL,"
     " value BLOB NOT NULL, PRIMARY KEY(kind, name, number));"
     "PRAGMA user_version = 2;";
+
+static const char schema_3[] = "CREATE INDEX sent_open ON sent(number) WHERE state IN (1, 3) AND kind = 0;"
+                               "PRAGMA user_version = 3;";
 
 /* secure_delete: a key that was used is to be gone from the disk, not only from the table. */
 static const char pragmas[] = "PRAGMA journal_mode = WAL;"
@@ -118,7 +122,8 @@ static int upgrade(struct sqlite *q, const char *path, struct why *why)
     if (version == SCHEMA_VERSION) return 0;
     if (sqlite3_exec(q->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
         (version < 1 && sqlite3_exec(q->db, schema_1, NULL, NULL, NULL)) ||
-        sqlite3_exec(q->db, schema_2, NULL, NULL, NULL) || sqlite3_exec(q->db, "COMMIT", NULL, NULL, NULL))
+        (version < 2 && sqlite3_exec(q->db, schema_2, NULL, NULL, NULL)) ||
+        sqlite3_exec(q->db, schema_3, NULL, NULL, NULL) || sqlite3_exec(q->db, "COMMIT", NULL, NULL, NULL))
         goto failed;
     return 0;
 failed:

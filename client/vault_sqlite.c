@@ -37,7 +37,7 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_SENT_ID] = "UPDATE sent SET id = ?2 WHERE number = ?1",
     [SQL_SENT_STATE] = "UPDATE sent SET state = ? WHERE id BETWEEN ? AND ? AND state = 0",
     [SQL_SENT_REFUSE] = "UPDATE sent SET state = ?2 WHERE number = ?1",
-    [SQL_RECEIPT] = "UPDATE sent SET state = ? WHERE id = ? AND state = 3 RETURNING number",
+    [SQL_RECEIPT] = "UPDATE sent SET state = ? WHERE id = ? AND kind = 0 AND state IN (1, 3) RETURNING number",
     [SQL_STATE] = "SELECT state, number FROM sent WHERE id = ?",
     [SQL_SENT] = "SELECT number, time_ms, kind, recipient, unseal(body, 'text') FROM sent WHERE id = ?",
     [SQL_DRAFT_ADD] = "INSERT INTO draft(number, quiet, recipient, content)"
@@ -613,6 +613,9 @@ const struct vault_ops sqlite_ops = {
     .bind = bind_server,
     .state = state,
     .sent = sent,
+    .own = sqlite_own,
+    .own_open = sqlite_own_open,
+    .own_read = sqlite_own_read,
     .get = get,
     .put = put,
     .drop = drop,

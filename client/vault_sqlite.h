@@ -71,6 +71,11 @@ struct sqlite {
 
 extern const struct vault_ops sqlite_ops;
 
+/* vault_own.c */
+int sqlite_own(struct vault *s, uint64_t number, struct vault_own *out);
+int sqlite_own_open(struct vault *s, uint64_t below, struct vault_own *out);
+int sqlite_own_read(struct vault *s, uint64_t id);
+
 /* vault_lock.c: takes the lock and the two functions of SQL, and learns whether the store is sealed. */
 int vault_lock_set_up(struct sqlite *q, const char *path, struct why *why);
 

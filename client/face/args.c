@@ -37,6 +37,8 @@ static const struct row rows[] = {
     {"paper", NULL, offsetof(struct args, paper), "device add: by the 24 words of the paper key"},
     {"with-account-key", NULL, offsetof(struct args, with_account_key),
      "device admit: the new device may admit and revoke others, too"},
+    {"read-receipts", NULL, offsetof(struct args, read_receipts),
+     "tell senders what you have read, if they tell you, and see what others have"},
     {"json", NULL, offsetof(struct args, json), "write one JSON object a line"},
     {"quiet", NULL, offsetof(struct args, quiet), "say nothing but errors"},
     {"verbose", NULL, offsetof(struct args, verbose), "say more about the connection"},

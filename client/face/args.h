@@ -16,7 +16,7 @@ enum { ARGS_OPERANDS = 64 };
 struct args {
     const char *server, *user, *home, *wait, *count, *timeout, *password_file,
         *password_command; /* as given, or NULL */
-    bool accept_new, yes, paper, with_account_key, json, quiet, verbose, no_color, help, version;
+    bool accept_new, yes, paper, with_account_key, read_receipts, json, quiet, verbose, no_color, help, version;
     long messages;                      /* --count, 0: no limit */
     int64_t timeout_ms;                 /* --timeout, -1: not given */
     const char *operand[ARGS_OPERANDS]; /* command and operands */

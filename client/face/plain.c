@@ -52,6 +52,16 @@ static int do_accept(void *arg, const char *name)
     return client_accept(((struct plain *)arg)->s.client, name);
 }
 
+static int do_why(void *arg, uint64_t number)
+{
+    return client_why(((struct plain *)arg)->s.client, number, true);
+}
+
+static void do_seen(void *arg, const struct vault_row *row)
+{
+    client_shown(((struct plain *)arg)->s.client, row);
+}
+
 static int do_order(void *arg, const struct client_group_order *order)
 {
     struct plain *p = arg;
@@ -152,6 +162,8 @@ static const struct chat_ops ops = {
     .away = do_away,
     .group = do_group,
     .accept = do_accept,
+    .why = do_why,
+    .seen = do_seen,
     .order = do_order,
     .groups = do_groups,
     .members = do_members,
