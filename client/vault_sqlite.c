@@ -20,7 +20,8 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_TAKE_NUMBER] = "UPDATE device SET next_number = next_number + 1 RETURNING next_number - 1",
+    [SQL_NEXT_NUMBER] = "SELECT next_number FROM device",
+    [SQL_SET_NEXT_NUMBER] = "UPDATE device SET next_number = ?",
     [SQL_OUT_ADD] = "INSERT INTO outbox(id, number, quiet, kind, recipient, head_count, heads, body,"
                     " content) VALUES(?, ?, ?, ?, ?, ?, ?, seal(?, 'text'), seal(?, 'text'))",
     [SQL_OUT_NEXT] = "SELECT id, number, quiet, kind, head_count, recipient, heads,"
@@ -36,8 +37,8 @@ static const char *const sql[SQL_COUNT] = {
                      " VALUES(?, ?, ?, seal(?, 'text'), ?, 0)",
     [SQL_SENT_ID] = "UPDATE sent SET id = ?2 WHERE number = ?1",
     [SQL_SENT_STATE] = "UPDATE sent SET state = ? WHERE id BETWEEN ? AND ? AND state = 0",
-    [SQL_SENT_REFUSE] = "UPDATE sent SET state = ?2 WHERE number = ?1",
-    [SQL_RECEIPT] = "UPDATE sent SET state = ? WHERE id = ? AND state = 3 RETURNING number",
+    [SQL_SENT_BECAME] = "UPDATE sent SET state = ?2 WHERE number = ?1",
+    [SQL_RECEIPT_OF] = "SELECT number FROM sent WHERE id = ? AND state = 3",
     [SQL_STATE] = "SELECT state, number FROM sent WHERE id = ?",
     [SQL_SENT] = "SELECT number, time_ms, kind, recipient, unseal(body, 'text') FROM sent WHERE id = ?",
     [SQL_DRAFT_ADD] = "INSERT INTO draft(number, quiet, recipient, content)"
@@ -182,7 +183,8 @@ static int commit(struct vault *s)
 
 static int take_number(struct vault *s, uint64_t *number)
 {
-    return run_one(sqlite_of(s), SQL_TAKE_NUMBER, number) < 0 ? -1 : 0;
+    struct sqlite *q = sqlite_of(s);
+    return run_one(q, SQL_NEXT_NUMBER, number) < 0 ? -1 : run(q, SQL_SET_NEXT_NUMBER, "i", *number + 1);
 }
 
 static int next_id(struct vault *s, uint64_t *id)
@@ -265,11 +267,11 @@ static int recall(struct vault *s, uint64_t id, struct vault_settled *out)
 static int receipt(struct vault *s, uint64_t id, uint8_t state, uint64_t *number)
 {
     struct sqlite *q = sqlite_of(s);
-    int r = run(q, SQL_RECEIPT, "ii", (uint64_t)state, id);
+    int r = run(q, SQL_RECEIPT_OF, "i", id);
     if (r <= 0) return r;
-    *number = column(q, SQL_RECEIPT, 0);
-    done(q, SQL_RECEIPT);
-    return 1;
+    *number = column(q, SQL_RECEIPT_OF, 0);
+    done(q, SQL_RECEIPT_OF);
+    return run(q, SQL_SENT_BECAME, "ii", *number, (uint64_t)state) < 0 ? -1 : 1;
 }
 
 /*
@@ -337,7 +339,7 @@ static int next_draft(struct vault *s, struct slice to, uint64_t after, struct v
 static int drop_draft(struct vault *s, uint64_t number, uint16_t code)
 {
     struct sqlite *q = sqlite_of(s);
-    if (code && run(q, SQL_SENT_REFUSE, "ii", number, VAULT_REJECTED + (uint64_t)code) < 0) return -1;
+    if (code && run(q, SQL_SENT_BECAME, "ii", number, VAULT_REJECTED + (uint64_t)code) < 0) return -1;
     return run(q, SQL_DRAFT_DROP, "i", number);
 }
 
@@ -383,7 +385,7 @@ static int outrun(struct vault *s, uint64_t last_id)
     uint64_t first = 0;
     if (next_id(s, &first) < 0) return -1;
     if (last_id < first) return 0;
-    if (begin(s) < 0) return -1;
+    if (vault_begin(s) < 0) return -1;
     return vault_finish(s, renumber(s, last_id));
 }
 
@@ -556,7 +558,7 @@ static int bind_server(struct vault *s, const uint8_t server_id[32], const uint8
 {
     struct sqlite *q = sqlite_of(s);
     if (q->bound && memcmp(q->server, server_id, 32) == 0) return 1;
-    if (begin(s) < 0) return -1;
+    if (vault_begin(s) < 0) return -1;
     int r = vault_finish(s, rebind(s, server_id, instead_of));
     q->bound = r > 0;
     memcpy(q->server, server_id, 32);
