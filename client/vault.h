@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "fault.h"
 #include "why.h"
 #include "wire.h"
 
@@ -190,7 +191,10 @@ static inline int vault_begin(struct vault *s)
 }
 static inline int vault_commit(struct vault *s)
 {
-    return s->ops->commit(s);
+    FAULT(".", "client-commit");
+    int r = s->ops->commit(s);
+    FAULT(".", "client-committed");
+    return r;
 }
 static inline void vault_rollback(struct vault *s)
 {
