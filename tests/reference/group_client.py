@@ -93,6 +93,10 @@ class Room:
         """Sends; the id."""
         return client.send(self.name, body(text))
 
+    def text_of(self, frame):
+        """What a message says."""
+        return frame.body[1:].decode()
+
     def hear(self, frame):
         """A DELIVER of this group: what it is, noted; None when it was heard before."""
         assert frame.flags & frames.IN_ROOM and frame.to == self.name, frame
@@ -103,7 +107,7 @@ class Room:
             self.follow(frame.body)
             what = sg.parse(frame.body)['op']
         else:
-            what = frame.body[1:].decode()
+            what = self.text_of(frame)
         self.heard.append((frame.seq, what))
         return what
 
