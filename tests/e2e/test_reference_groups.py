@@ -3,10 +3,10 @@ the real server. Alice and Carol are real clients; Bob and Mallory are tests/ref
 import sealed
 from frames import CODES, NO
 from harness import check, equal, raises, until
+from people import reference, registered
 from sealed_client import Device
 from sealed_room import SealedRoom
-from test_group_client import group, lines, read, registered, say
-from test_sealed import reference
+from test_group_client import group, lines, read, say
 
 
 def member(env, server, name, room='#chess'):
