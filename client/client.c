@@ -3,6 +3,7 @@
  * What comes in is client_frames.c.
  */
 #include "client_private.h"
+#include "fault.h"
 
 #include <poll.h>
 #include <sodium.h>
@@ -296,6 +297,7 @@ void client_push(struct client *c)
         c->check_at = c->sent_at + c->check_ms;
     }
     link_flush(c->link);
+    FAULT(".", "client-wrote");
 }
 
 static int send_plain(struct client *c, struct slice room, uint8_t form, struct slice text,

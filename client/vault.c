@@ -1,6 +1,8 @@
 /* vault.c - see vault.h: what both stores do in the same way. */
 #include "vault.h"
 
+#include "fault.h"
+
 int vault_begin(struct vault *s)
 {
     return s->held ? 0 : s->ops->begin(s);
@@ -8,7 +10,11 @@ int vault_begin(struct vault *s)
 
 int vault_commit(struct vault *s)
 {
-    return s->held ? 0 : s->ops->commit(s);
+    if (s->held) return 0;
+    FAULT(".", "client-commit");
+    int r = s->ops->commit(s);
+    FAULT(".", "client-committed");
+    return r;
 }
 
 void vault_rollback(struct vault *s)

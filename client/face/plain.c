@@ -118,6 +118,12 @@ static void do_quit(void *arg)
     p->stopped = p->ended = true; /* a pipe's messages still get their time to arrive */
 }
 
+static void do_configured(void *arg)
+{
+    struct plain *p = arg;
+    if (p->terminal) editor_keys(p);
+}
+
 /* Our own marks and errors in colour; the words say the same. */
 static const char *colour_of(const char *text)
 {
@@ -165,6 +171,7 @@ static const struct chat_ops ops = {
     .disconnect = do_disconnect,
     .clear = do_clear,
     .quit = do_quit,
+    .configured = do_configured,
     .print = do_print,
 };
 
@@ -312,6 +319,7 @@ static enum face_exit run(struct plain *p)
     chat_init(&p->chat, &ops, p, p->s.home.user);
     p->chat.vault = p->s.vault;
     p->chat.shown = &p->shown;
+    p->chat.config = p->s.args->config;
     p->chat.device = p->s.identity.device;
     p->s.event = on_event;
     p->s.arg = p;

@@ -32,6 +32,8 @@ void editor_suspend(struct plain *p);
 /* Prints above the line being typed. */
 void editor_print(struct plain *p, const char *text);
 void editor_clear(struct plain *p);
+/* Binds the keys of the config file. */
+void editor_keys(struct plain *p);
 /* The conversation has another target. */
 void editor_prompt(struct plain *p);
 
