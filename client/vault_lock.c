@@ -36,11 +36,6 @@ static const char unseal_all[] = "BEGIN IMMEDIATE;" EACH("unseal") "DROP TABLE l
 /* What was overwritten is to be gone from the file, too. */
 static const char tidy[] = "PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE);";
 
-static struct sqlite *sqlite_of(struct vault *s)
-{
-    return (struct sqlite *)s;
-}
-
 /* --- the two functions of SQL --- */
 
 static struct slice argument(sqlite3_value *v)

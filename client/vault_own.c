@@ -16,19 +16,13 @@ static const char mark_read[] = "UPDATE sent SET state = 6 WHERE id = ? AND kind
 
 _Static_assert(VAULT_READ == 6, "mark_read");
 
-static int failed(struct sqlite *q)
-{
-    snprintf(q->words, sizeof q->words, "%s", sqlite3_errmsg(q->db));
-    return -1;
-}
-
 /* The first row: 1, or 0; the caller finalizes. */
 static int step(struct sqlite *q, const char *sql, uint64_t number, sqlite3_stmt **st)
 {
-    if (sqlite3_prepare_v2(q->db, sql, -1, st, NULL)) return failed(q);
+    if (sqlite3_prepare_v2(q->db, sql, -1, st, NULL)) return sql_failed(q);
     if (sqlite3_bind_parameter_count(*st)) sqlite3_bind_int64(*st, 1, (sqlite3_int64)number);
     int r = sqlite3_step(*st);
-    return r == SQLITE_ROW ? 1 : r == SQLITE_DONE ? 0 : failed(q);
+    return r == SQLITE_ROW ? 1 : r == SQLITE_DONE ? 0 : sql_failed(q);
 }
 
 static int read_own(struct vault *s, const char *sql, uint64_t number, struct vault_own *out)

@@ -1,4 +1,4 @@
-/* vault_sqlite.h - what vault_sqlite.c and vault_schema.c share; nobody else includes it. */
+/* vault_sqlite.h - what the files of the SQLite store share; nobody else includes it. */
 #ifndef CLIENT_VAULT_SQLITE_H
 #define CLIENT_VAULT_SQLITE_H
 
@@ -11,7 +11,8 @@ enum sql_statement {
     SQL_BEGIN,
     SQL_COMMIT,
     SQL_ROLLBACK,
-    SQL_TAKE_NUMBER,
+    SQL_NEXT_NUMBER,
+    SQL_SET_NEXT_NUMBER,
     SQL_OUT_ADD,
     SQL_OUT_NEXT,
     SQL_OUT_SUM,
@@ -21,8 +22,8 @@ enum sql_statement {
     SQL_SENT_ADD,
     SQL_SENT_ID,
     SQL_SENT_STATE,
-    SQL_SENT_REFUSE,
-    SQL_RECEIPT,
+    SQL_SENT_BECAME,
+    SQL_RECEIPT_OF,
     SQL_STATE,
     SQL_SENT,
     SQL_DRAFT_ADD,
@@ -70,6 +71,40 @@ struct sqlite {
 };
 
 extern const struct vault_ops sqlite_ops;
+
+static inline struct sqlite *sqlite_of(struct vault *s)
+{
+    return (struct sqlite *)s;
+}
+
+/* --- vault_sql.c --- */
+
+/*
+ * Runs a statement with its parameters, by kinds: i uint64_t, t text slice, b blob slice.
+ * 1 a row (read it, then call sql_done()), 0 none, -1 failed. A statement must not stay open: it would
+ * hold an old view of the file.
+ */
+int sql_run(struct sqlite *q, enum sql_statement which, const char *kinds, ...);
+void sql_done(struct sqlite *q, enum sql_statement which);
+/* One number, without parameters. */
+int sql_one(struct sqlite *q, enum sql_statement which, uint64_t *out);
+uint64_t sql_column(struct sqlite *q, enum sql_statement which, int i);
+/* Until sql_done(). */
+struct slice sql_bytes(struct sqlite *q, enum sql_statement which, int i);
+/* Copies n columns of a row, at most 4, to where they stay until the next call: the results point there. */
+void sql_copy(struct sqlite *q, enum sql_statement which, int first, int n, struct slice out[]);
+
+/* --- the operations of vault.h that have a file of their own --- */
+
+int history_record(struct vault *s, const struct wire_deliver *m, enum vault_how how, uint64_t *row);
+int history_next(struct vault *s, uint64_t after, struct vault_row *out);
+int history_last_row(struct vault *s, uint64_t *row);
+
+int value_get(struct vault *s, enum vault_kind kind, struct slice name, uint64_t number, struct buf *out);
+int value_put(struct vault *s, enum vault_kind kind, struct slice name, uint64_t number, struct slice value);
+int value_drop(struct vault *s, enum vault_kind kind, struct slice name, uint64_t number);
+int value_forget(struct vault *s, enum vault_kind kind, struct slice name);
+int value_next(struct vault *s, enum vault_kind kind, char name[VAULT_NAME], uint64_t *number);
 
 /* vault_own.c */
 int sqlite_own(struct vault *s, uint64_t number, struct vault_own *out);

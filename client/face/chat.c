@@ -170,7 +170,8 @@ static void show_message(struct chat *c, const struct vault_row *row)
     bool copy = is_copy(c, m);
     if (!copy && !(m->flags & WIRE_FLAG_ROOM) && name_valid((const char *)m->from.data, m->from.len, NULL))
         show_word(c->last_from, sizeof c->last_from, m->from);
-    report_message_line(&line, m, row->how, copy ? REPORT_SHORT | REPORT_COPY : REPORT_SHORT);
+    report_message_at(&line, m, row->how, copy ? REPORT_SHORT | REPORT_COPY : REPORT_SHORT,
+                      c->config ? c->config->v.time_format : "%H:%M");
     print_buf(c, &line);
 }
 

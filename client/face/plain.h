@@ -14,6 +14,7 @@ struct plain {
     bool ended; /* no more lines will come */
     bool quitting;
     bool stopped;            /* /quit in a pipe: what follows is not read */
+    bool gathering;          /* … several lines: their texts become durable together */
     struct buf input;        /* of a pipe: what is not a whole line yet */
     uint64_t interrupted_at; /* Ctrl-C, ms; 0: not lately */
 };
@@ -31,6 +32,8 @@ void editor_suspend(struct plain *p);
 /* Prints above the line being typed. */
 void editor_print(struct plain *p, const char *text);
 void editor_clear(struct plain *p);
+/* Binds the keys of the config file. */
+void editor_keys(struct plain *p);
 /* The conversation has another target. */
 void editor_prompt(struct plain *p);
 

@@ -30,7 +30,7 @@ void report_put(struct buf *out, const char *fmt, ...)
 
 static void put_time(struct buf *out, uint64_t ms, const char *format)
 {
-    char text[32];
+    char text[64];
     struct tm tm;
     time_t t = (time_t)(ms / 1000);
     if (!localtime_r(&t, &tm) || strftime(text, sizeof text, format, &tm) == 0) return;
@@ -59,10 +59,17 @@ static void put_event(struct buf *out, const struct wire_deliver *m, enum vault_
 void report_message_line(struct buf *out, const struct wire_deliver *m, enum vault_how how,
                          enum report_style style)
 {
+    report_message_at(out, m, how, style, style & REPORT_SHORT ? "%H:%M" : "%Y-%m-%d %H:%M:%S");
+}
+
+void report_message_at(struct buf *out, const struct wire_deliver *m, enum vault_how how, enum report_style style,
+                       const char *time_format)
+{
     bool dated = !(style & REPORT_SHORT), copy = style & REPORT_COPY, room = m->flags & WIRE_FLAG_ROOM;
     uint8_t form = WIRE_FORM_SAYS;
     struct slice text;
-    put_time(out, m->time_ms, dated ? "%Y-%m-%d %H:%M:%S " : "%H:%M ");
+    put_time(out, m->time_ms, time_format);
+    report_put(out, " ");
     if (room) {
         show_line(out, m->to);
         report_put(out, " ");

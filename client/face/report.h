@@ -33,6 +33,10 @@ enum report_style {
 void report_message_line(struct buf *out, const struct wire_deliver *m, enum vault_how how,
                          enum report_style style);
 
+/* The same as REPORT_SHORT, and the time as strftime(3) has it. */
+void report_message_at(struct buf *out, const struct wire_deliver *m, enum vault_how how, enum report_style style,
+                       const char *time_format);
+
 /* "stored: frank is absent, 3 wait for him, kept 30 days", or the other states. */
 void report_accepted_line(struct buf *out, const struct wire_accepted *m, const char *to);
 

@@ -138,6 +138,10 @@ seed("conf", "[log]\nlevel = debug\nformat = json\n[sandbox]\nenabled = no\n[lob
 seed("conf", "[limits]\ntext = 5 parsecs\n")
 seed("conf", "=server.workers=4\0")
 seed("conf", "=log.lvel=info\0")
+seed("client_config", "[client]\nuser = alice  # me\nauto_accept = #lab 1MiB, bob 10KiB\n[profile lab]\nserver = lab\n"
+     "[alias]\nhug = /me hugs $1 in #lab\n[bind]\nC-t = /who\n")
+seed("client_config", "[client]\r\nprofile = lab\r\n[profile lab]\ntheme = dark")
+seed("client_config", "[alias]\na = #\n[clinet]\n[profile \n")
 seed("name", 2, piece(b"alice"), "a1ice_")
 seed("name", 1, piece(b"#lobby"), "Admin.")
 seed("name", 3, piece(b"wormwood"), "vvorrnvvood")
