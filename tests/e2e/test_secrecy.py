@@ -97,7 +97,7 @@ def other_sender_keys(value):
     c = Cursor(value)
     c.take(KEY)
     whose = 'device %x' % c.number(8)
-    while c.at < len(value):
+    while c.at + 8 < len(value):
         yield from sender_key(c.take(c.number(4)), whose)
 
 
