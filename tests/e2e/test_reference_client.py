@@ -179,7 +179,8 @@ def test_they_ask_and_we_send_again(env):
     again = bob.take_message()
     kind, fields = phone.open(bob, again)
     equal((kind, fields[:8]), (RESENT, sealed.u64(frame.id)), 'what came')
-    equal((fields[8:10], fields[19:]), (bytes([1, TEXT]), b'two'), 'the message inside (number %d)' % number)
+    equal(fields[8:12], sealed.str8(b'bob'), 'whom it was written to')
+    equal((fields[12:14], fields[23:]), (bytes([1, TEXT]), b'two'), 'the message inside (number %d)' % number)
 
 
 def test_sizes_are_those_of_the_classes(env):
