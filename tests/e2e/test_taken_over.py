@@ -353,29 +353,35 @@ def test_a_withheld_kick(env):
 
 
 def test_two_logs(env):
-    """Alice and Bob each write entry 4, and the server tells both that it stands: from then on neither opens what the
-    other says."""
+    """Alice and Bob each write the entry of one number, and the server tells both that it stands. What Alice says
+    under hers does not open under Bob's; and shown hers as well, he is told, and sends nothing more."""
     with taken_over(Forks) as liar:
         programs = talked(env, liar, 'alice', 'bob')
+        met(env, liar, 'carol')
         room = liar.rooms['#chess']
         trunk = list(room.log)
-        with liar.lock:
-            liar.rooms['#chess'].log = list(trunk)
-            liar.to_room = lambda *said: None
-            liar.fan_out = lambda *said: None
-        group(env, liar, 'alice', 'topic', '#chess', 'at', 'alice')
+        liar.fan_out = lambda *_: None
+        group(env, liar, 'alice', 'invite', '#chess', 'carol')
         with liar.lock:
             first, room.log = room.log, list(trunk)
-        group(env, liar, 'bob', 'leave', '#chess')
-        equal(len(room.log), len(first), 'two entries of one number')
+        group(env, liar, 'bob', 'invite', '#chess', 'carol')
+        equal([len(first), len(room.log)], [len(trunk) + 1] * 2, 'two entries of one number')
         with liar.lock:
+            second, room.log = room.log, first
+        say(env, liar, 'alice', '#chess', 'under hers')
+        with liar.lock:
+            room.log = second
             for session in liar.of('bob'):
-                session.say(Frame('GROUP_S', op=frames.G_ENTRIES, room=room.name, group=room.group, head=len(first),
-                                  entries=[dict(number=n, entry=e) for n, e in first]))
-                session.say(Frame('DELIVER', flags=frames.IN_ROOM | frames.OF_LOG, incarnation=0, seq=len(room.row) + 9,
-                                  time=NOW, sender='alice', from_device=device_of(liar, 'alice'), id=0, to=room.name,
-                                  head=b'', body=first[-1][1]))
-        until(lambda: any(text[:1] == '!' for _, text in lines(programs['bob'])), 'bob is told')
+                session.say(room.row[-1])
+        until(lambda: any(text[:1] == '!' for _, text in lines(programs['bob'])), 'it does not open')
+        with liar.lock:
+            other = Frame('DELIVER', flags=frames.IN_ROOM | frames.OF_LOG, incarnation=0, seq=len(room.row) + 1, time=NOW,
+                          sender='alice', from_device=device_of(liar, 'alice'), id=0, to=room.name, head=b'',
+                          body=first[-1][1])
+            for session in liar.of('bob'):
+                session.say(other)
+        until(lambda: sum(text[:1] == '!' for _, text in lines(programs['bob'])) == 2, 'bob is told')
+        say(env, liar, 'bob', '#chess', 'after', status=4)
 
 
 def test_a_shorter_log(env):
