@@ -172,6 +172,7 @@ reference:
 	$(PYTHON) tests/reference/check_tables.py
 	$(PYTHON) tests/reference/check_security.py
 	$(PYTHON) tests/reference/sealed_vectors.py
+	$(PYTHON) tests/reference/sealed_log.py
 	$(PYTHON) tests/tools/words.py --check client/sealed/words_list.c
 	tests/secret_compare
 

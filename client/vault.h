@@ -160,6 +160,8 @@ struct vault_ops {
 struct vault {
     const struct vault_ops *ops;
     bool shared; /* other processes may change it */
+    bool held;   /* between vault_hold() and vault_release() */
+    bool broken; /* something failed in between */
 };
 
 /* Opens (makes) the SQLite file, owner-only. NULL and why. */
@@ -185,21 +187,20 @@ int vault_submit(struct vault *s, uint8_t kind, struct slice to, struct slice bo
  * Several changes as one: they are durable together after vault_commit(), or none has happened. What
  * another process does waits meanwhile.
  */
-static inline int vault_begin(struct vault *s)
-{
-    return s->ops->begin(s);
-}
-static inline int vault_commit(struct vault *s)
-{
-    return s->ops->commit(s);
-}
-static inline void vault_rollback(struct vault *s)
-{
-    s->ops->rollback(s);
-}
+int vault_begin(struct vault *s);
+int vault_commit(struct vault *s);
+void vault_rollback(struct vault *s);
 
 /* Ends a transaction by the result of what was done in it: commits, or rolls back when r is -1. */
 int vault_finish(struct vault *s, int r);
+
+/*
+ * Makes one of all transactions up to vault_release(): a commit costs more than ten messages, and many
+ * come together. Until then nothing of them is durable, so nothing of them may leave the process; when
+ * one was rolled back, none happens. Twice does no harm. vault_release() without vault_hold() does nothing.
+ */
+int vault_hold(struct vault *s);
+int vault_release(struct vault *s);
 
 /* --- sending: all of it inside a transaction --- */
 

@@ -24,7 +24,8 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_TAKE_NUMBER] = "UPDATE device SET next_number = next_number + 1 RETURNING next_number - 1",
+    [SQL_NEXT_NUMBER] = "SELECT next_number FROM device",
+    [SQL_SET_NEXT_NUMBER] = "UPDATE device SET next_number = ?",
     [SQL_OUT_ADD] = "INSERT INTO outbox(id, number, quiet, kind, recipient, head_count, heads, body,"
                     " content) VALUES(?, ?, ?, ?, ?, ?, ?, seal(?, 'text'), seal(?, 'text'))",
     [SQL_OUT_NEXT] = "SELECT id, number, quiet, kind, head_count, recipient, heads,"
@@ -40,8 +41,8 @@ static const char *const sql[SQL_COUNT] = {
                      " VALUES(?, ?, ?, seal(?, 'text'), ?, 0)",
     [SQL_SENT_ID] = "UPDATE sent SET id = ?2 WHERE number = ?1",
     [SQL_SENT_STATE] = "UPDATE sent SET state = ? WHERE id BETWEEN ? AND ? AND state = 0",
-    [SQL_SENT_REFUSE] = "UPDATE sent SET state = ?2 WHERE number = ?1",
-    [SQL_RECEIPT] = "UPDATE sent SET state = ? WHERE id = ? AND state = 3 RETURNING number",
+    [SQL_SENT_BECAME] = "UPDATE sent SET state = ?2 WHERE number = ?1",
+    [SQL_RECEIPT_OF] = "SELECT number FROM sent WHERE id = ? AND state = 3",
     [SQL_STATE] = "SELECT state, number FROM sent WHERE id = ?",
     [SQL_SENT] = "SELECT number, time_ms, kind, recipient, unseal(body, 'text') FROM sent WHERE id = ?",
     [SQL_DRAFT_ADD] = "INSERT INTO draft(number, quiet, recipient, content)"

@@ -40,6 +40,10 @@ class Failure(AssertionError):
     """A test's expectation that did not hold; the text says what was expected and what came."""
 
 
+class Skipped(Exception):
+    """A test that this machine does not let run; the text says what it lacks."""
+
+
 def equal(got, expected, what):
     """Fails unless got is expected."""
     if got != expected:

@@ -5,12 +5,7 @@ import signal
 import sqlite3
 
 from harness import check, equal, full_run, until
-
-
-def registered(env, server, *users):
-    """Real people who were here once: their keys are at the server."""
-    for user in users:
-        env.cli(server, user, 'who').expect(0)
+from people import registered
 
 
 def group(env, server, user, *words, status=0):

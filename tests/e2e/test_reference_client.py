@@ -1,28 +1,13 @@
 """A second implementation, written from docs/protocol.md and docs/sealed.md, talks with the real client through
 the real server. Alice is the real client; Bob is tests/reference/sealed_client.py."""
-import base64
-
 import sealed
 from frames import ADMIT, ENTRIES, RECEIVE
 from harness import check, equal, until
+from people import edit, leave, reference, registered, seed_of, texts
 from sealed_client import RESEND_REQUEST, RESENT, TEXT, Device, Person
 from test_admit import show_paper
-from test_sealed import edit, reference, registered, texts
 
 FORGOTTEN = 2  # reason of a resend request: the session is not known here
-
-
-def leave(server, client):
-    """Ends the session on purpose, and waits until the server has noticed."""
-    since = server.log.mark()
-    client.bye()
-    server.wait_log(after=since, sub='session', ev='drop', user=client.identity.name)
-
-
-def seed_of(env, user):
-    """The account's seed in the real client's key file."""
-    lines = dict(line.split() for line in (env.folder / ('home-' + user) / user / 'key').read_text().splitlines())
-    return base64.b64decode(lines['account'])
 
 
 def begins(frame):
