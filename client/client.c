@@ -39,7 +39,7 @@ void client_tell(struct client *c, const struct client_event *e)
 struct client *client_new(const struct client_options *o)
 {
     struct wire_resume r;
-    if (vault_resume(o->vault, &r) < 0) return NULL;
+    if (vault_owner(o->vault, o->user, o->identity->device) < 0 || vault_resume(o->vault, &r) < 0) return NULL;
     struct client *c = xcalloc(1, sizeof *c);
     c->o = *o;
     c->o.host = o->host ? xstrdup(o->host) : NULL;

@@ -182,9 +182,11 @@ static enum open_result take_text(struct opening *o, const struct content *c)
 static enum open_result take_resent(struct opening *o, const struct content *c)
 {
     struct content inner;
-    int r = again_came(o->k, o->m->from, o->m->from_device, c->u.resent.of, o->out->to);
+    struct slice to = c->u.resent.to;
+    int r = again_came(o->k, o->m->from, o->m->from_device, c->u.resent.of, to);
     if (r < 0) return OPEN_STORE;
     if (r == 0) return OPEN_SILENT;
+    snprintf(o->out->to, sizeof o->out->to, "%.*s", (int)to.len, (const char *)to.data);
     if (content_decode(&inner, c->u.resent.inner) != CONTENT_GOOD || inner.kind != CONTENT_TEXT)
         return OPEN_ODD;
     return take_text(o, &inner);

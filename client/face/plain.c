@@ -131,6 +131,9 @@ static void do_quit(void *arg)
 static void do_configured(void *arg)
 {
     struct plain *p = arg;
+    bool receipts = p->chat.config->v.read_receipts;
+    if (receipts != p->receipts) client_set_read_receipts(p->s.client, receipts);
+    p->receipts = receipts;
     if (p->terminal) editor_keys(p);
 }
 
@@ -332,6 +335,7 @@ static enum face_exit run(struct plain *p)
     p->chat.vault = p->s.vault;
     p->chat.shown = &p->shown;
     p->chat.config = p->s.args->config;
+    p->receipts = p->chat.config && p->chat.config->v.read_receipts;
     p->chat.device = p->s.identity.device;
     p->s.event = on_event;
     p->s.arg = p;

@@ -43,7 +43,7 @@ static void put(struct asking *a, const struct client_why *w)
 {
     struct buf line = {0};
     if (a->s.args->json)
-        out_json_text(&line, report_why(w));
+        out_json_text(&line, report_why_answer(w));
     else
         report_why_line(&line, w);
     out_line(STDOUT_FILENO, &line);

@@ -52,7 +52,7 @@ const char *report_state_name(uint8_t state);
 
 /* "7 to bob, 14:03: stored, 3rd in the queue, kept until 2026-12-08 14:03; bob is absent since 14:01". */
 void report_why_line(struct buf *out, const struct client_why *w);
-json_t *report_why(const struct client_why *w);
+json_t *report_why_answer(const struct client_why *w);
 /* Somebody has read these. */
 json_t *report_read(const char *name, const uint64_t *number, size_t n);
 

@@ -226,7 +226,7 @@ static json_t *member_row(const struct client_why_row *row)
     return o;
 }
 
-json_t *report_why(const struct client_why *w)
+json_t *report_why_answer(const struct client_why *w)
 {
     bool room = w->kind == WIRE_TO_ROOM;
     json_t *o = json_pack("{s:s}", "ev", "why"), *rows = json_array();

@@ -1,13 +1,12 @@
 """What a message of one's own waits for, and who has read it, by the real client."""
-import os
-import signal
 import subprocess
 
 from harness import Program, check, equal, scale, until
+from people import edit, reference, registered
 from sealed_client import Device
 from test_cli import RFC3339
-from test_group_client import group, registered, say
-from test_sealed import edit, reference
+from test_group_client import group, say
+from test_keys import kill_broker
 
 
 def why(env, server, user, *words, status=0):
@@ -55,12 +54,6 @@ def type_line(chat, text):
     """A line into the conversation."""
     chat.process.stdin.write(text.encode() + b'\n')
     chat.process.stdin.flush()
-
-
-def kill_broker(server, count):
-    """A new broker serves from here on."""
-    os.kill(server.pids('broker')[0], signal.SIGKILL)
-    server.wait_log(20, count=count, sub='broker', ev='ready')
 
 
 # --- what it waits for ---
@@ -161,7 +154,7 @@ def test_delivered_while_the_sender_was_away(env):
     gone(server, 'alice', since)
     send(env, server, 'alice', 'bob', 'two')
     read_one(env, server, 'bob')
-    kill_broker(server, 2)
+    kill_broker(server)
     chat = talk(env, server, 'alice')
     shows(chat, '++ delivered to bob', 'after the death of the broker')
 
@@ -172,7 +165,7 @@ def test_expired_while_the_sender_was_away(env):
     registered(env, server, 'alice', 'bob')
     send(env, server, 'alice', 'bob', 'too late')
     server.wait_log(30 * scale(), sub='queue', ev='expire')
-    kill_broker(server, 2)
+    kill_broker(server)
     chat = talk(env, server, 'alice')
     shows(chat, '! expired: bob did not come for it in time', 'at the login')
     equal(why(env, server, 'alice')['state'], 'expired', 'why')
@@ -218,7 +211,7 @@ def test_group(env):
           'the members')
     line = why_line(env, server, 'alice')
     check('delivered to 1 of 2; waits for: bob (absent since ' in line, 'the line: %r' % line)
-    kill_broker(server, 2)
+    kill_broker(server)
     until(lambda: members().get('bob') == ('member', 'stored', 1, False), 'a new broker says so, too')
     read = env.cli(server, 'bob', 'tail', '--count', '3', '--timeout', '20').expect(0)
     check('hello' in read.out, 'at bob: %s' % read.out)
@@ -283,6 +276,30 @@ def test_sender_has_them_off(env):
     equal(edit(env, 'alice', 'SELECT DISTINCT state FROM sent'), [(2,)], 'kept')
     env.cli(server, 'alice', '--read-receipts', 'tail', '--timeout', '1').expect(7)
     equal(why(env, server, 'alice')['state'], 'delivered', 'it does not come again')
+
+
+def test_switched_in_the_conversation(env):
+    """/set read_receipts counts at once, both ways."""
+    server = env.server()
+    registered(env, server, 'alice', 'bob')
+    config = env.folder / 'config'
+    config.touch(0o600)
+    chat = talk(env, server, 'bob', '--config', str(config))
+    send(env, server, 'alice', 'bob', 'off')
+    shows(chat, 'off', 'the message')
+    type_line(chat, '/set read_receipts yes')
+    shows(chat, 'read_receipts', 'set')
+    send(env, server, 'alice', 'bob', 'on')
+    until(lambda: len(sent_by(server, 'bob', 'alice')) == 1, 'a receipt')
+    type_line(chat, '/set read_receipts no')
+    until(lambda: sum('read_receipts' in line for line in chat.out.raw) == 2, 'set again')
+    send(env, server, 'alice', 'bob', 'off again')
+    shows(chat, 'off again', 'the message')
+    type_line(chat, '/quit')
+    equal(chat.wait(), 0, 'exit status')
+    equal(len(sent_by(server, 'bob', 'alice')), 1, 'receipts')
+    tail = env.cli(server, 'alice', '--read-receipts', 'tail', '--timeout', '1').expect(7)
+    equal(tail.event(ev='read')['ids'], [why(env, server, 'alice')['id'] - 1], 'which')
 
 
 def test_read_in_a_group(env):

@@ -1,13 +1,11 @@
 """What a message waits for: section 6.8 of docs/protocol.md, by the reference client against the real server."""
-import os
-import signal
-
 import frames
 from csmsg import Identity
 from frames import DELIVERED, EXPIRED, KEPT, TAKEN, UNTAKEN, WHY_MESSAGES, WHY_ROOM, WITHDRAWN, Frame
 from harness import check, equal, scale, until
-from test_groups import created, enter, joined, leave
-from test_keys import begun, refused, second
+from people import leave, reference
+from test_groups import created, enter, joined
+from test_keys import kill_broker, refused, second
 from test_protocol import absent, now_ms
 
 
@@ -22,12 +20,6 @@ def told(client, name, *ids):
 def state(client, name, number):
     """The state of one message alone."""
     return told(client, name, number)[1][number][0]
-
-
-def kill_broker(server, count):
-    """A new broker serves from here on."""
-    os.kill(server.pids('broker')[0], signal.SIGKILL)
-    server.wait_log(20, count=count, sub='broker', ev='ready')
 
 
 def test_waits_in_a_queue(env):
@@ -87,7 +79,7 @@ def test_sender_was_away(env):
     back.bye()
     alice.bye()
     server.wait_log(sub='session', ev='drop', user='bob', count=2)
-    kill_broker(server, 2)
+    kill_broker(server)
     alice = env.login(alice.identity, server, next_id=3)
     got, rows = told(alice, 'bob', 1, 2)
     equal(rows, {1: (DELIVERED, []), 2: (KEPT, [(KEPT, 1)])}, 'from a new broker')
@@ -106,21 +98,21 @@ def test_expired(env):
     alice.expect('ACCEPTED', id=2, state=KEPT)
     alice.bye()
     server.wait_log(30 * scale(), sub='queue', ev='expire')
-    for count in (2, 3):
+    for again in (True, False):
         alice = env.login(alice.identity, server, next_id=3)
         equal(told(alice, 'bob', 2)[1], {2: (EXPIRED, [(EXPIRED, 0)])}, 'to bob')
         equal(told(alice, 'carol', 1)[1], {1: (DELIVERED, [])}, 'to carol')
         alice.close()
-        if count == 2:
-            kill_broker(server, count)
+        if again:
+            kill_broker(server)
     equal(env.login(bob, server).welcome.waiting, 0, 'what waits for bob')
 
 
 def test_several_devices(env):
     """Delivered when every device has it; one that was revoked before is told of."""
     server = env.server()
-    _, laptop, alice = begun(env, server, 'alice')
-    person, phone, bob = begun(env, server, 'bob')
+    _, laptop, alice = reference(env, server, 'alice')
+    person, phone, bob = reference(env, server, 'bob')
     tablet, other = second(env, server, person, bob, phone)
     since = server.log.mark()
     other.bye()
@@ -174,7 +166,7 @@ def test_group(env):
     until(lambda: member_rows(a, mine, number)['carol'] == member, 'carol has it')
     rows = member_rows(c, carols, number)
     equal(rows, {'alice': owner, 'carol': member, 'bob': (1, KEPT, 1, 1, 0)}, 'bob is away')
-    kill_broker(server, 2)
+    kill_broker(server)
     c = env.login(c.identity, server)
     a = env.login(a.identity, server)
     until(lambda: member_rows(c, carols, number)['bob'] == (1, KEPT, 1, 1, 0), 'a new broker says the same')

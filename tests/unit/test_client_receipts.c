@@ -168,7 +168,7 @@ static void the_store_of_before(void **state)
     uint64_t number = submit(x->v, WIRE_TO_USER, "bob");
     settle(x->v, own_is(x->v, number, 0).id, WIRE_STATE_STORED);
     vault_close(x->v);
-    snprintf(command, sizeof command, "sqlite3 %s 'DROP INDEX sent_open; PRAGMA user_version = 2'", x->path);
+    snprintf(command, sizeof command, "sqlite3 %s 'DROP INDEX sent_open; PRAGMA user_version = 3'", x->path);
     assert_int_equal(system(command), 0);
     open_store(x);
     assert_int_equal(vault_own_open(x->v, UINT64_MAX, &own), 1);
@@ -233,7 +233,7 @@ static void each_state_has_its_words(void **state)
                                .words = words ? "waits for bob's keys" : "", .code = WIRE_QUEUE_FULL};
         has(line_of(&w), "7 to bob, ");
         has(line_of(&w), rows[i].words);
-        json_t *o = report_why(&w);
+        json_t *o = report_why_answer(&w);
         assert_string_equal(json_string_value(json_object_get(o, "state")), rows[i].name);
         assert_int_equal(json_integer_value(json_object_get(o, "id")), 7);
         assert_int_equal(json_object_get(o, "message") != NULL, words);
@@ -258,7 +258,7 @@ static void devices_that_wait(void **state)
         row[1].place = ordinals[i].place;
         has(line_of(&w), ordinals[i].words);
     }
-    json_t *o = report_why(&w), *devices = json_object_get(o, "devices");
+    json_t *o = report_why_answer(&w), *devices = json_object_get(o, "devices");
     assert_int_equal(json_array_size(devices), 2);
     assert_string_equal(json_string_value(json_object_get(json_array_get(devices, 1), "device")), "0000000000000002");
     assert_null(json_object_get(json_array_get(devices, 0), "place"));
@@ -283,7 +283,7 @@ static void members_are_folded(void **state)
     has(line_of(&w), "delivered to 28 of 40, read by 3; waits for: user28 (1 of 2 devices; here, has not answered yet), "
                      "user29 (has left; absent), user30 (absent)");
     has(line_of(&w), "user35 (absent) and 3 more; not kept any more for: user39 (absent)");
-    json_t *o = report_why(&w);
+    json_t *o = report_why_answer(&w);
     assert_int_equal(json_array_size(json_object_get(o, "members")), 40);
     assert_int_equal(json_integer_value(json_object_get(o, "number")), 12);
     assert_null(json_object_get(o, "present"));
