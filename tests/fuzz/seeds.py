@@ -305,6 +305,8 @@ seed("client", WELCOMED, 3, 0, 1, 1, piece(b"\0\0hi"), 3, 1, 1, 2, piece(b"\0\1w
      2, 0x31, piece(LIST), 2, 0x31, piece(CHANGES), 2, 0x31, piece(ABOUT), 2, 0x51, piece(GROUP), 8, 50)
 seed("client", WELCOMED, 6, piece(b"one"), 6, piece(b"two"), 2, 0x22, piece(REJECTED), 2, 0x13, piece(RESYNC), 4, 2, 1, 2,
      0x25, piece(RECEIPT), 2, 0x71, piece(HISTORY), 7, 5, 8, 9)
+seed("client", WELCOMED, 2, 0x27, piece(b"\1" + str8(b"bob") + b"\0" + u64(5) + u32(60) + b"\1" + u64(1) + b"\2\0"),
+     2, 0x27, piece(b"\2" + str8(b"#chess") + u64(3) + b"\1" + str8(b"bob") + b"\1\3\2\1\0" + u64(5)), 8, 9)
 seed("client", WELCOMED, 3, 128, 5, 1, piece(b"\0\0hi"), 3, 128, 9, 2, piece(b"\0\0gap"), 8, 200, WELCOMED, 2, 5, piece(ERROR))
 seed("client", 0, 2, 5, piece(u16(4) + u32(0) + str16(b"taken")), WELCOMED, 9, 8, 255, 10, piece(b"\x20\0junk"))
 seed("client", WELCOMED, 5, piece(frame(1, DELIVER[:20]) + frame(0, b"") + frame(0x23, DELIVER[20:])), 5, piece(frame(1, b"x")),
