@@ -76,6 +76,10 @@ def test_claims_that_do_not_count(env):
     bob.roster(PUT, CLAIM, item=good)
     env.cli(server, 'prof', 'class', 'sign').expect(0)
     equal(set(items(bob, ENTRY)), {'prof', 'bob'}, 'who is in')
+    bob.roster(PUT, CLAIM, item=t.claim(secret, anchor_key, name, b'bob', other))  # the code once more
+    env.cli(server, 'prof', 'class', 'sign').expect(0)
+    entry = t.read_roster_entry(anchor_key, items(bob, ENTRY)['bob'][32:])
+    equal(entry['account_key'], person.account, 'whose key is signed')
 
 
 def test_an_instructor(env):

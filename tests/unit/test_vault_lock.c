@@ -60,8 +60,9 @@ static struct vault *filled(const struct fixture *x)
 {
     struct vault *v = opened(x);
     uint64_t number;
+    const struct slice body = {(const uint8_t *)"\0\0" MARK, sizeof("\0\0" MARK) - 1};
     struct vault_draft d = {.to = text_of("bob"), .content = text_of(MARK)};
-    assert_int_equal(vault_submit(v, WIRE_TO_USER, text_of("bob"), sealed_slice("\0\0" MARK, sizeof("\0\0" MARK) - 1), 1, &number), 0);
+    assert_int_equal(vault_submit(v, WIRE_TO_USER, text_of("bob"), body, 1, &number), 0);
     assert_int_equal(vault_begin(v), 0);
     assert_int_equal(vault_number(v, &d.number), 0);
     assert_int_equal(vault_finish(v, vault_draft(v, &d)), 0);
