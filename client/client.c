@@ -39,7 +39,7 @@ void client_tell(struct client *c, const struct client_event *e)
 struct client *client_new(const struct client_options *o)
 {
     struct wire_resume r;
-    if (vault_resume(o->vault, &r) < 0) return NULL;
+    if (vault_owner(o->vault, o->user, o->identity->device) < 0 || vault_resume(o->vault, &r) < 0) return NULL;
     struct client *c = xcalloc(1, sizeof *c);
     c->o = *o;
     c->o.host = o->host ? xstrdup(o->host) : NULL;
@@ -63,6 +63,7 @@ static void hang_up(struct client *c)
 void client_free(struct client *c)
 {
     if (!c) return;
+    vault_release(c->o.vault);
     hang_up(c);
     free((char *)c->o.host);
     free((char *)c->o.port);
@@ -99,6 +100,8 @@ void client_fail(struct client *c, const char *code, const char *text, const uin
 
 void client_vault_failed(struct client *c)
 {
+    vault_rollback(c->o.vault); /* what was held has not happened */
+    vault_release(c->o.vault);
     client_fail(c, "store", vault_words(c->o.vault), NULL);
 }
 
@@ -256,9 +259,27 @@ static void put_message(struct client *c, const struct vault_out *out)
     c->flight_bytes += out->body.len;
 }
 
+/* Nothing goes out, and no batch of what comes in begins, before what is held is durable. */
+static int release(struct client *c)
+{
+    c->held = 0;
+    if (vault_release(c->o.vault) == 0) return 0;
+    client_vault_failed(c);
+    return -1;
+}
+
+void client_hold(struct client *c)
+{
+    if (c->held == CLIENT_HOLD_MOST && release(c) < 0) return;
+    if (vault_hold(c->o.vault) < 0)
+        client_vault_failed(c);
+    else
+        c->held++;
+}
+
 void client_push(struct client *c)
 {
-    if (c->state != CLIENT_OPEN) return;
+    if (release(c) < 0 || c->state != CLIENT_OPEN) return;
     struct vault_out out;
     while (c->more && window_open(c)) {
         int r = vault_next(c->o.vault, c->sent_upto, &out);
@@ -397,6 +418,7 @@ short client_wants(const struct client *c)
 void client_step(struct client *c, short revents)
 {
     uint64_t now = client_now(c);
+    release(c);
     if (c->state == CLIENT_PAUSING && now >= c->due) dial(c, now);
     if (c->link) link_step(c->link, revents, now);
     if (c->link && c->state == CLIENT_DIALLING && link_state(c->link) == LINK_PROVEN) login(c, now);

@@ -214,6 +214,13 @@ void client_step(struct client *c, short revents);
 void client_push(struct client *c);
 
 /*
+ * Another text comes, and more may follow at once: what client_send() takes from here to the next
+ * client_push() or client_step() is durable then, and not before. Other processes of the same user
+ * wait meanwhile, so that has to be soon. When the store fails, FAILED is told.
+ */
+void client_hold(struct client *c);
+
+/*
  * Takes a text, durably, connected or not; kind and form as WIRE_TO_* and WIRE_FORM_*. 0 and its number;
  * -1 when the store failed (FAILED is told) or text is too long.
  */

@@ -25,6 +25,7 @@ enum {
     CLIENT_CHECK_MAX_MS = 2000,
     CLIENT_LOGIN_TRIES = 3, /* bad-login can be a challenge that the server lost */
     CLIENT_SEAL_AT_ONCE = 256,   /* drafts in one transaction */
+    CLIENT_HOLD_MOST = 256,      /* texts of client_hold() in one transaction */
     CLIENT_LOOK_MS = 20 * 1000,  /* looking for drafts of other processes */
     CLIENT_DUTY_RETRY_MS = 1000, /* when the server refused an entry or prekeys, at least */
     CLIENT_CLASS_MS = 3600 * 1000, /* between two looks at who is in the class */
@@ -70,6 +71,7 @@ struct client {
     uint64_t sent_upto;    /* every id up to here was sent on this connection */
     size_t flight_bytes;   /* of those sent and not settled (at most) */
     bool more;             /* the outbox may hold more than was sent */
+    unsigned held;         /* texts since client_hold() */
     uint64_t check_at;
     unsigned check_ms;
 

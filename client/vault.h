@@ -29,7 +29,6 @@
 #include <stdint.h>
 
 #include "buf.h"
-#include "fault.h"
 #include "why.h"
 #include "wire.h"
 
@@ -151,6 +150,7 @@ struct vault_ops {
     int (*next_value)(struct vault *s, enum vault_kind kind, char name[VAULT_NAME],
                       uint64_t *number);
     bool (*changed)(struct vault *s);
+    int (*owner)(struct vault *s, const char *name, uint64_t device);
     int (*history)(struct vault *s, uint64_t after, struct vault_row *out);
     int (*last_row)(struct vault *s, uint64_t *row);
     const char *(*words)(const struct vault *s);
@@ -160,6 +160,8 @@ struct vault_ops {
 struct vault {
     const struct vault_ops *ops;
     bool shared; /* other processes may change it */
+    bool held;   /* between vault_hold() and vault_release() */
+    bool broken; /* something failed in between */
 };
 
 /* Opens (makes) the SQLite file, owner-only. NULL and why. */
@@ -185,24 +187,20 @@ int vault_submit(struct vault *s, uint8_t kind, struct slice to, struct slice bo
  * Several changes as one: they are durable together after vault_commit(), or none has happened. What
  * another process does waits meanwhile.
  */
-static inline int vault_begin(struct vault *s)
-{
-    return s->ops->begin(s);
-}
-static inline int vault_commit(struct vault *s)
-{
-    FAULT(".", "client-commit");
-    int r = s->ops->commit(s);
-    FAULT(".", "client-committed");
-    return r;
-}
-static inline void vault_rollback(struct vault *s)
-{
-    s->ops->rollback(s);
-}
+int vault_begin(struct vault *s);
+int vault_commit(struct vault *s);
+void vault_rollback(struct vault *s);
 
 /* Ends a transaction by the result of what was done in it: commits, or rolls back when r is -1. */
 int vault_finish(struct vault *s, int r);
+
+/*
+ * Makes one of all transactions up to vault_release(): a commit costs more than ten messages, and many
+ * come together. Until then nothing of them is durable, so nothing of them may leave the process; when
+ * one was rolled back, none happens. Twice does no harm. vault_release() without vault_hold() does nothing.
+ */
+int vault_hold(struct vault *s);
+int vault_release(struct vault *s);
 
 /* --- sending: all of it inside a transaction --- */
 
@@ -400,6 +398,15 @@ static inline int vault_next_value(struct vault *s, enum vault_kind kind, char n
 static inline bool vault_changed(struct vault *s)
 {
     return s->ops->changed(s);
+}
+
+/*
+ * To whom the store belongs; needed before history.h. A store of an earlier version is brought in order then, which
+ * takes a second for some 100,000 messages.
+ */
+static inline int vault_owner(struct vault *s, const char *name, uint64_t device)
+{
+    return s->ops->owner(s, name, device);
 }
 
 /* The first received message after a history row: 1, or 0 when there is none. */

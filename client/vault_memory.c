@@ -541,6 +541,12 @@ static bool changed(struct vault *s)
     return false;
 }
 
+static int owner(struct vault *s, const char *name, uint64_t device)
+{
+    (void)s, (void)name, (void)device;
+    return 0;
+}
+
 static int history(struct vault *s, uint64_t after, struct vault_row *out)
 {
     (void)s, (void)after, (void)out;
@@ -604,6 +610,7 @@ static const struct vault_ops memory_ops = {
     .forget = forget,
     .next_value = next_value,
     .changed = changed,
+    .owner = owner,
     .history = history,
     .last_row = last_row,
     .words = words,

@@ -5,11 +5,27 @@
 
 #include "vault_sqlite.h"
 
+/* A line of a conversation with all that belongs to it; the four texts last. */
+#define LINE                                                                                                 \
+    "SELECT l.place, l.line, l.number IS NOT NULL, coalesce(l.number, 0), coalesce(s.state, 1),"             \
+    " coalesce(l.row, 0), coalesce(h.flags, s.kind), coalesce(h.seq, 0), coalesce(h.time_ms, s.time_ms),"    \
+    " coalesce(h.device, d.owner_device), coalesce(h.id, s.number), coalesce(h.how, -1),"                    \
+    " iif(c.name = '#lobby' AND h.seq > 0, h.seq - 1 - coalesce((SELECT p.place & 0xffffffffff FROM line p"   \
+    "  WHERE p.conversation = l.conversation AND p.place < l.place AND p.place > l.place - h.seq"             \
+    "  ORDER BY p.place DESC LIMIT 1), 0), 0),"                                                               \
+    " c.name, coalesce(h.sender, d.owner), coalesce(h.recipient, s.recipient),"                              \
+    " unseal(coalesce(h.body, s.body), 'text')"
+#define BESIDE_LINE                                                                                          \
+    " JOIN conversation c ON c.id = l.conversation LEFT JOIN history h ON h.row = l.row"                     \
+    " LEFT JOIN sent s ON s.number = l.number JOIN device d"
+#define FROM_LINE " FROM line l" BESIDE_LINE
+
 static const char *const sql[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_TAKE_NUMBER] = "UPDATE device SET next_number = next_number + 1 RETURNING next_number - 1",
+    [SQL_NEXT_NUMBER] = "SELECT next_number FROM device",
+    [SQL_SET_NEXT_NUMBER] = "UPDATE device SET next_number = ?",
     [SQL_OUT_ADD] = "INSERT INTO outbox(id, number, quiet, kind, recipient, head_count, heads, body,"
                     " content) VALUES(?, ?, ?, ?, ?, ?, ?, seal(?, 'text'), seal(?, 'text'))",
     [SQL_OUT_NEXT] = "SELECT id, number, quiet, kind, head_count, recipient, heads,"
@@ -25,8 +41,8 @@ static const char *const sql[SQL_COUNT] = {
                      " VALUES(?, ?, ?, seal(?, 'text'), ?, 0)",
     [SQL_SENT_ID] = "UPDATE sent SET id = ?2 WHERE number = ?1",
     [SQL_SENT_STATE] = "UPDATE sent SET state = ? WHERE id BETWEEN ? AND ? AND state = 0",
-    [SQL_SENT_REFUSE] = "UPDATE sent SET state = ?2 WHERE number = ?1",
-    [SQL_RECEIPT] = "UPDATE sent SET state = ? WHERE id = ? AND state = 3 RETURNING number",
+    [SQL_SENT_BECAME] = "UPDATE sent SET state = ?2 WHERE number = ?1",
+    [SQL_RECEIPT_OF] = "SELECT number FROM sent WHERE id = ? AND state = 3",
     [SQL_STATE] = "SELECT state, number FROM sent WHERE id = ?",
     [SQL_SENT] = "SELECT number, time_ms, kind, recipient, unseal(body, 'text') FROM sent WHERE id = ?",
     [SQL_DRAFT_ADD] = "INSERT INTO draft(number, quiet, recipient, content)"
@@ -56,7 +72,7 @@ static const char *const sql[SQL_COUNT] = {
                       " (SELECT number FROM outbox WHERE id = ?1 AND NOT quiet)",
     [SQL_SERVER] =
         "SELECT server, (SELECT count(*) FROM outbox) + (SELECT count(*) FROM draft) FROM device",
-    [SQL_SET_SERVER] = "UPDATE device SET server = ?, incarnation = 0, seq = 0",
+    [SQL_SET_SERVER] = "UPDATE device SET era = era + (server IS NOT NULL), server = ?, incarnation = 0, seq = 0",
     [SQL_FORGET_HEARD] = "DELETE FROM heard",
     [SQL_FORGET_ROOMS] = "DELETE FROM room",
     [SQL_VALUE_GET] = "SELECT unseal(value, kind || '/' || name || '/' || number) FROM value"
@@ -70,9 +86,37 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_VALUE_NEXT] = "SELECT number, name FROM value WHERE kind = ? AND (name, number) > (?, ?)"
                        " ORDER BY name, number LIMIT 1",
     [SQL_VERSION] = "PRAGMA data_version",
+    [SQL_OWNER] = "SELECT owner, owner_device FROM device",
+    [SQL_SET_OWNER] = "UPDATE device SET owner = ?, owner_device = ?",
+    [SQL_LINE_BEFORE] = LINE FROM_LINE " WHERE l.conversation = (SELECT id FROM conversation WHERE name = lower(?))"
+                        " AND (l.place, l.line) < (?, ?) ORDER BY l.place DESC, l.line DESC LIMIT 1",
+    [SQL_LINE_AFTER] = LINE FROM_LINE " WHERE l.conversation = (SELECT id FROM conversation WHERE name = lower(?))"
+                       " AND (l.place, l.line) > (?, ?) ORDER BY l.place, l.line LIMIT 1",
+    [SQL_LINE_FIND] = LINE " FROM words w CROSS JOIN line l ON l.line = w.rowid" BESIDE_LINE
+                      " WHERE words MATCH ?1 AND w.rowid < ?2 AND (?3 = '' OR c.name = lower(?3))"
+                      " AND coalesce(h.time_ms, s.time_ms) >= ?4 ORDER BY w.rowid DESC LIMIT 1",
+    [SQL_LINE_TEXT] = "SELECT l.line, coalesce(h.how, 0), unseal(coalesce(h.body, s.body), 'text')" FROM_LINE
+                      " WHERE l.line > ? ORDER BY l.line LIMIT 1",
+    [SQL_INDEX_UPTO] = "SELECT line FROM words_upto",
+    [SQL_INDEX_SET] = "UPDATE words_upto SET line = ?",
+    [SQL_INDEX_ADD] = "INSERT INTO words(rowid, text) VALUES(?, ?)",
+    [SQL_CONVERSATION_NEXT] =
+        "SELECT c.name, last.place, last.line, coalesce(h.time_ms, s.time_ms),"
+        " (SELECT count(*) FROM line WHERE conversation = c.id),"
+        " (SELECT count(*) FROM line WHERE conversation = c.id AND number IS NULL"
+        "  AND (place, line) > (c.seen_place, c.seen_line))"
+        " FROM conversation c JOIN line last ON last.line = (SELECT line FROM line WHERE conversation = c.id"
+        "  ORDER BY place DESC, line DESC LIMIT 1)"
+        " LEFT JOIN history h ON h.row = last.row LEFT JOIN sent s ON s.number = last.number"
+        " WHERE c.name > ? ORDER BY c.name LIMIT 1",
+    [SQL_SEEN] = "UPDATE conversation SET seen_place = upto.place, seen_line = upto.line FROM (SELECT place, line"
+                 " FROM line WHERE conversation = (SELECT id FROM conversation WHERE name = lower(?1))"
+                 " AND place < 1 << 62 AND (place, line) <= (?2, ?3) ORDER BY place DESC, line DESC LIMIT 1) AS upto"
+                 " WHERE name = lower(?1) AND (seen_place, seen_line) < (upto.place, upto.line)",
+    [SQL_SEEN_UPTO] = "SELECT seen_place, seen_line FROM conversation WHERE name = lower(?)",
 };
 
-static int failed(struct sqlite *q)
+int sql_failed(struct sqlite *q)
 {
     snprintf(q->words, sizeof q->words, "%s", sqlite3_errmsg(q->db));
     return -1;
@@ -96,7 +140,7 @@ int sql_run(struct sqlite *q, enum sql_statement which, const char *kinds, ...)
 {
     sqlite3_stmt **st = &q->statement[which];
     if (!*st && sqlite3_prepare_v3(q->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, st, NULL))
-        return failed(q);
+        return sql_failed(q);
     sqlite3_reset(*st);
     va_list ap;
     va_start(ap, kinds);
@@ -105,7 +149,7 @@ int sql_run(struct sqlite *q, enum sql_statement which, const char *kinds, ...)
     va_end(ap);
     int r = sqlite3_step(*st);
     if (r == SQLITE_ROW) return 1;
-    int result = r == SQLITE_DONE ? 0 : failed(q);
+    int result = r == SQLITE_DONE ? 0 : sql_failed(q);
     sqlite3_reset(*st);
     return result;
 }

@@ -42,7 +42,8 @@ static int commit(struct vault *s)
 
 static int take_number(struct vault *s, uint64_t *number)
 {
-    return sql_one(sqlite_of(s), SQL_TAKE_NUMBER, number) < 0 ? -1 : 0;
+    struct sqlite *q = sqlite_of(s);
+    return sql_one(q, SQL_NEXT_NUMBER, number) < 0 ? -1 : sql_run(q, SQL_SET_NEXT_NUMBER, "i", *number + 1);
 }
 
 static int next_id(struct vault *s, uint64_t *id)
@@ -125,11 +126,11 @@ static int recall(struct vault *s, uint64_t id, struct vault_settled *out)
 static int receipt(struct vault *s, uint64_t id, uint8_t state, uint64_t *number)
 {
     struct sqlite *q = sqlite_of(s);
-    int r = sql_run(q, SQL_RECEIPT, "ii", (uint64_t)state, id);
+    int r = sql_run(q, SQL_RECEIPT_OF, "i", id);
     if (r <= 0) return r;
-    *number = sql_column(q, SQL_RECEIPT, 0);
-    sql_done(q, SQL_RECEIPT);
-    return 1;
+    *number = sql_column(q, SQL_RECEIPT_OF, 0);
+    sql_done(q, SQL_RECEIPT_OF);
+    return sql_run(q, SQL_SENT_BECAME, "ii", *number, (uint64_t)state) < 0 ? -1 : 1;
 }
 
 static int next(struct vault *s, uint64_t after, struct vault_out *out)
@@ -178,7 +179,7 @@ static int next_draft(struct vault *s, struct slice to, uint64_t after, struct v
 static int drop_draft(struct vault *s, uint64_t number, uint16_t code)
 {
     struct sqlite *q = sqlite_of(s);
-    if (code && sql_run(q, SQL_SENT_REFUSE, "ii", number, VAULT_REJECTED + (uint64_t)code) < 0) return -1;
+    if (code && sql_run(q, SQL_SENT_BECAME, "ii", number, VAULT_REJECTED + (uint64_t)code) < 0) return -1;
     return sql_run(q, SQL_DRAFT_DROP, "i", number);
 }
 
@@ -224,7 +225,7 @@ static int outrun(struct vault *s, uint64_t last_id)
     uint64_t first = 0;
     if (next_id(s, &first) < 0) return -1;
     if (last_id < first) return 0;
-    if (begin(s) < 0) return -1;
+    if (vault_begin(s) < 0) return -1;
     return vault_finish(s, renumber(s, last_id));
 }
 
@@ -312,7 +313,7 @@ static int bind_server(struct vault *s, const uint8_t server_id[32], const uint8
 {
     struct sqlite *q = sqlite_of(s);
     if (q->bound && memcmp(q->server, server_id, 32) == 0) return 1;
-    if (begin(s) < 0) return -1;
+    if (vault_begin(s) < 0) return -1;
     int r = vault_finish(s, rebind(s, server_id, instead_of));
     q->bound = r > 0;
     memcpy(q->server, server_id, 32);
@@ -375,6 +376,7 @@ const struct vault_ops sqlite_ops = {
     .forget = value_forget,
     .next_value = value_next,
     .changed = changed,
+    .owner = history_owner,
     .history = history_next,
     .last_row = history_last_row,
     .words = words,

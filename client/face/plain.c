@@ -24,7 +24,9 @@ enum { GREET_MS = 3000, SETTLE_MS = 30000, LEAVE_MS = 1000 };
 static int do_send(void *arg, uint8_t kind, const char *to, uint8_t form, struct slice text,
                    uint64_t *id)
 {
-    return client_send(((struct plain *)arg)->s.client, kind, to, form, text, id);
+    struct plain *p = arg;
+    if (p->gathering) client_hold(p->s.client);
+    return client_send(p->s.client, kind, to, form, text, id);
 }
 
 static int do_list(void *arg)
@@ -181,18 +183,25 @@ static void on_event(void *arg, const struct client_event *e)
 
 /* --- input --- */
 
-/* Lines of a pipe. The last one need not end. */
+/*
+ * Lines of a pipe. The last one need not end. Texts that come together become durable together, when the
+ * last one was taken; a command does what it does after them.
+ */
 static void pipe_lines(struct plain *p)
 {
     uint8_t *newline;
+    p->gathering = p->s.connected;
     while (!p->quitting && !p->stopped && buf_len(&p->input) &&
            (newline = memchr(buf_head(&p->input), '\n', buf_len(&p->input)))) {
         char *line = (char *)buf_head(&p->input);
         size_t n = (size_t)(newline - buf_head(&p->input));
         *newline = '\0';
+        if (*line == '/') client_push(p->s.client);
         chat_line(&p->chat, line);
         buf_drop(&p->input, n + 1);
     }
+    p->gathering = false;
+    client_push(p->s.client);
 }
 
 static void pipe_read(struct plain *p)

@@ -14,6 +14,7 @@ struct plain {
     bool ended; /* no more lines will come */
     bool quitting;
     bool stopped;            /* /quit in a pipe: what follows is not read */
+    bool gathering;          /* … several lines: their texts become durable together */
     struct buf input;        /* of a pipe: what is not a whole line yet */
     uint64_t interrupted_at; /* Ctrl-C, ms; 0: not lately */
 };
