@@ -203,6 +203,29 @@ def test_they_ask_and_we_send_again(env):
     equal((fields[12:14], fields[23:]), (bytes([1, TEXT]), b'two'), 'the message inside (number %d)' % number)
 
 
+def test_only_who_it_was_for_gets_it_again(env):
+    """Mallory asks the real client for a message to Bob: it is not sent to her, and what she asks for of her own is."""
+    server = env.server()
+    reference(env, server, 'bob')
+    _, phone, mallory = reference(env, server, 'mallory')
+    registered(env, server, 'alice')
+    alice = env.tail(server, 'alice')
+    env.cli(server, 'alice', 'send', 'bob', 'for bob').expect(0)
+    env.cli(server, 'alice', 'send', 'mallory', 'for mallory').expect(0)
+    frame = mallory.take_message()
+    equal(phone.read(mallory, frame), 'for mallory', 'at mallory')
+    number = frame.id
+    for wanted in (number - 1, number):
+        frame.id = wanted
+        phone.ask_again(mallory, frame, FORGOTTEN)
+    kind, fields = phone.open(mallory, mallory.take_message())
+    equal((kind, fields[:8]), (RESENT, sealed.u64(number)), 'what came')
+    phone.send(mallory, 'alice', 'end')
+    alice.out.wait(ev='message', text='end')
+    env.cli(server, 'alice', 'send', 'mallory', 'the end').expect(0)
+    equal(phone.read(mallory, mallory.take_message()), 'the end', 'nothing else came before it')
+
+
 def test_sizes_are_those_of_the_classes(env):
     """At each border of the size classes: the body measures what the document says, in both directions."""
     server = env.server()

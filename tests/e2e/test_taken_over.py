@@ -11,6 +11,7 @@ from frames import TO_ROOM, Frame
 from harness import Program, check, equal, until
 from people import texts
 from sealed_client import NOW, Device, Person
+from sealed_room import SealedRoom
 from test_group_client import group, lines, say
 
 ODD = 2 ** 40  # a number that no honest message has
@@ -350,6 +351,29 @@ def test_a_withheld_kick(env):
         until(lambda: lines(programs['bob'])[-1][1][:1] == '!', 'bob is told', 30)
         until(lambda: ('alice', 'kick mallory') in lines(programs['mallory']), 'mallory is out')
         check(('alice', 'without mallory') not in lines(programs['bob']) + lines(programs['mallory']), 'it was read')
+
+
+def test_who_was_put_out_speaks_on(env):
+    """The server goes on carrying what Mallory says after she was put out, and what Carol says while she is muted:
+    nobody is shown either, although her keys are known."""
+    with taken_over() as liar:
+        programs = talked(env, liar, 'alice', 'bob', 'carol')
+        person, device = mallory(liar)
+        client = env.login(device.identity, liar)
+        view = SealedRoom(device, client, '#chess')
+        view.join(client)
+        view.say(client, 'I am mallory')
+        for user in ('alice', 'bob'):
+            until(lambda u=user: lines(programs[u])[-1:] == [('mallory', 'I am mallory')], 'mallory at ' + user)
+        group(env, liar, 'alice', 'kick', '#chess', 'mallory')
+        group(env, liar, 'alice', 'mute', '#chess', 'carol', '1h')
+        client.send('#chess', view.sealed(client.next_id, 'still here'))
+        env.cli(liar.name, 'carol', 'send', '#chess', 'so am I', timeout=30)
+        say(env, liar, 'alice', '#chess', 'the end')
+        until(lambda: lines(programs['bob'])[-1:] == [('alice', 'the end')], 'the end', 30)
+        shown = [text for who, text in lines(programs['bob']) if who in ('mallory', 'carol')]
+        check('still here' not in shown and 'so am I' not in shown, 'shown: %s' % shown)
+        check(shown[-1][0] == '!', 'that mallory has spoken is not said: %s' % shown)
 
 
 def test_two_logs(env):

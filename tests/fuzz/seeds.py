@@ -4,6 +4,7 @@ each kind, for the fuzzers to start from; and tests/fuzz/found/NAME/*, inputs th
 once, for the replay alone. Operations are numbered as in the targets' tables. Other files in
 corpus/ are what fuzzing found worth keeping.
 """
+import base64
 import json
 import os
 import struct
@@ -131,6 +132,13 @@ seed("trust", piece(b"::1"), "[::1]:5130 ed25519 short 2024-09-01")
 seed("identity", "csmsg-key 1\ndevice 00112233aabbccdd\nseed ", KEY, "\n")
 seed("identity", "csmsg-key 1\ndevice 0\nseed ", KEY, "\n")
 seed("identity", "")
+LOCKED = "csmsg-key 3\ndevice 00112233aabbccdd\nlock %%d %%d %s\nkey %s\nsealed %s\n" % tuple(
+    base64.b64encode(bytes(n)).decode() for n in (16, 72, 136))
+for passes, memory in ((3, 64 << 20), (0, 64 << 20), (3, 1 << 40), (2 ** 64 - 1, 8192)):
+    seed("identity_locked", 0, LOCKED % (passes, memory))
+seed("identity_locked", 0, "csmsg-key 3\ndevice 1\nlock")
+for place, change in ((10, 1), (20, 2), (45, 4), (80, 8), (150, 16), (250, 255), (300, 0)):
+    seed("identity_locked", 1, u16(place), change)
 
 seed("conf", '[server]\nname = lab # here\nlisten = 127.0.0.1:5130, [::1]:5130\nworkers = 2\n',
      '[access]\nregister = roster\nroster = roster.csv\n[limits]\ntext = 64 KiB\nfirst_byte_time = 5 s\n')
