@@ -26,6 +26,7 @@ static int do_send(void *arg, uint8_t kind, const char *to, uint8_t form, struct
                    uint64_t *id)
 {
     struct plain *p = arg;
+    if (p->gathering) client_hold(p->s.client);
     int r = client_send(p->s.client, kind, to, form, text, id);
     if (r == 0 && p->face && p->face->sent) p->face->sent(p, to, form, text, *id);
     return r;
@@ -54,6 +55,16 @@ static int do_group(void *arg, uint8_t op, const char *room)
 static int do_accept(void *arg, const char *name)
 {
     return client_accept(((struct plain *)arg)->s.client, name);
+}
+
+static int do_why(void *arg, uint64_t number)
+{
+    return client_why(((struct plain *)arg)->s.client, number, true);
+}
+
+static void do_seen(void *arg, const struct vault_row *row)
+{
+    client_shown(((struct plain *)arg)->s.client, row);
 }
 
 static int do_order(void *arg, const struct client_group_order *order)
@@ -126,6 +137,15 @@ static void do_quit(void *arg)
     p->stopped = p->ended = true; /* a pipe's messages still get their time to arrive */
 }
 
+static void do_configured(void *arg)
+{
+    struct plain *p = arg;
+    bool receipts = p->chat.config->v.read_receipts;
+    if (receipts != p->receipts) client_set_read_receipts(p->s.client, receipts);
+    p->receipts = receipts;
+    if (p->terminal && p->face->configured) p->face->configured(p);
+}
+
 bool plain_interrupted(struct plain *p)
 {
     uint64_t now = errand_now();
@@ -180,6 +200,8 @@ static const struct chat_ops ops = {
     .away = do_away,
     .group = do_group,
     .accept = do_accept,
+    .why = do_why,
+    .seen = do_seen,
     .order = do_order,
     .groups = do_groups,
     .members = do_members,
@@ -192,6 +214,7 @@ static const struct chat_ops ops = {
     .clear = do_clear,
     .view = do_view,
     .quit = do_quit,
+    .configured = do_configured,
     .print = do_print,
 };
 
@@ -206,18 +229,25 @@ static void on_event(void *arg, const struct client_event *e)
 
 /* --- input --- */
 
-/* Lines of a pipe. The last one need not end. */
+/*
+ * Lines of a pipe. The last one need not end. Texts that come together become durable together, when the
+ * last one was taken; a command does what it does after them.
+ */
 static void pipe_lines(struct plain *p)
 {
     uint8_t *newline;
+    p->gathering = p->s.connected;
     while (!p->quitting && !p->stopped && buf_len(&p->input) &&
            (newline = memchr(buf_head(&p->input), '\n', buf_len(&p->input)))) {
         char *line = (char *)buf_head(&p->input);
         size_t n = (size_t)(newline - buf_head(&p->input));
         *newline = '\0';
+        if (*line == '/') client_push(p->s.client);
         chat_line(&p->chat, line);
         buf_drop(&p->input, n + 1);
     }
+    p->gathering = false;
+    client_push(p->s.client);
 }
 
 static void pipe_read(struct plain *p)
@@ -348,6 +378,8 @@ static enum face_exit run(struct plain *p)
     chat_init(&p->chat, &ops, p, p->s.home.user);
     p->chat.vault = p->s.vault;
     p->chat.shown = &p->shown;
+    p->chat.config = p->s.args->config;
+    p->receipts = p->chat.config && p->chat.config->v.read_receipts;
     p->chat.device = p->s.identity.device;
     p->s.event = on_event;
     p->s.arg = p;

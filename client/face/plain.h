@@ -24,6 +24,8 @@ struct face {
     void (*print)(struct plain *p, const char *text);
     void (*clear)(struct plain *p);
     bool (*view)(struct plain *p, enum chat_view what, const char *rest);     /* see chat.h */
+    void (*configured)(struct plain *p); /* settings or bound keys have changed */
+    void (*ran)(struct plain *p);        /* a bound key has carried out a line */
     /* A message was taken from whoever types. */
     void (*sent)(struct plain *p, const char *to, uint8_t form, struct slice text, uint64_t number);
     void (*event)(struct plain *p, const struct client_event *e); /* instead of chat_event() */
@@ -42,8 +44,10 @@ struct plain {
     bool terminal; /* keyboard and screen; else lines from a pipe */
     bool colour;
     bool ended; /* no more lines will come */
+    bool receipts; /* read_receipts of the config file, as it was last */
     bool quitting;
     bool stopped;            /* /quit in a pipe: what follows is not read */
+    bool gathering;          /* … several lines: their texts become durable together */
     struct buf input;        /* of a pipe: what is not a whole line yet */
     uint64_t interrupted_at; /* Ctrl-C, ms; 0: not lately */
 };
@@ -52,5 +56,8 @@ struct plain {
 bool plain_interrupted(struct plain *p);
 /* Quits when input has ended, and a person leaves. */
 void plain_quit(struct plain *p);
+
+/* Binds the keys of the config file, in readline; for faces that type with it. */
+void editor_keys(struct plain *p);
 
 #endif

@@ -455,7 +455,7 @@ static void test_people(void **state)
 
 static struct entry *entry_of(const struct vault_row *row, char room[NAME_SIZE])
 {
-    const struct rows_reader me = {"alice", 5};
+    const struct rows_reader me = {.me = "alice", .highlight = "printf, free", .device = 5};
     rows_room(&me, row, room);
     return rows_entry(&me, row);
 }
@@ -470,6 +470,14 @@ static void test_rows(void **state)
     assert_string_equal(room, "#lobby");
     assert_string_equal(e->text, "hey <U+001B>[31m Alice\n14:00 prof: fake");
     assert_true(e->mention && !e->own && e->number == 42 && e->mark == MARK_NONE);
+    entry_free(e);
+    row.m.body = (struct slice)SLICE("\0\0who calls free twice?");
+    e = entry_of(&row, room);
+    assert_true(e->mention); /* a word of the setting `highlight` */
+    entry_free(e);
+    row.m.body = (struct slice)SLICE("\0\0freedom");
+    e = entry_of(&row, room);
+    assert_false(e->mention);
     entry_free(e);
     row.m.from = (struct slice)SLICE("alice");
     row.m.from_device = 5;

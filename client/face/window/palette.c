@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[PALETTES] = {"auto", "dark", "light", "16", "none"};
+static const char *const names[PALETTES] = {"auto", "dark", "light", "ansi", "none"};
 
 static const struct palette_row dark[STYLES] = {
     [STYLE_TEXT] = {-1, -1, 0, 0, 0},      [STYLE_DIM] = {245, -1, 0, 0, 0},

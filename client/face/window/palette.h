@@ -21,7 +21,7 @@ struct palette_row {
     bool bold, reverse, underline;
 };
 
-/* By name, "auto", "dark", "light", "16", "none"; PALETTES: there is no such palette. */
+/* By name, "auto", "dark", "light", "ansi", "none"; PALETTES: there is no such palette. */
 enum palette palette_find(const char *name);
 
 /* What is left of a palette on a terminal with so many colours: AUTO is resolved, 256 colours become 16, or none. */

@@ -12,7 +12,6 @@ static struct room *make(enum room_kind kind, const char *name)
     struct room *room = xcalloc(1, sizeof *room);
     room->kind = kind;
     room->stale = true;
-    room->oldest = UINT64_MAX;
     snprintf(room->name, sizeof room->name, "%s", name);
     timeline_init(&room->lines);
     return room;

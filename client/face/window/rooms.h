@@ -5,6 +5,7 @@
 #ifndef WINDOW_ROOMS_H
 #define WINDOW_ROOMS_H
 
+#include "../../history.h"
 #include "timeline.h"
 
 enum { ROOMS_MAX = 256, ROOM_WORDS = 256 };
@@ -26,7 +27,9 @@ struct room {
     char trust[ROOM_WORDS];  /* who can read it, and are the keys right */
     bool alarm;              /* trust is to stand out */
     bool stale;              /* topic, trust and members are to be looked up */
-    uint64_t oldest;         /* history row up to which older ones were read; UINT64_MAX: none was */
+    bool loaded;             /* the newest page of its history is in lines */
+    struct history_at oldest; /* the place before which older lines are to be read */
+    uint64_t newest_row;     /* the newest history row that came with a page */
 };
 
 struct rooms {

@@ -2,6 +2,7 @@
 #include "rows.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../../client.h"
@@ -38,6 +39,18 @@ bool rows_mentions(const char *text, const char *name)
     return false;
 }
 
+static bool highlighted(const struct rows_reader *r, const char *text)
+{
+    char word[64];
+    for (const char *at = r->highlight; at && *at; at += strspn(at, ", ")) {
+        size_t n = strcspn(at, ",");
+        snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), at);
+        if (rows_mentions(text, word)) return true;
+        at += n;
+    }
+    return false;
+}
+
 /* The words, and what kind of entry that is. */
 static enum entry_kind put_words(const struct vault_row *row, struct buf *out)
 {
@@ -70,6 +83,6 @@ struct entry *rows_entry(const struct rows_reader *r, const struct vault_row *ro
     e->number = in_room(row) ? row->m.seq : 0;
     e->sent = e->own && row->m.from_device == r->device ? row->m.id : 0;
     if (e->own) e->mark = MARK_STORED; /* it has come back from the server */
-    e->mention = in_room(row) && !e->own && kind != ENTRY_SYSTEM && rows_mentions(e->text, r->me);
+    e->mention = in_room(row) && !e->own && kind != ENTRY_SYSTEM && (rows_mentions(e->text, r->me) || highlighted(r, e->text));
     return e;
 }

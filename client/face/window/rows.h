@@ -8,6 +8,7 @@
 /* Who looks at them. */
 struct rows_reader {
     const char *me;
+    const char *highlight; /* words that count as a mention, with commas between; NULL: none */
     uint64_t device;
 };
 

@@ -86,6 +86,7 @@ static void shed(struct timeline *t)
     t->n -= gone;
     t->first += (int64_t)gone;
     t->complete = false;
+    t->shed = true;
     if (t->unread < t->first) t->unread = t->first;
     if (t->scrolled && t->bottom < t->first) t->bottom = t->first;
 }

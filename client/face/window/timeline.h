@@ -67,6 +67,7 @@ struct timeline {
     int64_t bottom;
     unsigned skip;
     bool complete; /* there is nothing older than entry[0] */
+    bool shed;     /* older ones have been here, and have gone */
 };
 
 /* Zero-initialise and timeline_init(); timeline_free() in the end. */

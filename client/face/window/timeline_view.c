@@ -242,7 +242,7 @@ bool timeline_paint(struct timeline *t, struct screen *s, const struct timeline_
     p.row = top;
     for (id++; id <= bottom && timeline_get(t, id); id++)
         put_entry(&p, t, id);
-    return !t->complete && (top > 0 || !timeline_get(t, id - 1) || bottom - t->first < 2 * (int64_t)look->area.rows);
+    return !t->complete && !t->shed && (top > 0 || !timeline_get(t, id - 1) || bottom - t->first < 2 * (int64_t)look->area.rows);
 }
 
 /* Lines from the top of all down to the view's bottom, no more than `most` are counted. */

@@ -93,7 +93,7 @@ static void draw(struct window *w)
     window_about(w);
     window_outbox(w);
     window_scene(w, &sc);
-    w->older_wanted |= scene_paint(&sc, &w->screen) && w->oldest > 0;
+    w->older_wanted |= scene_paint(&sc, &w->screen);
     terminal_draw(w->terminal, &w->screen, w->redraw);
     w->drawn_at = errand_now();
     w->drawn_minute = errand_wall() / MINUTE_MS;
@@ -116,7 +116,8 @@ static void begin(struct plain *p)
     p->window = w;
     w->p = p;
     w->rooms_pane = w->members_pane = true;
-    w->reader = (struct rows_reader){p->chat.me, p->s.identity.device};
+    w->reader = (struct rows_reader){
+        .me = p->chat.me, .highlight = p->chat.config ? p->chat.config->v.highlight : NULL, .device = p->s.identity.device};
     w->outbox_stale = true;
     w->found = INT64_MAX;
     p->chat.screen = true;
@@ -132,6 +133,8 @@ static bool open_window(struct plain *p, struct why *why)
     if (!w->terminal) return false;
     typed_open(&p->s);
     input_open(&window_input, w);
+    if (p->chat.config) editor_keys(p);
+    window_seen(w, rooms_current(&w->rooms));
     w->redraw = true;
     window_dirty(w);
     return true;
@@ -140,6 +143,7 @@ static bool open_window(struct plain *p, struct why *why)
 static void close_window(struct plain *p)
 {
     struct window *w = p->window;
+    window_seen(w, rooms_current(&w->rooms));
     input_close();
     typed_close(&p->s);
     terminal_close(w->terminal);
@@ -207,7 +211,7 @@ static int timeout_ms(struct plain *p)
     uint64_t since = errand_now() - w->drawn_at;
     int wait = tick_ms(w), keys = input_timeout();
     if (keys >= 0 && keys < wait) wait = keys;
-    if (w->rows_wait || w->edit_wanted || (w->older_wanted && w->oldest)) return 0;
+    if (w->rows_wait || w->edit_wanted || w->older_wanted) return 0;
     if (w->dirty) return since >= DRAW_MS ? 0 : (int)(DRAW_MS - since) < wait ? (int)(DRAW_MS - since) : wait;
     return wait;
 }
@@ -226,6 +230,18 @@ static void turn(struct plain *p)
     if (w->dirty && errand_now() - w->drawn_at >= DRAW_MS) draw(w);
 }
 
+static void configured(struct plain *p)
+{
+    editor_keys(p);
+    window_dirty(p->window);
+}
+
+static void ran(struct plain *p)
+{
+    window_follow(p->window);
+    window_dirty(p->window);
+}
+
 static void sent(struct plain *p, const char *to, uint8_t form, struct slice text, uint64_t number)
 {
     window_sent(p->window, to, form, text, number);
@@ -242,6 +258,8 @@ const struct face window_face = {
     .print = window_print,
     .clear = clear,
     .view = window_view,
+    .configured = configured,
+    .ran = ran,
     .sent = sent,
     .event = window_event,
     .timeout_ms = timeout_ms,

@@ -86,7 +86,12 @@ void window_sent(struct window *w, const char *to, uint8_t form, struct slice te
     if (room->kind == ROOM_PERSON) e->number = number;
     timeline_mark_read(&room->lines);
     room->lines.scrolled = false;
-    timeline_add(&room->lines, e);
+    int64_t id;
+    window_load(w, room); /* which may bring it along */
+    if (timeline_sent(&room->lines, number, &id))
+        entry_free(e);
+    else
+        timeline_add(&room->lines, e);
     w->sent[number % WINDOW_SENT] = (struct window_sent){.number = number, .room = room};
     w->outbox_stale = true;
     window_dirty(w);
@@ -146,6 +151,14 @@ static void on_rejected(struct window *w, const struct client_event *e)
     own->mark = MARK_REFUSED;
     set_note(own, &words);
     buf_free(&hint);
+}
+
+static void on_read(struct window *w, const struct client_event *e)
+{
+    for (size_t i = 0; i < e->read.n; i++) {
+        struct entry *own = sent_entry(w, e->read.number[i]);
+        if (own && e->read.kind == WIRE_TO_USER) set_mark(own, MARK_READ);
+    }
 }
 
 static void on_waits(struct window *w, const struct client_event *e)
@@ -269,6 +282,7 @@ void window_event(struct plain *p, const struct client_event *e)
         return;
     case CLIENT_REJECTED: on_rejected(w, e); return;
     case CLIENT_WAITS: on_waits(w, e); return;
+    case CLIENT_READ: on_read(w, e); return;
     case CLIENT_NOTE: on_note(w, e); return;
     case CLIENT_CHANGES: on_changes(w, e->changes); return;
     case CLIENT_PERSON: on_person(w, e); return;

@@ -25,7 +25,7 @@ static void look(struct window *w, int64_t from)
     struct layout l = window_layout(w, &sc);
     struct timeline_look look = scene_look(&sc, &l);
     int64_t id = timeline_find(lines(w), w->find, from, true);
-    w->find_older = id == INT64_MAX && !lines(w)->complete && w->oldest > 0;
+    w->find_older = id == INT64_MAX && !lines(w)->complete && !lines(w)->shed;
     w->older_wanted |= w->find_older;
     if (id != INT64_MAX) {
         w->found = id;

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../command.h"
+#include "../complete.h"
 #include "../typed.h"
 #include "window_private.h"
 
-enum { PASTE_LINES = 3, NOTICE_WORDS = 40 };
+enum { NOTICE_WORDS = 40 };
 
 static const char keys_help[] = "Alt-a              the next conversation, by importance\n"
                                 "Alt-1 to Alt-0     the first to the tenth; Ctrl-n, Ctrl-p next, previous\n"
@@ -49,8 +49,11 @@ void window_go(struct window *w, size_t index)
     if (index >= w->rooms.n || index == w->rooms.open) return;
     stop_asking(w);
     if (w->terminal) keep_draft(w);
+    window_seen(w, rooms_current(&w->rooms));
+    window_load(w, w->rooms.room[index]);
     rooms_open(&w->rooms, index);
     struct room *room = rooms_current(&w->rooms);
+    window_seen(w, room);
     room->stale = true;
     talk_here(w);
     if (w->terminal) input_set(room->draft ? room->draft : "");
@@ -88,6 +91,8 @@ static void close_room(struct window *w)
         window_print(w->p, "error: console and lobby stay open\nhint: /quit ends, /part leaves the lobby");
         return;
     }
+    window_load(w, rooms_current(&w->rooms));
+    window_seen(w, rooms_current(&w->rooms));
     rooms_current(&w->rooms)->stale = true;
     talk_here(w);
 }
@@ -158,7 +163,12 @@ static void scroll(struct window *w, int direction)
     struct scene sc;
     struct layout l = window_layout(w, &sc);
     struct timeline_look look = scene_look(&sc, &l);
+    const struct timeline *t = &rooms_current(&w->rooms)->lines;
     int half = (int)look.area.rows / 2;
+    if (direction > 0 && (t->scrolled ? t->bottom : timeline_end(t)) - t->first < 3 * (int64_t)look.area.rows) {
+        w->older_wanted = true;
+        window_older_rows(w);
+    }
     timeline_scroll(&rooms_current(&w->rooms)->lines, &look, direction * (half ? half : 1));
 }
 
@@ -244,8 +254,8 @@ static void on_paste(void *arg, struct slice text, bool cut)
 {
     struct window *w = arg;
     char question[200];
-    size_t lines = count_lines(text);
-    if (lines <= PASTE_LINES) {
+    size_t lines = count_lines(text), few = w->p->chat.config ? (size_t)w->p->chat.config->v.paste_lines : 3;
+    if (lines <= few) {
         insert(text);
         return;
     }
@@ -338,28 +348,14 @@ static void on_suspend(void *arg)
     p->face->suspend(p);
 }
 
-static char *word_of(const char *head, const char *name)
-{
-    size_t n = strlen(head) + strlen(name) + 1;
-    char *word = malloc(n);
-    if (word) snprintf(word, n, "%s%s", head, name);
-    return word;
-}
-
-/* Commands at the start of a line; rooms; names of people. */
+/* The rooms that are open; else what complete.h knows. */
 static char *on_word(void *arg, const char *line, size_t start, const char *word, size_t i)
 {
     struct window *w = arg;
-    const struct names *names = &w->p->chat.names;
-    (void)line;
-    for (const struct command *c = commands; start == 0 && word[0] == '/' && c->name; c++)
-        if (strncasecmp(c->name, word + 1, strlen(word + 1)) == 0 && i-- == 0) return word_of("/", c->name);
     for (size_t r = 1; word[0] == '#' && r < w->rooms.n; r++)
         if (strncasecmp(w->rooms.room[r]->name, word, strlen(word)) == 0 && i-- == 0)
-            return word_of("", w->rooms.room[r]->name);
-    for (size_t at = names_match(names, 0, word); at < names->n; at = names_match(names, at + 1, word))
-        if (i-- == 0) return word_of("", names->name[at]);
-    return NULL;
+            return strdup(w->rooms.room[r]->name);
+    return word[0] == '#' ? NULL : complete_word(&w->p->chat, line, (int)start, word, i);
 }
 
 static void on_matches(void *arg, char **matches, int n)

@@ -46,7 +46,6 @@ struct window {
     uint64_t retry_at;  /* the next try to connect; 0: none is waited for */
 
     bool rows_wait;       /* the store may have rows that were not taken */
-    uint64_t oldest;      /* the oldest history row that was taken */
     bool older_wanted;    /* the view has come to the oldest entry */
     unsigned outbox;      /* own messages that wait */
     bool outbox_stale, members_stale;
@@ -107,11 +106,15 @@ void window_find_go_on(struct window *w);
 
 /* --- window_rows.c --- */
 
-/* The newest rows of the store; what was not shown yet is unread. */
+/* The conversations of the store as rooms; what was not seen yet is unread. */
 void window_first_rows(struct window *w);
+/* The newest page of a room, when it is first looked at. */
+void window_load(struct window *w, struct room *room);
+/* Somebody has looked at everything in this room. */
+void window_seen(struct window *w, struct room *room);
 /* Takes what is new, a bounded part of it. */
 void window_new_rows(struct window *w);
-/* Reads one block of older rows, when they are wanted. */
+/* Reads one page of older lines of the open room, when they are wanted. */
 void window_older_rows(struct window *w);
 
 /* --- window_about.c --- */
