@@ -3,7 +3,7 @@
 
 #include "../../client/face/window/notify.h"
 #include "../../client/face/window/palette.h"
-#include "../../client/face/window/people.h"
+#include "../../client/face/window/roll.h"
 #include "../../client/face/window/rows.h"
 #include "../../client/face/window/scene.h"
 
@@ -433,20 +433,20 @@ static void test_rooms(void **state)
 
 static void test_people(void **state)
 {
-    struct people p = {0};
+    struct roll p = {0};
     (void)state;
-    assert_non_null(people_add(&p, "carol"));
-    assert_non_null(people_add(&p, "Bob"));
-    assert_null(people_add(&p, "\033[2J"));
-    people_find(&p, "BOB")->away = true;
-    assert_true(people_add(&p, "bob")->away);
+    assert_non_null(roll_add(&p, "carol"));
+    assert_non_null(roll_add(&p, "Bob"));
+    assert_null(roll_add(&p, "\033[2J"));
+    roll_find(&p, "BOB")->away = true;
+    assert_true(roll_add(&p, "bob")->away);
     assert_int_equal(p.n, 2);
     assert_string_equal(p.person[0].name, "Bob");
-    people_remove(&p, "bob");
-    people_remove(&p, "nobody");
-    assert_null(people_find(&p, "bob"));
+    roll_remove(&p, "bob");
+    roll_remove(&p, "nobody");
+    assert_null(roll_find(&p, "bob"));
     assert_int_equal(p.n, 1);
-    people_free(&p);
+    roll_free(&p);
 }
 
 /* --- rows of the store --- */

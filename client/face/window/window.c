@@ -154,7 +154,7 @@ void window_free(struct window *w)
 {
     if (!w) return;
     rooms_free(&w->rooms);
-    people_free(&w->people);
+    roll_free(&w->roll);
     screen_free(&w->screen);
     buf_free(&w->pasted);
     buf_free(&w->notice);

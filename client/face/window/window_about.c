@@ -33,7 +33,7 @@ static void no_members(struct window *w)
 
 static void describe(const struct window *w, struct scene_member *m, const char *name, char sign)
 {
-    const struct person *who = people_find(&w->people, name);
+    const struct person *who = roll_find(&w->roll, name);
     m->sign = sign;
     m->present = who;
     snprintf(m->name, sizeof m->name, "%s", name);
@@ -44,8 +44,8 @@ static void describe(const struct window *w, struct scene_member *m, const char 
 static void lobby_members(struct window *w)
 {
     size_t n = 0;
-    for (size_t i = 0; i < w->people.n; i++)
-        if (w->people.person[i].in_lobby) describe(w, more(w, w->people.n), w->people.person[i].name, ' ');
+    for (size_t i = 0; i < w->roll.n; i++)
+        if (w->roll.person[i].in_lobby) describe(w, more(w, w->roll.n), w->roll.person[i].name, ' ');
     n = w->members;
     snprintf(w->count, sizeof w->count, "%zu on", n);
 }
@@ -121,7 +121,7 @@ static void trust_of_person(struct window *w, struct room *room)
 
 static void presence_of_person(struct window *w, struct room *room)
 {
-    const struct person *who = people_find(&w->people, room->name);
+    const struct person *who = roll_find(&w->roll, room->name);
     snprintf(w->count, sizeof w->count, "%s", !who ? "absent" : who->away ? "away" : "here");
     snprintf(room->topic, sizeof room->topic, "%s", who && who->away ? who->words : "");
     describe(w, more(w, 2), room->name, ' ');

@@ -198,8 +198,8 @@ static void on_change(struct window *w, const struct wire_change *m)
     bool me = strcasecmp(name, w->p->chat.me) == 0, known = name_valid(name, strlen(name), NULL);
     if (came) names_add(&w->p->chat.names, m->name);
     if (went) names_remove(&w->p->chat.names, m->name);
-    if (went) people_remove(&w->people, name);
-    struct person *who = went ? NULL : people_add(&w->people, name);
+    if (went) roll_remove(&w->roll, name);
+    struct person *who = went ? NULL : roll_add(&w->roll, name);
     if (who && came) who->in_lobby = true;
     if (who && !came) {
         who->away = m->change == WIRE_CHANGE_AWAY;
@@ -225,7 +225,7 @@ static void on_changes(struct window *w, const struct wire_changes *m)
 static void on_person(struct window *w, const struct client_event *e)
 {
     char name[NAME_SIZE];
-    struct person *who = people_add(&w->people, show_word(name, sizeof name, e->person->name));
+    struct person *who = roll_add(&w->roll, show_word(name, sizeof name, e->person->name));
     if (who) {
         who->away = e->person->state;
         who->in_lobby = e->person->in_lobby;
@@ -242,7 +242,7 @@ static void on_connection(struct window *w, const struct client_event *e)
 {
     struct room *console = rooms_console(&w->rooms), *open = rooms_current(&w->rooms);
     size_t before = console->lines.n;
-    if (e->type == CLIENT_CONNECTED) people_free(&w->people);
+    if (e->type == CLIENT_CONNECTED) roll_free(&w->roll);
     w->retry_at = e->type == CLIENT_LOST ? errand_now() + e->lost.retry_ms : 0;
     w->members_stale = w->outbox_stale = open->stale = true;
     tell(w, console, e);

@@ -14,7 +14,7 @@
 #include "../plain.h"
 #include "input.h"
 #include "notify.h"
-#include "people.h"
+#include "roll.h"
 #include "rows.h"
 #include "scene.h"
 #include "terminal.h"
@@ -35,7 +35,7 @@ struct window {
     struct screen screen;
     struct rooms rooms;
     struct room *about; /* what is printed concerns it; NULL: the open one */
-    struct people people;
+    struct roll roll;
     struct notify notify;
     struct rows_reader reader;
 

@@ -1,5 +1,5 @@
-/* people.c - see people.h. */
-#include "people.h"
+/* roll.c - see roll.h. */
+#include "roll.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,14 +7,14 @@
 
 #include "log.h"
 
-void people_free(struct people *p)
+void roll_free(struct roll *p)
 {
     free(p->person);
-    *p = (struct people){0};
+    *p = (struct roll){0};
 }
 
 /* Where the name stands, or would stand. */
-static size_t place_of(const struct people *p, const char *name)
+static size_t place_of(const struct roll *p, const char *name)
 {
     size_t low = 0, high = p->n;
     while (low < high) {
@@ -27,13 +27,13 @@ static size_t place_of(const struct people *p, const char *name)
     return low;
 }
 
-struct person *people_find(const struct people *p, const char *name)
+struct person *roll_find(const struct roll *p, const char *name)
 {
     size_t i = place_of(p, name);
     return i < p->n && strcasecmp(p->person[i].name, name) == 0 ? &p->person[i] : NULL;
 }
 
-static void grow(struct people *p)
+static void grow(struct roll *p)
 {
     if (p->n < p->cap) return;
     p->cap = p->cap * 2 + 16;
@@ -43,9 +43,9 @@ static void grow(struct people *p)
     p->person = bigger;
 }
 
-struct person *people_add(struct people *p, const char *name)
+struct person *roll_add(struct roll *p, const char *name)
 {
-    struct person *known = people_find(p, name);
+    struct person *known = roll_find(p, name);
     if (known) return known;
     if (!name_valid(name, strlen(name), NULL)) return NULL;
     size_t i = place_of(p, name);
@@ -57,9 +57,9 @@ struct person *people_add(struct people *p, const char *name)
     return &p->person[i];
 }
 
-void people_remove(struct people *p, const char *name)
+void roll_remove(struct roll *p, const char *name)
 {
-    struct person *known = people_find(p, name);
+    struct person *known = roll_find(p, name);
     if (!known) return;
     size_t i = (size_t)(known - p->person);
     memmove(known, known + 1, (p->n - i - 1) * sizeof *known);

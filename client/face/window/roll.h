@@ -1,6 +1,6 @@
-/* people.h - who is connected, as far as the server has said: sorted by name. Pure. */
-#ifndef WINDOW_PEOPLE_H
-#define WINDOW_PEOPLE_H
+/* roll.h - who is connected, as far as the server has said: sorted by name. Pure. */
+#ifndef WINDOW_ROLL_H
+#define WINDOW_ROLL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,16 +15,16 @@ struct person {
     char words[PERSON_WORDS]; /* why they are away; filtered */
 };
 
-struct people {
+struct roll {
     struct person *person;
     size_t n, cap;
 };
 
-void people_free(struct people *p);
+void roll_free(struct roll *p);
 /* NULL: not connected. Valid until the next change. */
-struct person *people_find(const struct people *p, const char *name);
+struct person *roll_find(const struct roll *p, const char *name);
 /* The same, added when new. A name that cannot be one is left out: NULL. */
-struct person *people_add(struct people *p, const char *name);
-void people_remove(struct people *p, const char *name);
+struct person *roll_add(struct roll *p, const char *name);
+void roll_remove(struct roll *p, const char *name);
 
 #endif
