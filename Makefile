@@ -5,6 +5,7 @@
 #   make test       install what is missing, build, run every test
 #   make bench      ours beside other servers, measured (tests/bench/README.md)
 #   make asan       the same tests under AddressSanitizer and UBSan
+#   make screenshots   pictures of it, from real terminals, into docs/pictures
 #   make demo       a server window and two clients in tmux
 #   make install DESTDIR= PREFIX=   and uninstall
 #
@@ -223,6 +224,13 @@ uninstall:
 	rm -f $(MANDIR)/man5/$(NAME).conf.5 $(MANDIR)/man8/$(NAME)d.8 $(MANDIR)/man8/csmsgd.8
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
 	-rmdir $(LIBEXECDIR) $(DOCDIR)
+
+# Pictures of the running system; what draws them is needed for nothing else.
+.PHONY: screenshots
+PICTURE_PACKAGES := python3-pil fonts-dejavu-core tmux
+screenshots: programs
+	@$(MAKE) --no-print-directory deps PACKAGES="$(PICTURE_PACKAGES)"
+	tests/screenshots $(BUILD) docs/pictures
 
 .PHONY: demo demo-crash model
 demo: programs

@@ -18,7 +18,9 @@ static void put_head(struct screen *s, struct area a, unsigned row, const char *
 static void activity_text(const struct room *room, char out[16])
 {
     out[0] = '\0';
-    if (room->activity == ACTIVITY_MENTION)
+    if (room->activity == ACTIVITY_MENTION && room->calls == 0)
+        snprintf(out, 16, "*"); /* no message calls, but something that happened */
+    else if (room->activity == ACTIVITY_MENTION)
         snprintf(out, 16, "*%u", room->calls);
     else if (room->activity == ACTIVITY_DIRECT)
         snprintf(out, 16, "!%u", room->unread);
@@ -46,6 +48,7 @@ static void put_room(const struct scene *sc, struct screen *s, struct area a, un
     width_cut(name, sizeof name, room->name, a.cols - col - n - 1);
     screen_puts(s, a, col, row, style, name);
     screen_puts(s, a, a.cols - n, row, style, act);
+    if (style == STYLE_HERE) screen_paint(s, a, 0, row, a.cols, style);
 }
 
 static bool heads(const struct rooms *r, size_t i)

@@ -82,10 +82,10 @@ static bool visible(const struct pen *p)
 
 static enum style nick_style(const char *name)
 {
-    unsigned sum = 0;
+    uint32_t hash = 2166136261; /* FNV-1a: names of one letter's difference get other colours */
     for (; *name; name++)
-        sum = sum * 31 + (unsigned char)*name;
-    return STYLE_NICK + sum % 6;
+        hash = (hash ^ (unsigned char)*name) * 16777619;
+    return STYLE_NICK + (hash >> 16) % 6;
 }
 
 static enum style text_style(const struct entry *e)
@@ -104,7 +104,8 @@ static void rule(struct pen *p, enum style style, const char *words)
     unsigned n = (unsigned)strlen(words), cols = p->look->area.cols;
     if (visible(p)) {
         screen_fill(p->s, p->look->area, 1, (unsigned)p->row, style, '-');
-        screen_puts(p->s, p->look->area, cols > n ? (cols - n) / 2 : 0, (unsigned)p->row, style, words);
+        screen_puts(p->s, p->look->area, cols > n ? (cols - n) / 2 : 0, (unsigned)p->row,
+                    style == STYLE_RULE ? STYLE_DIM : style, words);
         screen_puts(p->s, p->look->area, 0, (unsigned)p->row, style, " ");
     }
     p->row++;
