@@ -297,9 +297,8 @@ int client_send(struct client *c, uint8_t kind, const char *to, uint8_t form, st
     const struct slice name = {(const uint8_t *)to, strlen(to)};
     if (text.len > CLIENT_TEXT_MAX || name.len == 0 || name.len >= NAME_SIZE) return -1;
     bool lobby = strcasecmp(to, "#lobby") == 0;
-    int r = kind != WIRE_TO_ROOM ? client_send_sealed(c, name, form, text, number)
-            : lobby              ? send_plain(c, name, form, text, number)
-                                 : client_send_room(c, name, form, text, number);
+    int r = kind == WIRE_TO_ROOM && lobby ? send_plain(c, name, form, text, number)
+                                          : client_send_sealed(c, kind, name, form, text, number);
     if (r < 0) client_vault_failed(c);
     return r < 0 ? -1 : 0;
 }

@@ -90,12 +90,42 @@ int client_orders_no_user(struct client *c, const char *name);
 /* Is a group of this name (lower case) about to be made or joined? */
 bool client_orders_enters(const struct client *c, const char *room);
 
-/* --- for both --- */
+/* --- client_group_receive.c; inside a batch unless said otherwise --- */
+
+/* Is something of the room parked? */
+int client_room_look(struct client *c, struct group_seat *s);
+/* Shows what is parked as far as it can be judged now; fresh: as of group_take(). */
+int client_room_advance(struct client *c, struct group_seat *s, const char *fresh);
+int client_room_gap(struct client *c, const struct wire_group_gap *m);
+/* Outside of a batch: messages whose sender's key has not come in time. */
+int client_rooms_lose_patience(struct client *c);
+
+/* --- client_group_log.c; inside a batch --- */
+
+int client_log_take(struct client *c, const struct wire_group_entries *m);
+int client_log_refused(struct client *c, struct group_seat *s, const struct wire_group_no *m);
+/* The list of devices of this name (lower case) was shown: what waited for it is judged. */
+int client_log_listed(struct client *c, struct group_seat *s, const char *name);
+/* An entry that the server says it has. */
+int client_seat_took(struct client *c, struct group_seat *s, struct slice entry, uint64_t number);
+void client_want_log(struct group_seat *s);
+/* Puts the questions for the logs that are wanted. */
+void client_logs_ask(struct client *c);
+
+/* --- client_group_send.c --- */
+
+/* A key that left, or was waited for long enough, lets its message follow. -1: the store failed. */
+int client_rooms_watch_keys(struct client *c);
+
+/* --- for all of them --- */
 
 /* The seat of a room, made when there is none, as the store has it. NULL: the store failed. */
 struct group_seat *client_seat(struct client *c, struct slice room);
-void client_want_log(struct group_seat *s);
-/* An entry that the server says it has. */
-int client_seat_took(struct client *c, struct group_seat *s, struct slice entry, uint64_t number);
+/* The same by the group's id; NULL also: there is none. */
+struct group_seat *client_seat_of(struct client *c, const uint8_t id[SEALED_HASH]);
+/* Is this a client that receives? */
+bool client_receives(const struct client *c);
+/* Tells the server where this device is in the room. */
+void client_room_place(struct client *c, struct group_seat *s, uint64_t seen);
 
 #endif

@@ -1,0 +1,83 @@
+/* client_group_send.c - a draft to a group: the key to everybody who lacks it, then the message. */
+#include "client_private.h"
+
+#include <string.h>
+
+#include "group_keys.h"
+#include "sealed/content.h"
+
+/* To hear of it when a member's devices change, their lists have to be asked for in this connection. */
+static void list_members(struct client *c, struct group_seat *s)
+{
+    if (s->listed) return;
+    s->listed = true;
+    for (size_t i = 0; i < s->g.log.n; i++) {
+        const struct membership_person *p = &s->g.log.person[i];
+        char key[NAME_SIZE];
+        if (p->role == ROLE_NONE) continue;
+        name_fold(key, p->name, p->name_len);
+        asks_want(&c->sealed.asks, WIRE_LIST, key, 0, client_now(c));
+    }
+}
+
+/* Has a sender key of ours not been sealed for everybody yet? */
+static int keys_wait(struct client *c)
+{
+    struct vault_draft d = {0};
+    int r;
+    while ((r = vault_next_draft(c->o.vault, (struct slice){0}, d.number, &d)) > 0) {
+        struct content in;
+        if (d.quiet && content_decode(&in, d.content) == CONTENT_GOOD && in.kind == CONTENT_SENDER_KEY) return 1;
+    }
+    return r;
+}
+
+/* The key leaves before the message, but nobody waits long for a member without prekeys. 1 go on, 0 wait. */
+static int hand_out(struct client *c, struct group_seat *s)
+{
+    struct keyring k = client_keyring(c);
+    int made = group_hand_out(&k, &s->g), waits = made < 0 ? -1 : keys_wait(c);
+    if (made > 0) s->hands_out = client_now(c);
+    if (made > 0) c->sealed.sweep = true;
+    if (waits > 0 && s->hands_out && client_now(c) < s->hands_out + GROUPS_HAND_OUT_MS) return 0;
+    s->hands_out = 0;
+    return waits < 0 ? -1 : 1;
+}
+
+/* When the key has left, or it was long enough, the message follows. */
+int client_rooms_watch_keys(struct client *c)
+{
+    for (size_t i = 0; i < c->groups.n; i++) {
+        const struct group_seat *s = c->groups.seat[i];
+        if (!s->hands_out) continue;
+        int waits = keys_wait(c);
+        if (waits < 0) return -1;
+        if (waits == 0 || client_now(c) >= s->hands_out + GROUPS_HAND_OUT_MS) c->sealed.sweep = true;
+    }
+    return 0;
+}
+
+int client_seal_room(struct client *c, const struct vault_draft *d, uint16_t *code)
+{
+    struct keyring k = client_keyring(c);
+    struct group_seat *s = client_seat(c, d->to);
+    *code = 0;
+    if (!s) return -1;
+    if (client_orders_enters(c, s->g.key)) return 0;
+    if (!s->synced && s->log_code) {
+        *code = s->log_code;
+        return 1;
+    }
+    if (!s->synced || c->state != CLIENT_OPEN) {
+        client_want_log(s);
+        return 0;
+    }
+    if (s->g.broken) *code = WIRE_FORBIDDEN;
+    if (!group_has(&s->g, k.identity->account_key)) *code = WIRE_NOT_MEMBER;
+    if (*code) return 1;
+    list_members(c, s);
+    int r = hand_out(c, s);
+    if (r > 0) r = group_seal(&k, &s->g, d);
+    if (r > 0) c->more = true;
+    return r;
+}
