@@ -67,7 +67,7 @@ static int take_welcome(struct client *c, struct slice p)
     }
     if (c->away) client_set_away(c, true, c->away);
     client_keep(c, WIRE_WELCOME, 0, p);
-    return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 ? TAKE_STORE : 0;
+    return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 || client_class_begin(c) < 0 ? TAKE_STORE : 0;
 }
 
 static int take_error(struct client *c, struct slice p)

@@ -27,6 +27,7 @@ enum {
     CLIENT_SEAL_AT_ONCE = 256,   /* drafts in one transaction */
     CLIENT_LOOK_MS = 20 * 1000,  /* looking for drafts of other processes */
     CLIENT_DUTY_RETRY_MS = 1000, /* when the server refused an entry or prekeys, at least */
+    CLIENT_CLASS_MS = 3600 * 1000, /* between two looks at who is in the class */
 };
 
 /* What is kept to be told, beside types of frames; below WIRE_TYPES there is no such frame. */
@@ -84,6 +85,7 @@ struct client {
     struct sealed_side sealed;
     struct groups_side groups;
     struct class_side *joining;   /* client_class_join() looks for its class, NULL: it does not */
+    uint64_t class_due;           /* not before: looking at everybody's entries */
     struct devices_side *devices; /* a change of the own list that is under way, NULL: none */
 };
 
@@ -166,6 +168,8 @@ uint64_t client_wall_ms(void);
 /* --- client_class.c --- */
 
 int client_take_roster(struct client *c, struct slice payload);
+/* Logged in: whoever receives hears, once in a while, whom the class has signed. -1: the store failed. */
+int client_class_begin(struct client *c);
 void client_class_free(struct client *c);
 
 /* --- client_devices.c --- */
