@@ -48,12 +48,33 @@ static int hand_out(struct client *c, struct group_seat *s)
 int client_rooms_watch_keys(struct client *c)
 {
     for (size_t i = 0; i < c->groups.n; i++) {
-        const struct group_seat *s = c->groups.seat[i];
+        struct group_seat *s = c->groups.seat[i];
         if (!s->hands_out) continue;
         int waits = keys_wait(c);
         if (waits < 0) return -1;
-        if (waits == 0 || client_now(c) >= s->hands_out + GROUPS_HAND_OUT_MS) c->sealed.sweep = true;
+        if (waits > 0 && client_now(c) < s->hands_out + GROUPS_HAND_OUT_MS) continue;
+        s->hands_out = 0;
+        c->sealed.sweep = true;
     }
+    return 0;
+}
+
+/* Is something of this device under way that was sealed for who was in before? */
+static int held_back(struct client *c, const struct group_seat *s)
+{
+    struct wire_resume r;
+    if (s->g.barrier == 0) return 0;
+    if (vault_resume(c->o.vault, &r) < 0) return -1;
+    return r.next_id <= s->g.barrier;
+}
+
+int client_room_outdated(struct client *c, struct slice room)
+{
+    struct group_seat *s = client_seat(c, room);
+    if (!s) return -1;
+    s->synced = false;
+    client_want_log(s);
+    c->sealed.sweep = true;
     return 0;
 }
 
@@ -76,7 +97,12 @@ int client_seal_room(struct client *c, const struct vault_draft *d, uint16_t *co
     if (!group_has(&s->g, k.identity->account_key)) *code = WIRE_NOT_MEMBER;
     if (*code) return 1;
     list_members(c, s);
-    int r = hand_out(c, s);
+    int r = held_back(c, s);
+    if (r != 0) {
+        c->sealed.held = true;
+        return r < 0 ? -1 : 0;
+    }
+    r = hand_out(c, s);
     if (r > 0) r = group_seal(&k, &s->g, d);
     if (r > 0) c->more = true;
     return r;

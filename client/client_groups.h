@@ -41,7 +41,7 @@ struct group_order {
     uint8_t op, role;
     uint64_t until_ms;
     char room[NAME_SIZE], subject[NAME_SIZE], text[MEMBERSHIP_TEXT + 1];
-    bool sent;
+    bool sent, repeated; /* repeated: the server may have taken it before */
     unsigned tries;
     struct buf entry;
 };
@@ -114,6 +114,8 @@ void client_logs_ask(struct client *c);
 
 /* --- client_group_send.c --- */
 
+/* Somebody came in or went out before a message of ours was numbered: it is a draft again, and waits for the log. */
+int client_room_outdated(struct client *c, struct slice room);
 /* A key that left, or was waited for long enough, lets its message follow. -1: the store failed. */
 int client_rooms_watch_keys(struct client *c);
 

@@ -1,6 +1,6 @@
 /*
- * group.c - see group.h. The record: version u8 (1), flags u8, id 32, place u64, seq u32. An entry: number
- * u64, entry.
+ * group.c - see group.h. The record: version u8 (2), flags u8, id 32, place u64, seq u32, barrier u64 (none in
+ * version 1). An entry: number u64, entry.
  */
 #include "group.h"
 
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FORMAT = 1, OVER = 1, REKEY = 2, CHECK = 4, BROKEN = 8 };
+enum { FORMAT = 2, FORMAT_1 = 1, OVER = 1, REKEY = 2, CHECK = 4, BROKEN = 8 };
 
 static struct slice text_of(const char *s)
 {
@@ -42,7 +42,7 @@ struct slice group_name(const struct group *g)
 
 struct record {
     uint8_t flags, id[SEALED_HASH];
-    uint64_t place;
+    uint64_t place, barrier;
     uint32_t seq;
 };
 
@@ -51,11 +51,13 @@ static int get_record(struct vault *v, const struct group *g, struct record *r)
     struct buf value = {0};
     int there = vault_get(v, VAULT_GROUP, name_in_store(g), 0, &value);
     struct cur c = cur_of(value.data, buf_len(&value));
-    bool good = there > 0 && cur_u8(&c) == FORMAT;
+    uint8_t format = cur_u8(&c);
+    bool good = there > 0 && (format == FORMAT || format == FORMAT_1);
     r->flags = cur_u8(&c);
     cur_copy(&c, r->id, sizeof r->id);
     r->place = cur_u64(&c);
     r->seq = cur_u32(&c);
+    r->barrier = format == FORMAT_1 ? 0 : cur_u64(&c);
     good = good && cur_end(&c);
     buf_free(&value);
     return there > 0 ? good : there;
@@ -103,6 +105,7 @@ int group_read(struct vault *v, struct group *g)
     }
     memcpy(g->id, r.id, sizeof r.id);
     g->place = r.place;
+    g->barrier = r.barrier;
     g->over = r.flags & OVER;
     g->rekey = r.flags & REKEY;
     g->check = r.flags & CHECK;
@@ -119,6 +122,7 @@ int group_write(struct vault *v, const struct group *g)
     buf_put(&b, g->id, sizeof g->id);
     buf_put_u64(&b, g->place);
     buf_put_u32(&b, g->log.seq);
+    buf_put_u64(&b, g->barrier);
     int r = vault_put(v, VAULT_GROUP, name_in_store(g), 0, sealed_head(&b));
     buf_free(&b);
     return r < 0 ? -1 : 0;
@@ -199,6 +203,15 @@ static enum group_news as_known(struct vault *v, const struct group *g, uint32_t
     return r < 0 ? GROUP_STORE : same ? GROUP_KNOWN : GROUP_REFUSED;
 }
 
+/* What is under way comes back as log-changed, and must not be overtaken. */
+static int raise_barrier(struct vault *v, struct group *g)
+{
+    uint64_t next;
+    if (vault_id(v, &next) < 0) return -1;
+    g->barrier = next - 1;
+    return 0;
+}
+
 enum group_news group_take(const struct keyring *k, struct group *g, struct slice entry, uint64_t number,
                            const char *fresh, char need[NAME_SIZE])
 {
@@ -221,6 +234,7 @@ enum group_news group_take(const struct keyring *k, struct group *g, struct slic
     g->log_number = number;
     g->check = true;
     if (membership_rekeys(e.op)) g->rekey = true;
+    if (membership_changes_readers(e.op) && raise_barrier(k->vault, g) < 0) return GROUP_STORE;
     return keep_entry(k->vault, g, entry, number) < 0 ? GROUP_STORE : GROUP_TAKEN;
 }
 

@@ -23,6 +23,7 @@ struct group {
     bool rekey;          /* somebody lost the right to read: a new generation before the next message */
     bool check;          /* members or their devices have changed: who has our key must be looked at */
     bool broken;         /* its log holds an entry that must not be there */
+    uint64_t barrier;    /* own ids up to here were sealed for who was in before; 0: none */
     uint64_t log_number; /* number in the room of the newest entry */
     struct membership log;
 };

@@ -15,8 +15,8 @@ OP_NAMES = {number: name for name, number in sg.OPS.items()}
 
 
 def body(text):
-    """What looks like a sealed message of suite 2: the server looks no further."""
-    return b'\2' + text.encode()
+    """What looks like a sealed message of suite 2, for the newest entry of the log: the server looks no further."""
+    return b'\2' + bytes(8) + b'\xff' * 4 + text.encode()
 
 
 def parse(raw):
