@@ -108,7 +108,8 @@ static int create(struct client *c, struct group_order *o)
 {
     const struct membership none = {0};
     struct membership_entry e = {0};
-    if (buf_len(&o->entry) == 0) write_entry(c, o, &none, &e);
+    o->repeated = buf_len(&o->entry) > 0;
+    if (!o->repeated) write_entry(c, o, &none, &e);
     send_entry(c, o);
     return 0;
 }
@@ -119,6 +120,7 @@ static int append(struct client *c, struct group_order *o)
     struct group_seat *s = client_seat(c, text_of(o->room));
     if (!s) return -1;
     if (buf_len(&o->entry)) { /* the answer was lost */
+        o->repeated = true;
         send_entry(c, o);
         return 0;
     }
@@ -151,12 +153,16 @@ int client_orders_step(struct client *c)
 
 /* --- answers --- */
 
-/* The seat of a group that is ours from this number on. */
-static int enter(struct client *c, struct group_seat *s, const struct wire_group_head *m)
+/*
+ * The seat of a group that is ours from this number on. The server places us at that entry when it takes it; one
+ * that had been taken before the connection broke it only confirms.
+ */
+static int enter(struct client *c, struct group_seat *s, const struct wire_group_head *m, bool repeated)
 {
     s->g.over = false;
-    s->placed = true; /* by the server, at that entry */
     if (s->g.place < m->number - 1) s->g.place = m->number - 1;
+    s->placed = true;
+    if (repeated && client_receives(c)) client_room_place(c, s, s->g.place);
     return group_write(c->o.vault, &s->g);
 }
 
@@ -170,7 +176,7 @@ int client_orders_head(struct client *c, const struct wire_group_head *m)
     if (begins && s->g.log.seq && memcmp(s->g.id, m->id, sizeof s->g.id) != 0 && group_reset(c->o.vault, &s->g) < 0)
         return -1;
     if (client_seat_took(c, s, sealed_head(&o->entry), m->number) < 0) return -1;
-    if ((begins || o->op == MEMBERSHIP_JOIN) && enter(c, s, m) < 0) return -1;
+    if ((begins || o->op == MEMBERSHIP_JOIN) && enter(c, s, m, o->repeated) < 0) return -1;
     s->synced = s->synced || begins;
     end(c, 0, text_of(""));
     return client_orders_step(c);
@@ -188,6 +194,7 @@ int client_orders_refused(struct client *c, const struct wire_group_no *m)
         s->synced = false;
         client_want_log(s);
         buf_free(&o->entry);
+        o->repeated = false;
         return 0;
     }
     end(c, m->code, m->text);
