@@ -30,11 +30,19 @@ static int want_lists(struct client *c, struct slice entries)
     return 0;
 }
 
-static int break_log(struct client *c, struct group_seat *s)
+const char *client_broken_words(const struct group_seat *s)
 {
-    s->g.broken = true;
-    client_keep_group_note(c, &s->g);
-    return group_write(c->o.vault, &s->g);
+    return s && s->g.unproven ? "its log of members has an entry by somebody who would have to be an instructor, and your class does not say so"
+                         : "its log of members is not what it must be";
+}
+
+static int break_log(struct client *c, struct group_seat *s, bool unproven)
+{
+    if (!s->g.broken) client_keep_group_note(c, &s->g);
+    buf_free(&s->pending);
+    s->synced = true; /* as far as it can be */
+    c->sealed.sweep = true;
+    return group_break(c->o.vault, &s->g, unproven);
 }
 
 static int synced(struct client *c, struct group_seat *s)
@@ -46,6 +54,7 @@ static int synced(struct client *c, struct group_seat *s)
         return 0;
     }
     s->synced = true;
+    if (s->g.unproven) s->g.broken = s->g.unproven = false; /* the class knows its instructors now */
     s->log_code = 0;
     c->sealed.sweep = true;
     if (!in && s->g.place == 0) s->g.over = true;
@@ -72,7 +81,8 @@ static int take_pending(struct client *c, struct group_seat *s, const char *fres
             buf_free(&s->pending);
             client_want_log(s);
             return 0;
-        case GROUP_REFUSED: buf_free(&s->pending); return break_log(c, s);
+        case GROUP_UNPROVEN: return break_log(c, s, true);
+        case GROUP_REFUSED: return break_log(c, s, false);
         default: buf_drop(&s->pending, size);
         }
     }
@@ -113,6 +123,16 @@ int client_log_listed(struct client *c, struct group_seat *s, const char *name)
         if (group_write(c->o.vault, &s->g) < 0) return -1;
     }
     return buf_len(&s->pending) ? take_pending(c, s, name) : 0;
+}
+
+void client_logs_class(struct client *c)
+{
+    for (size_t i = 0; i < c->groups.n; i++) {
+        struct group_seat *s = c->groups.seat[i];
+        if (!s->g.unproven) continue;
+        s->synced = false;
+        client_want_log(s);
+    }
 }
 
 int client_log_refused(struct client *c, struct group_seat *s, const struct wire_group_no *m)

@@ -33,7 +33,7 @@ static bool gave_up(const struct group_seat *s, uint64_t device)
 
 static bool is_patient(struct client *c, struct group_seat *s, const struct wire_deliver *m)
 {
-    if (gave_up(s, m->from_device)) return false;
+    if (gave_up(s, m->from_device) || s->g.broken) return false;
     return s->waits_for != m->seq || client_now(c) < s->since + GROUPS_PATIENCE_MS;
 }
 
@@ -55,7 +55,7 @@ static int show(struct client *c, struct group_seat *s, const struct wire_delive
     uint64_t row, number = 0;
     int state, known = client_own(c, m) ? vault_state(c->o.vault, m->id, &state, &number) : 0;
     if (known > 0 && number) shown.id = number;
-    shown.flags = (uint8_t)(m->flags & ~GROUP_FLAG_GAP);
+    shown.flags = (uint8_t)((m->flags & ~(GROUP_FLAG_GAP | VAULT_FLAG_SAID)) | (t->said ? VAULT_FLAG_SAID : 0));
     shown.to = group_name(&s->g);
     shown.head = (struct slice){(const uint8_t *)"", 0};
     shown.body = t->body.data ? sealed_head(&t->body) : shown.head;

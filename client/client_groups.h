@@ -109,6 +109,10 @@ int client_log_listed(struct client *c, struct group_seat *s, const char *name);
 /* An entry that the server says it has. */
 int client_seat_took(struct client *c, struct group_seat *s, struct slice entry, uint64_t number);
 void client_want_log(struct group_seat *s);
+/* Why nothing is written to its log, or sealed for it: a clause after its name; s may be NULL. */
+const char *client_broken_words(const struct group_seat *s);
+/* More is known of the class: logs that waited for an instructor to be proven are looked at again. */
+void client_logs_class(struct client *c);
 /* Puts the questions for the logs that are wanted. */
 void client_logs_ask(struct client *c);
 

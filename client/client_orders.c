@@ -128,6 +128,10 @@ static int append(struct client *c, struct group_order *o)
         client_want_log(s);
         return 0;
     }
+    if (s->g.broken) {
+        end(c, WIRE_FORBIDDEN, text_of(client_broken_words(s)));
+        return 0;
+    }
     bool about = o->subject[0] != '\0';
     enum found f = about ? find_subject(c, s, o, &e) : FOUND;
     if (f == FOUND_STORE) return -1;

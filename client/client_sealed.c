@@ -139,7 +139,7 @@ static int work_off_room(struct client *c, const struct vault_draft *d)
         .subject = d->to,
         .text = text_of(code == WIRE_NO_SUCH_ROOM ? "there is no such group"
                         : code == WIRE_NOT_MEMBER ? "you are not a member of that group"
-                                                  : "its log of members is not what it must be"),
+                                                  : client_broken_words(client_seat(c, d->to))),
         .hint = text_of(code == WIRE_NOT_MEMBER ? "join it first" : "")};
     return refuse_draft(c, d, &no) < 0 ? -1 : 1;
 }

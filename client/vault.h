@@ -79,6 +79,9 @@ enum vault_how {
     VAULT_GAP = 4,      /* m.body is two numbers, u64 each: what the server has not of the room any more */
 };
 
+/* In m.flags of an ENTRY, beside WIRE_FLAG_*: that its author is an instructor, says the server alone. */
+enum { VAULT_FLAG_SAID = 0x40 };
+
 /* A received message in the history. Slices are valid until the next call on the store. */
 struct vault_row {
     uint64_t row;
