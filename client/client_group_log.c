@@ -144,8 +144,7 @@ int client_log_refused(struct client *c, struct group_seat *s, const struct wire
     }
     s->log_code = m->code;
     c->sealed.sweep = true;
-    client_orders_fail(c, s->g.key, m->code, m->text);
-    return 0;
+    return client_orders_fail(c, s->g.key, m->code, m->text) < 0 ? TAKE_STORE : 0;
 }
 
 void client_logs_ask(struct client *c)

@@ -110,7 +110,7 @@ int client_groups_begin(struct client *c)
 {
     struct groups_side *all = &c->groups;
     client_groups_reset(c);
-    if (!all->loaded && load(c) < 0) return -1;
+    if (!all->loaded && (load(c) < 0 || client_orders_begin(c) < 0)) return -1;
     /* Thousands in one process ask for invitations only when they have groups. */
     all->list_wanted = client_receives(c) && (!c->o.sparing || all->n > 0);
     for (size_t i = 0; i < all->n && client_receives(c); i++) {
@@ -241,7 +241,7 @@ int client_groups_step(struct client *c)
 {
     uint64_t now = client_now(c);
     client_groups_ack(c);
-    if (client_rooms_lose_patience(c) < 0 || client_rooms_watch_keys(c) < 0 || client_orders_step(c) < 0) return -1;
+    if (client_rooms_lose_patience(c) < 0 || client_rooms_watch_keys(c) < 0 || client_orders_look(c) < 0) return -1;
     if (now < c->groups.held_until) return 0;
     client_logs_ask(c);
     if (c->groups.list_wanted && !c->groups.list_asked) {

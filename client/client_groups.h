@@ -6,6 +6,7 @@
 #define CLIENT_GROUPS_H
 
 #include "group_room.h"
+#include "order.h"
 #include "wire_groups.h"
 
 struct client;
@@ -34,24 +35,11 @@ struct group_seat {
     uint32_t pending_head;
 };
 
-/* What an entry of ours is to say; it is written anew when another one came first. */
-struct group_order {
-    struct group_order *next;
-    uint64_t number;
-    uint8_t op, role;
-    uint64_t until_ms;
-    char room[NAME_SIZE], subject[NAME_SIZE], text[MEMBERSHIP_TEXT + 1];
-    bool sent, repeated; /* repeated: the server may have taken it before */
-    unsigned tries;
-    struct buf entry;
-};
-
 struct groups_side {
     struct group_seat **seat;
     size_t n;
     bool loaded, list_wanted, list_asked, listed;
     uint64_t held_until, ack_due;
-    uint64_t last_order;
     struct group_order *order, **last;
 };
 
@@ -78,13 +66,17 @@ void client_groups_free(struct client *c);
 
 /* --- client_orders.c --- */
 
-/* Does what can be done for the first order. -1: the store failed. */
+/* Takes over the orders of processes that are gone. */
+int client_orders_begin(struct client *c);
+/* Does what can be done for the first order, inside a transaction. */
 int client_orders_step(struct client *c);
+/* The same outside of one. */
+int client_orders_look(struct client *c);
 /* What the server answered to it. */
 int client_orders_head(struct client *c, const struct wire_group_head *m);
 int client_orders_refused(struct client *c, const struct wire_group_no *m);
 /* The log that the order waits for cannot be had, or the person is none. */
-void client_orders_fail(struct client *c, const char *room, uint16_t code, struct slice text);
+int client_orders_fail(struct client *c, const char *room, uint16_t code, struct slice text);
 int client_orders_no_user(struct client *c, const char *name);
 
 /* Is a group of this name (lower case) about to be made or joined? */

@@ -108,6 +108,7 @@ enum vault_kind {
     VAULT_GROUP_OWN = 12,  /* name: the group's id, as of the next two */
     VAULT_GROUP_GIVEN = 13,
     VAULT_GROUP_KEYS = 14, /* number: the device */
+    VAULT_GROUP_ORDER = 15, /* number: that of the order; order.h */
     VAULT_CLASS = 20, /* these four: class.h */
     VAULT_INVITED,    /* name: who was invited */
     VAULT_JOINING,

@@ -4,7 +4,7 @@ import shutil
 import signal
 import sqlite3
 
-from harness import check, equal, full_run, until
+from harness import Program, check, equal, full_run, until
 
 
 def registered(env, server, *users):
@@ -249,3 +249,49 @@ def test_two_hundred_members(env):
     for place, user in enumerate(names):
         if place >= present and (place % 2 or place == len(names) - 1):
             equal(read(env, server, user, len(everything) - place), everything[place:], 'at ' + user)
+
+
+def orders_in(env, user):
+    """How many orders for groups a store keeps: kind 15 of client/vault.h."""
+    with sqlite3.connect(env.folder / ('home-' + user) / user / 'store.db') as db:
+        return db.execute('SELECT count(*) FROM value WHERE kind = 15').fetchone()[0]
+
+
+def test_orders_outlive_their_process(env):
+    """Orders that were given while the server was away, one by a process that was killed then: the next one that stays connected
+    carries them out, in their order and once."""
+    server = env.server()
+    registered(env, server, 'alice', 'bob')
+    group(env, server, 'alice', 'create', '#chess', 'open')
+    group(env, server, 'bob', 'join', '#chess')
+    server.stop()
+    kept = group(env, server, 'alice', 'topic', '#chess', 'first', '--timeout', '1', status=3)
+    check('it is kept' in kept.err, 'told: %r' % kept.err)
+    killed = Program(env.argv(server, 'alice', 'group', 'kick', '#chess', 'bob'), env.folder, environ=env.environ())
+    env.programs.append(killed)
+    until(lambda: orders_in(env, 'alice') == 2, 'the order is in the store')
+    killed.kill()
+    again = env.keep(server.restart())
+    env.tail(again, 'alice')
+    until(lambda: orders_in(env, 'alice') == 0, 'the orders are done')
+    done = [('bob', 'join'), ('alice', 'topic'), ('alice', 'kick bob')]
+    equal(read(env, again, 'bob', 3), done, 'at bob')
+
+
+def test_an_order_that_was_half_done(env):
+    """The entry was taken, and the process killed before it heard so: the same entry is said again, and stands once."""
+    server = env.server()
+    registered(env, server, 'alice')
+    alice = env.tail(server, 'alice')
+    group(env, server, 'alice', 'create', '#chess', 'open')
+    store = env.folder / 'home-alice' / 'alice' / 'store.db'
+    with sqlite3.connect(store) as db:
+        db.execute('CREATE TRIGGER stays BEFORE DELETE ON value WHEN old.kind = 15 BEGIN SELECT RAISE(IGNORE); END')
+    group(env, server, 'alice', 'topic', '#chess', 'once')
+    equal(orders_in(env, 'alice'), 1, 'orders, as if nobody had heard')
+    with sqlite3.connect(store) as db:
+        db.execute('DROP TRIGGER stays')
+    until(lambda: registered(env, server, 'alice') or orders_in(env, 'alice') == 0, 'said again and answered')
+    group(env, server, 'alice', 'topic', '#chess', 'twice')
+    until(lambda: lines(alice)[-1:] == [('alice', 'topic')] and len(lines(alice)) >= 3, 'the second topic')
+    equal(lines(alice), [('alice', 'create'), ('alice', 'topic'), ('alice', 'topic')], 'the log')
