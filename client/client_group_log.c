@@ -48,7 +48,9 @@ static int break_log(struct client *c, struct group_seat *s, bool unproven)
 static int synced(struct client *c, struct group_seat *s)
 {
     struct keyring k = client_keyring(c);
-    bool in = group_has(&s->g, k.identity->account_key);
+    uint8_t own[SEALED_KEY];
+    if (keyring_account(&k, own) < 0) return -1;
+    bool in = group_has(&s->g, own);
     if (s->g.log.seq < s->pending_head) {
         client_want_log(s);
         return 0;

@@ -92,7 +92,8 @@ static int write_entry(struct client *c, struct group_order *o, const struct mem
     e->op = o->op;
     e->time_ms = client_wall_ms();
     e->actor = text_of(c->name);
-    memcpy(e->actor_account, c->o.identity->account_key, SEALED_KEY);
+    const struct keyring k = client_keyring(c);
+    if (keyring_account(&k, e->actor_account) < 0) return -1;
     e->actor_device = c->o.identity->device;
     e->role = o->role;
     e->until_ms = o->until_ms;

@@ -51,11 +51,8 @@ static void not_opened(struct taking *t, uint8_t why, bool ask)
 
 static bool is_own(const struct keyring *k, const uint8_t account_key[SEALED_KEY])
 {
-    struct peer own;
-    bool same = peers_get(k->vault, k->name, &own) > 0 &&
-                memcmp(own.list.account_key, account_key, SEALED_KEY) == 0;
-    peer_free(&own);
-    return same;
+    uint8_t own[SEALED_KEY];
+    return keyring_account(k, own) >= 0 && memcmp(own, account_key, SEALED_KEY) == 0;
 }
 
 /* Our own way in and out. Out: whatever could open or seal goes. A second time does no harm. */

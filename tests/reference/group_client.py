@@ -118,7 +118,7 @@ class Room:
             self.follow(frame.body)
             what = parse(frame.body)['op']
         else:
-            what = frame.body[1:].decode()
+            what = frame.body[13:].decode()
         self.heard.append((frame.seq, what))
         return what
 
