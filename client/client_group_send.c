@@ -11,6 +11,7 @@ static void list_members(struct client *c, struct group_seat *s)
 {
     if (s->listed) return;
     s->listed = true;
+    s->lists_since = client_now(c);
     for (size_t i = 0; i < s->g.log.n; i++) {
         const struct membership_person *p = &s->g.log.person[i];
         char key[NAME_SIZE];
@@ -18,6 +19,23 @@ static void list_members(struct client *c, struct group_seat *s)
         name_fold(key, p->name, p->name_len);
         asks_want(&c->sealed.asks, WIRE_LIST, key, 0, client_now(c));
     }
+}
+
+/*
+ * A device that was revoked while we were away must not read on: the first message waits until the lists are as the
+ * server has them, but not for ever, for a server that tells none.
+ */
+static bool lists_wait(struct client *c, struct group_seat *s)
+{
+    bool waits = false;
+    for (size_t i = 0; s->lists_since && !waits && i < s->g.log.n; i++) {
+        char key[NAME_SIZE];
+        name_fold(key, s->g.log.person[i].name, s->g.log.person[i].name_len);
+        waits = asks_pending(&c->sealed.asks, WIRE_LIST, key);
+    }
+    waits = waits && client_now(c) < s->lists_since + GROUPS_LISTS_MS;
+    if (!waits) s->lists_since = 0;
+    return waits;
 }
 
 /* Has a sender key of ours not been sealed for everybody yet? */
@@ -49,6 +67,7 @@ int client_rooms_watch_keys(struct client *c)
 {
     for (size_t i = 0; i < c->groups.n; i++) {
         struct group_seat *s = c->groups.seat[i];
+        if (s->lists_since && !lists_wait(c, s)) c->sealed.sweep = true;
         if (!s->hands_out) continue;
         int waits = keys_wait(c);
         if (waits < 0) return -1;
@@ -82,6 +101,7 @@ int client_seal_room(struct client *c, const struct vault_draft *d, uint16_t *co
 {
     struct keyring k = client_keyring(c);
     struct group_seat *s = client_seat(c, d->to);
+    uint8_t own[SEALED_KEY];
     *code = 0;
     if (!s) return -1;
     if (client_orders_enters(c, s->g.key)) return 0;
@@ -94,9 +114,11 @@ int client_seal_room(struct client *c, const struct vault_draft *d, uint16_t *co
         return 0;
     }
     if (s->g.broken) *code = WIRE_FORBIDDEN;
-    if (!group_has(&s->g, k.identity->account_key)) *code = WIRE_NOT_MEMBER;
+    if (keyring_account(&k, own) < 0) return -1;
+    if (!group_has(&s->g, own)) *code = WIRE_NOT_MEMBER;
     if (*code) return 1;
     list_members(c, s);
+    if (lists_wait(c, s)) return 0;
     int r = held_back(c, s);
     if (r != 0) {
         c->sealed.held = true;

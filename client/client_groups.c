@@ -61,7 +61,7 @@ static void clear_seat(struct group_seat *s)
 {
     s->listed = s->synced = s->log_wanted = s->log_asked = s->placed = false;
     s->log_code = 0;
-    s->since = s->waits_for = s->hands_out = 0;
+    s->since = s->waits_for = s->hands_out = s->lists_since = 0;
     s->unread = 0;
     buf_free(&s->pending);
 }
@@ -128,6 +128,7 @@ int client_groups_listed(struct client *c, const char *name)
     for (size_t i = 0; i < c->groups.n; i++) {
         struct group_seat *s = c->groups.seat[i];
         if (client_log_listed(c, s, name) < 0) return -1;
+        if (s->lists_since) c->sealed.sweep = true;
         if (s->parked && client_room_advance(c, s, name) < 0) return -1;
     }
     return client_orders_step(c);
@@ -259,6 +260,7 @@ uint64_t client_groups_due(const struct client *c)
     for (size_t i = 0; i < c->groups.n; i++) {
         const struct group_seat *s = c->groups.seat[i];
         if (s->hands_out && s->hands_out + GROUPS_HAND_OUT_MS < due) due = s->hands_out + GROUPS_HAND_OUT_MS;
+        if (s->lists_since && s->lists_since + GROUPS_LISTS_MS < due) due = s->lists_since + GROUPS_LISTS_MS;
         if (s->since && s->since + GROUPS_PATIENCE_MS < due) due = s->since + GROUPS_PATIENCE_MS;
         if (s->log_wanted && !s->log_asked && c->groups.held_until < due) due = c->groups.held_until;
     }

@@ -14,6 +14,7 @@ struct client;
 enum {
     GROUPS_PATIENCE_MS = 15 * 1000, /* a message waits for its sender's key */
     GROUPS_HAND_OUT_MS = 2 * 1000,  /* a message waits for our key to leave before it */
+    GROUPS_LISTS_MS = 5 * 1000,     /* the first message of a connection waits for the lists of the members */
     GROUPS_GIVEN_UP = 16,
     ORDER_TRIES = 8, /* an entry lost the race for its place in the log */
 };
@@ -28,6 +29,7 @@ struct group_seat {
     uint16_t log_code; /* why the log cannot be had; 0: it can */
     uint64_t waits_for, since; /* number of the first that is parked, and since when; 0: none */
     uint32_t unread;
+    uint64_t lists_since; /* since when the lists of its members are asked for; 0: they are not waited for */
     uint64_t hands_out; /* since when our key is on its way; 0: it is not */
     uint64_t given_up[GROUPS_GIVEN_UP]; /* devices whose key did not come, a ring */
     unsigned given_up_n;
