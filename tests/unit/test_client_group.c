@@ -234,6 +234,30 @@ static void test_out_means_new_keys(void **state)
     expect_text(a, m, "two");
 }
 
+/* Whoever was away has the keys of many generations at once, and reads in order what was said with each. */
+static void test_many_generations_at_once(void **state)
+{
+    enum { MANY = 9 };
+    struct room *r = *state;
+    struct person *a = &r->p[ALICE], *b = &r->p[BOB];
+    struct buf kept[MANY] = {{0}};
+    struct wire_deliver m[MANY];
+    append(r, a, MEMBERSHIP_CREATE, NULL, 1);
+    append(r, b, MEMBERSHIP_JOIN, NULL, 0);
+    for (size_t i = 0; i < MANY; i++) {
+        a->g.rekey = true; /* as after somebody left */
+        assert_int_equal(group_hand_out(&a->k, &a->g), 1);
+        assert_int_equal(hand_over(a, b), 1);
+        m[i] = say(r, a, "hello", i);
+        buf_put(&kept[i], m[i].body.data, m[i].body.len);
+        m[i].body = sealed_head(&kept[i]);
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        expect_text(b, m[i], "hello");
+        buf_free(&kept[i]);
+    }
+}
+
 /* Judged at its place: before the kick bob was in, although the log that is here goes further. */
 static void test_member_at_a_place(void **state)
 {
@@ -402,7 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_A_ROOM(test_key_before_message), IN_A_ROOM(test_out_means_new_keys), IN_A_ROOM(test_member_at_a_place),
         IN_A_ROOM(test_read_back),          IN_A_ROOM(test_parked_in_order),    IN_A_ROOM(test_revoked_device),
-        IN_A_ROOM(test_by_the_servers_word), IN_A_ROOM(test_by_the_anchor),
+        IN_A_ROOM(test_many_generations_at_once), IN_A_ROOM(test_by_the_servers_word), IN_A_ROOM(test_by_the_anchor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
