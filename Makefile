@@ -105,7 +105,7 @@ $(BUILD)/$(NAME)-keeper: $(KEEPER_MAIN) $(LIB_KEEPER) $(LIB_IPC)
 $(BUILD)/$(NAME)-broker: $(BROKER_MAIN) $(LIB_BROKER) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -linih -ljansson -lsodium -lgcrypt -lseccomp -lpthread
 $(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_IPC)
-	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -ljansson -lutf8proc -lsqlite3 -lsodium -lgcrypt
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -ljansson -lutf8proc -lsqlite3 -linih -lsodium -lgcrypt
 $(BUILD)/$(NAME)ctl: $(CTL_MAIN) $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lsodium -lgcrypt
 
@@ -172,6 +172,7 @@ reference:
 	$(PYTHON) tests/reference/check_tables.py
 	$(PYTHON) tests/reference/check_security.py
 	$(PYTHON) tests/reference/sealed_vectors.py
+	$(PYTHON) tests/reference/sealed_log.py
 	$(PYTHON) tests/tools/words.py --check client/sealed/words_list.c
 	tests/secret_compare
 

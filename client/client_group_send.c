@@ -105,6 +105,10 @@ int client_seal_room(struct client *c, const struct vault_draft *d, uint16_t *co
     *code = 0;
     if (!s) return -1;
     if (client_orders_enters(c, s->g.key)) return 0;
+    if (s->g.broken && (s->synced || !s->g.unproven)) {
+        *code = WIRE_FORBIDDEN;
+        return 1;
+    }
     if (!s->synced && s->log_code) {
         *code = s->log_code;
         return 1;
@@ -113,7 +117,6 @@ int client_seal_room(struct client *c, const struct vault_draft *d, uint16_t *co
         client_want_log(s);
         return 0;
     }
-    if (s->g.broken) *code = WIRE_FORBIDDEN;
     if (keyring_account(&k, own) < 0) return -1;
     if (!group_has(&s->g, own)) *code = WIRE_NOT_MEMBER;
     if (*code) return 1;

@@ -197,6 +197,14 @@ static int follow(struct vault *v, struct group *g, const struct membership_entr
     return membership_changes_readers(e->op) ? raise_barrier(v, g) : 0;
 }
 
+/* Or has the server shown the log of another group than the one that was asked for? */
+static bool same_room(const struct group *g, struct slice name)
+{
+    char key[NAME_SIZE];
+    name_fold(key, (const char *)name.data, name.len);
+    return strcmp(key, g->key) == 0;
+}
+
 enum group_news group_take(const struct keyring *k, struct group *g, struct slice entry, uint64_t number,
                            const char *fresh, char need[NAME_SIZE])
 {
@@ -206,6 +214,7 @@ enum group_news group_take(const struct keyring *k, struct group *g, struct slic
     if (!membership_read(entry, &e, of, &seq)) return GROUP_REFUSED;
     if (seq == 0 || seq > g->log.seq + 1) return GROUP_MISSING;
     if (seq <= g->log.seq) return as_known(k->vault, g, seq, entry);
+    if (seq == 1 && !same_room(g, e.text)) return GROUP_REFUSED;
     enum group_judgement j = group_judge(k, &g->log, entry, fresh, need);
     switch (j) {
     case GROUP_JUDGED_STORE: return GROUP_STORE;

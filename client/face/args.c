@@ -37,6 +37,11 @@ static const struct row rows[] = {
     {"paper", NULL, offsetof(struct args, paper), "device add: by the 24 words of the paper key"},
     {"with-account-key", NULL, offsetof(struct args, with_account_key),
      "device admit: the new device may admit and revoke others, too"},
+    {"read-receipts", NULL, offsetof(struct args, read_receipts),
+     "tell senders what you have read, if they tell you, and see what others have"},
+    {"config", "FILE", offsetof(struct args, config_file),
+     "the config file; default: $XDG_CONFIG_HOME/csmsg/config"},
+    {"profile", "NAME", offsetof(struct args, profile), "use the [profile NAME] of the config file, too"},
     {"json", NULL, offsetof(struct args, json), "write one JSON object a line"},
     {"quiet", NULL, offsetof(struct args, quiet), "say nothing but errors"},
     {"verbose", NULL, offsetof(struct args, verbose), "say more about the connection"},
@@ -149,6 +154,36 @@ int args_parse(int argc, char *const argv[], struct args *o, struct why *why)
         }
     }
     return numbers(o, why);
+}
+
+/* One option that was not given, from the key of its name. */
+static void fill(struct args *o, const struct row *row, const struct config_values *v)
+{
+    const struct conf_key *k = config_find(row->name);
+    if (!k) return; /* of one run alone, such as --yes */
+    void *at = (char *)o + row->offset;
+    const void *value = (const char *)v + k->offset;
+    if (k->type == CONF_BOOL) {
+        *(bool *)at |= *(const bool *)value;
+    } else if (k->type == CONF_TIME) {
+        if (o->timeout_ms < 0 && *(const uint64_t *)value) o->timeout_ms = (int64_t)*(const uint64_t *)value;
+    } else if (!*(const char **)at) {
+        const char *text = k->type == CONF_WORD ? k->words[*(const unsigned *)value] : value;
+        if (*text) *(const char **)at = text;
+    }
+}
+
+void args_configure(struct args *o, struct config *config)
+{
+    o->config = config;
+    for (size_t i = 0; i < ROWS; i++)
+        fill(o, &rows[i], &config->v);
+}
+
+const char *args_option(size_t i, const char **argument)
+{
+    *argument = i < ROWS ? rows[i].argument : NULL;
+    return i < ROWS ? rows[i].name : "";
 }
 
 void args_help(struct buf *out)

@@ -7,6 +7,7 @@
 
 #include "../client.h"
 #include "name.h"
+#include "config.h"
 #include "names.h"
 #include "shown.h"
 
@@ -21,6 +22,8 @@ struct chat_ops {
     int (*away)(void *arg, bool away, const char *text);
     int (*group)(void *arg, uint8_t op, const char *room);
     int (*accept)(void *arg, const char *name); /* client_accept() */
+    int (*why)(void *arg, uint64_t number);     /* client_why() */
+    void (*seen)(void *arg, const struct vault_row *row); /* client_shown() */
     int (*order)(void *arg, const struct client_group_order *order);
     int (*groups)(void *arg, bool open);
     int (*members)(void *arg, const char *room);
@@ -33,6 +36,7 @@ struct chat_ops {
     void (*disconnect)(void *arg);
     void (*clear)(void *arg);
     void (*quit)(void *arg);
+    void (*configured)(void *arg); /* a setting, an alias or a bound key has changed */
     /* One piece of output, without newline at its end, safe for a terminal. */
     void (*print)(void *arg, const char *text);
 };
@@ -50,6 +54,7 @@ struct chat {
     void *arg;
     struct vault *vault; /* messages are read from its history */
     struct shown *shown;
+    struct config *config; /* NULL: as by default, and nothing can be set */
     char me[NAME_SIZE];
     uint64_t device;
     char target[NAME_SIZE]; /* "#lobby", a group or a user */
@@ -59,6 +64,7 @@ struct chat {
     unsigned asking;                    /* answers still to come */
     unsigned listing_groups;            /* lists of /list that are still to come */
     uint8_t standing;                   /* WIRE_STATE_* as last told */
+    unsigned alias_depth;               /* aliases within aliases, now */
     char held[16];                      /* a line like " /msg" was held back: its word */
     struct names names;                 /* for completion */
     struct chat_sent sent[CHAT_ECHOES]; /* a ring */

@@ -11,7 +11,7 @@
 #include <readline/readline.h>
 #include <readline/history.h>
 
-#include "command.h"
+#include "complete.h"
 #include "plain.h"
 
 enum { HISTORY_LINES = 1000, TWICE_MS = 2000 };
@@ -48,36 +48,59 @@ static void on_line(char *line)
     editor_prompt(p);
 }
 
-/* --- completion: commands at the start of a line, names elsewhere --- */
+/* --- completion, and keys of the config file --- */
 
-static char *next_command(const char *text, int state)
-{
-    static int at;
-    if (state == 0) at = 0;
-    while (commands[at].name) {
-        const char *name = commands[at++].name;
-        if (strncasecmp(name, text + 1, strlen(text + 1)) != 0) continue;
-        char *word = malloc(strlen(name) + 2);
-        if (word) snprintf(word, strlen(name) + 2, "/%s", name);
-        return word;
-    }
-    return NULL;
-}
+static int word_start; /* where the word that is completed begins */
 
-static char *next_name(const char *text, int state)
+static char *next_word(const char *text, int state)
 {
     static size_t at;
-    const struct names *names = &current->chat.names;
     if (state == 0) at = 0;
-    at = names_match(names, at, text);
-    return at < names->n ? strdup(names->name[at++]) : NULL;
+    char *word = complete_word(&current->chat, rl_line_buffer, word_start, text, at++);
+    char *copy = word ? strdup(word) : NULL; /* readline frees it */
+    free(word);
+    return copy;
 }
 
 static char **complete(const char *text, int start, int end)
 {
     (void)end;
+    word_start = start;
     rl_attempted_completion_over = 1; /* never file names */
-    return rl_completion_matches(text, start == 0 && text[0] == '/' ? next_command : next_name);
+    return rl_completion_matches(text, next_word);
+}
+
+/* A key that stands for a line: which one, only its bytes say. */
+static int bound_key(int count, int key)
+{
+    struct plain *p = current;
+    char bytes[8];
+    const struct config_pairs *keys = &p->chat.config->bind;
+    (void)count, (void)key;
+    for (size_t i = 0; i < keys->n; i++) {
+        if (!config_key_bytes(keys->pair[i].name, bytes) || strcmp(bytes, rl_executing_keyseq) != 0) continue;
+        chat_line(&p->chat, keys->pair[i].line);
+        editor_prompt(p);
+        rl_forced_update_display();
+        break;
+    }
+    return 0;
+}
+
+void editor_keys(struct plain *p)
+{
+    static char bound[CONFIG_PAIRS][8]; /* by the last call: what is not in the file any more goes */
+    static size_t n;
+    char bytes[8];
+    const struct config_pairs *keys = &p->chat.config->bind;
+    while (n)
+        rl_bind_keyseq(bound[--n], NULL);
+    for (size_t i = 0; i < keys->n; i++) {
+        rl_command_func_t *function = rl_named_function(keys->pair[i].line);
+        if (!config_key_bytes(keys->pair[i].name, bytes)) continue;
+        rl_bind_keyseq(bytes, function ? function : bound_key);
+        memcpy(bound[n++], bytes, sizeof bytes);
+    }
 }
 
 /* --- the terminal --- */
@@ -97,6 +120,7 @@ void editor_open(struct plain *p)
     if (!p->s.identity.lock.on) read_history(home_file(&p->s.home, "history", path));
     make_prompt(p, prompt);
     rl_callback_handler_install(prompt, on_line);
+    editor_keys(p);
 }
 
 void editor_close(struct plain *p)

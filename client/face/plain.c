@@ -24,7 +24,9 @@ enum { GREET_MS = 3000, SETTLE_MS = 30000, LEAVE_MS = 1000 };
 static int do_send(void *arg, uint8_t kind, const char *to, uint8_t form, struct slice text,
                    uint64_t *id)
 {
-    return client_send(((struct plain *)arg)->s.client, kind, to, form, text, id);
+    struct plain *p = arg;
+    if (p->gathering) client_hold(p->s.client);
+    return client_send(p->s.client, kind, to, form, text, id);
 }
 
 static int do_list(void *arg)
@@ -50,6 +52,16 @@ static int do_group(void *arg, uint8_t op, const char *room)
 static int do_accept(void *arg, const char *name)
 {
     return client_accept(((struct plain *)arg)->s.client, name);
+}
+
+static int do_why(void *arg, uint64_t number)
+{
+    return client_why(((struct plain *)arg)->s.client, number, true);
+}
+
+static void do_seen(void *arg, const struct vault_row *row)
+{
+    client_shown(((struct plain *)arg)->s.client, row);
 }
 
 static int do_order(void *arg, const struct client_group_order *order)
@@ -116,6 +128,15 @@ static void do_quit(void *arg)
     p->stopped = p->ended = true; /* a pipe's messages still get their time to arrive */
 }
 
+static void do_configured(void *arg)
+{
+    struct plain *p = arg;
+    bool receipts = p->chat.config->v.read_receipts;
+    if (receipts != p->receipts) client_set_read_receipts(p->s.client, receipts);
+    p->receipts = receipts;
+    if (p->terminal) editor_keys(p);
+}
+
 /* Our own marks and errors in colour; the words say the same. */
 static const char *colour_of(const char *text)
 {
@@ -152,6 +173,8 @@ static const struct chat_ops ops = {
     .away = do_away,
     .group = do_group,
     .accept = do_accept,
+    .why = do_why,
+    .seen = do_seen,
     .order = do_order,
     .groups = do_groups,
     .members = do_members,
@@ -163,6 +186,7 @@ static const struct chat_ops ops = {
     .disconnect = do_disconnect,
     .clear = do_clear,
     .quit = do_quit,
+    .configured = do_configured,
     .print = do_print,
 };
 
@@ -174,18 +198,25 @@ static void on_event(void *arg, const struct client_event *e)
 
 /* --- input --- */
 
-/* Lines of a pipe. The last one need not end. */
+/*
+ * Lines of a pipe. The last one need not end. Texts that come together become durable together, when the
+ * last one was taken; a command does what it does after them.
+ */
 static void pipe_lines(struct plain *p)
 {
     uint8_t *newline;
+    p->gathering = p->s.connected;
     while (!p->quitting && !p->stopped && buf_len(&p->input) &&
            (newline = memchr(buf_head(&p->input), '\n', buf_len(&p->input)))) {
         char *line = (char *)buf_head(&p->input);
         size_t n = (size_t)(newline - buf_head(&p->input));
         *newline = '\0';
+        if (*line == '/') client_push(p->s.client);
         chat_line(&p->chat, line);
         buf_drop(&p->input, n + 1);
     }
+    p->gathering = false;
+    client_push(p->s.client);
 }
 
 static void pipe_read(struct plain *p)
@@ -303,6 +334,8 @@ static enum face_exit run(struct plain *p)
     chat_init(&p->chat, &ops, p, p->s.home.user);
     p->chat.vault = p->s.vault;
     p->chat.shown = &p->shown;
+    p->chat.config = p->s.args->config;
+    p->receipts = p->chat.config && p->chat.config->v.read_receipts;
     p->chat.device = p->s.identity.device;
     p->s.event = on_event;
     p->s.arg = p;

@@ -12,8 +12,10 @@ struct plain {
     bool terminal; /* keyboard and screen; else lines from a pipe */
     bool colour;
     bool ended; /* no more lines will come */
+    bool receipts; /* read_receipts of the config file, as it was last */
     bool quitting;
     bool stopped;            /* /quit in a pipe: what follows is not read */
+    bool gathering;          /* … several lines: their texts become durable together */
     struct buf input;        /* of a pipe: what is not a whole line yet */
     uint64_t interrupted_at; /* Ctrl-C, ms; 0: not lately */
 };
@@ -31,6 +33,8 @@ void editor_suspend(struct plain *p);
 /* Prints above the line being typed. */
 void editor_print(struct plain *p, const char *text);
 void editor_clear(struct plain *p);
+/* Binds the keys of the config file. */
+void editor_keys(struct plain *p);
 /* The conversation has another target. */
 void editor_prompt(struct plain *p);
 

@@ -18,6 +18,7 @@
 #include "broker.h"
 #include "child.h"
 #include "group.h"
+#include "libgcrypt.h"
 #include "log.h"
 #include "moderation.h"
 #include "sandbox.h"
@@ -106,6 +107,7 @@ static void on_setup(struct broker *b, struct slice p, int fd)
     people_roster(b, fd);
     uint8_t random[1];
     sqlite3_randomness(sizeof random, random); /* opens the random device now or never */
+    libgcrypt_start();
     if (sandbox_before_threads(&spec, &b->sandbox)) fatal("sandbox: %s", b->sandbox.text);
     lock_store(b);
     keys_load(&b->keys, b->set.server.state_dir);

@@ -5,12 +5,7 @@ import signal
 import sqlite3
 
 from harness import Program, check, equal, full_run, until
-
-
-def registered(env, server, *users):
-    """Real people who were here once: their keys are at the server."""
-    for user in users:
-        env.cli(server, user, 'who').expect(0)
+from people import registered
 
 
 def group(env, server, user, *words, status=0):
@@ -143,7 +138,7 @@ def generations_in(path):
     with sqlite3.connect(path) as db:
         for (value,) in db.execute('SELECT value FROM value WHERE kind = 14'):
             at = 40
-            while at < len(value):
+            while at + 8 < len(value):
                 size = int.from_bytes(value[at:at + 4], 'little')
                 found.append(int.from_bytes(value[at + 4 + 34:at + 4 + 38], 'little'))
                 at += 4 + size
@@ -296,9 +291,9 @@ def test_two_hundred_members(env):
 
 
 def orders_in(env, user):
-    """How many orders for groups a store keeps: kind 15 of client/vault.h."""
+    """How many orders for groups a store keeps: kind 16 of client/vault.h."""
     with sqlite3.connect(env.folder / ('home-' + user) / user / 'store.db') as db:
-        return db.execute('SELECT count(*) FROM value WHERE kind = 15').fetchone()[0]
+        return db.execute('SELECT count(*) FROM value WHERE kind = 16').fetchone()[0]
 
 
 def test_orders_outlive_their_process(env):
@@ -330,7 +325,7 @@ def test_an_order_that_was_half_done(env):
     group(env, server, 'alice', 'create', '#chess', 'open')
     store = env.folder / 'home-alice' / 'alice' / 'store.db'
     with sqlite3.connect(store) as db:
-        db.execute('CREATE TRIGGER stays BEFORE DELETE ON value WHEN old.kind = 15 BEGIN SELECT RAISE(IGNORE); END')
+        db.execute('CREATE TRIGGER stays BEFORE DELETE ON value WHEN old.kind = 16 BEGIN SELECT RAISE(IGNORE); END')
     group(env, server, 'alice', 'topic', '#chess', 'once')
     equal(orders_in(env, 'alice'), 1, 'orders, as if nobody had heard')
     with sqlite3.connect(store) as db:
