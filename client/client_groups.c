@@ -145,6 +145,7 @@ static int take_placed(struct client *c, const struct wire_group_placed *m)
     return group_write(c->o.vault, &s->g) < 0 ? TAKE_STORE : 0;
 }
 
+/* Groups that another device of ours is in, and this one does not know. */
 static int take_groups(struct client *c, struct slice p)
 {
     struct cur cur = cur_of(p.data, p.len);
@@ -156,7 +157,10 @@ static int take_groups(struct client *c, struct slice p)
         if (!(row.flags & WIRE_IS_MEMBER) || !client_receives(c)) continue;
         struct group_seat *s = client_in_batch(c) < 0 ? NULL : client_seat(c, row.room);
         if (!s) return TAKE_STORE;
-        if (s->g.over || memcmp(s->g.id, row.id, sizeof row.id) != 0) client_want_log(s);
+        if (s->g.over || memcmp(s->g.id, row.id, sizeof row.id) != 0)
+            client_want_log(s);
+        else if (!s->placed) /* another process of ours has entered it since this one looked into the store */
+            client_room_place(c, s, s->g.place);
     }
     c->groups.list_asked = false;
     c->groups.listed = true;
