@@ -133,6 +133,7 @@ struct client_event {
         struct {
             uint64_t number;
             uint8_t op;       /* enum membership_op */
+            bool earlier;     /* a process before this one was given it */
             const char *room; /* as given */
             const char *code; /* NULL: done; else wire_code_name() */
             struct slice text;
@@ -293,8 +294,8 @@ int client_moderate(struct client *c, uint8_t act, const char *name, uint32_t se
  * membership log among them, in the same order for every member.
  *
  * An order is an entry of ours for the log. It is carried out when connected, one after the other, and then
- * told as ORDER under its number; a process that ends before leaves it undone. -1: no such name can be, or
- * the text is too long.
+ * told as ORDER under its number. It is kept until it was carried out or refused: what a process leaves undone
+ * the next one does. -1: no such name can be, the text is too long, or the store failed (FAILED is told).
  */
 struct client_group_order {
     uint8_t op; /* enum membership_op */

@@ -139,11 +139,11 @@ static int take_accepted(struct client *c, struct slice p)
     return r < 0 ? TAKE_STORE : 0;
 }
 
-/* Sealed for other devices than there are: sealed anew, under its number, when the list is known. */
+/* Sealed for others than there are: sealed anew, under its number, when the list, or the group's log, is known. */
 static bool to_seal_anew(struct client *c, const struct wire_rejected *m)
 {
     struct vault_out out;
-    return m->code == WIRE_DEVICES_CHANGED && vault_next(c->o.vault, m->id - 1, &out) > 0 &&
+    return (m->code == WIRE_DEVICES_CHANGED || m->code == WIRE_LOG_CHANGED) && vault_next(c->o.vault, m->id - 1, &out) > 0 &&
            out.id == m->id && out.content.len > 0;
 }
 
@@ -163,7 +163,8 @@ static int take_rejected(struct client *c, struct slice p)
     if (client_tell_settled(c, m.id - 1) < 0) return TAKE_STORE;
     settled(c, &gone);
     if (number) client_keep(c, WIRE_REJECTED, number, p);
-    return anew && client_stale(c, m.subject) < 0 ? TAKE_STORE : 0;
+    if (anew) r = m.code == WIRE_LOG_CHANGED ? client_room_outdated(c, m.subject) : client_stale(c, m.subject);
+    return r < 0 ? TAKE_STORE : 0;
 }
 
 static int take_receipt(struct client *c, struct slice p)

@@ -173,11 +173,9 @@ int client_take_moderate(struct client *c, struct slice payload);
 int client_take_direct(struct client *c, const struct wire_deliver *m);
 /* The server's list of devices of this account is newer than ours. -1: the store failed. */
 int client_stale(struct client *c, struct slice name);
-/* A text to a user: seals it or keeps it. -1: the store failed. */
-int client_send_sealed(struct client *c, struct slice to, uint8_t form, struct slice text,
+/* A text to a user or a group: seals it or keeps it. -1: the store failed. */
+int client_send_sealed(struct client *c, uint8_t kind, struct slice to, uint8_t form, struct slice text,
                        uint64_t *number);
-/* A text to a group: keeps it, to be sealed by client_seal_room(). -1: the store failed. */
-int client_send_room(struct client *c, struct slice to, uint8_t form, struct slice text, uint64_t *number);
 /* Who does it, for what lies between engine and store. */
 struct keyring client_keyring(const struct client *c);
 /* Keeps the note that the log of a group is not what it must be. */

@@ -92,6 +92,9 @@ enum vault_how {
     VAULT_GAP = 4,      /* m.body is two numbers, u64 each: what the server has not of the room any more */
 };
 
+/* In m.flags of an ENTRY, beside WIRE_FLAG_*: that its author is an instructor, says the server alone. */
+enum { VAULT_FLAG_SAID = 0x40 };
+
 /* A received message in the history. Slices are valid until the next call on the store. */
 struct vault_row {
     uint64_t row;
@@ -119,6 +122,7 @@ enum vault_kind {
     VAULT_GROUP_GIVEN = 13,
     VAULT_GROUP_KEYS = 14, /* number: the device */
     VAULT_READ_BY = 15, /* who has read a message of ours to a group: name: the reader; number: the message's */
+    VAULT_GROUP_ORDER = 16, /* number: that of the order; order.h */
     VAULT_CLASS = 20, /* these four: class.h */
     VAULT_INVITED,    /* name: who was invited */
     VAULT_JOINING,

@@ -48,7 +48,10 @@ static void put_unopened(struct buf *out, const struct wire_deliver *m)
 static void put_event(struct buf *out, const struct wire_deliver *m, enum vault_how how)
 {
     report_put(out, "*** ");
-    if (how == VAULT_ENTRY && report_entry_line(out, m->body)) return;
+    if (how == VAULT_ENTRY && report_entry_line(out, m->body)) {
+        if (m->flags & VAULT_FLAG_SAID) report_put(out, " (an instructor, says the server)");
+        return;
+    }
     if (how == VAULT_GAP && m->body.len == 16)
         report_put(out, "messages %llu to %llu are not there any more", (unsigned long long)get_u64(m->body.data),
                    (unsigned long long)get_u64(m->body.data + 8));
