@@ -17,6 +17,15 @@ const struct verb verbs[] = {
      "send frank 'see you at nine' --wait delivered", verb_send, false},
     {"tail", "tail", "show messages as they come, each once, also across runs",
      "tail --json --count 10 --timeout 60", verb_tail, false},
+    {"read", "read [ROOM|NAME]", "show what was said in a room, or with a person; alone: in #lobby", "read bob -n 20 --json",
+     verb_read, false},
+    {"search", "search TEXT", "find words in what was said; in quotes: one after the other", "search 'recvmsg loop' --in '#lobby'",
+     verb_search, false},
+    {"inbox", "inbox", "show what is for you and not seen yet: messages to you alone, mentions", "inbox --json", verb_inbox,
+     false},
+    {"rooms", "rooms", "list the rooms and people of your history", "rooms --json", verb_rooms, false},
+    {"export", "export [ROOM|NAME]", "write all that was said, in plain text; alone: in every room", "export --json > talk.jsonl",
+     verb_export, false},
     {"who", "who", "list who is connected", "who --json", verb_who, false},
     {"group", "group create '#NAME' [open] | group invite '#NAME' USER | group join '#NAME' | group leave '#NAME'"
      " | group kick '#NAME' USER [WHY] | group role '#NAME' USER ROLE | group mute '#NAME' USER SPAN [WHY]"
