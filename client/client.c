@@ -69,6 +69,8 @@ void client_free(struct client *c)
     free((char *)c->o.port);
     free(c->away);
     asks_free(&c->sealed.asks);
+    buf_free(&c->why.rows);
+    buf_free(&c->reads.shown);
     client_groups_free(c);
     client_devices_free(c);
     client_class_free(c);
@@ -218,6 +220,15 @@ static void login(struct client *c, uint64_t now)
     link_login(c->link, c->o.identity, &m);
 }
 
+/* What was shown last is told before BYE, if its sender's keys are here. */
+static void tell_reads(struct client *c)
+{
+    if (client_reads_flush(c) < 0 || client_sealed_step(c) < 0)
+        client_vault_failed(c);
+    else
+        client_push(c);
+}
+
 void client_bye(struct client *c)
 {
     if (c->state == CLIENT_OFF || c->state == CLIENT_LEAVING) return;
@@ -225,6 +236,8 @@ void client_bye(struct client *c)
         left(c);
         return;
     }
+    if (client_reads_due(c) != UINT64_MAX) tell_reads(c);
+    if (c->state != CLIENT_OPEN) return;
     c->state = CLIENT_LEAVING;
     c->due = client_now(c) + CLIENT_LEAVE_MS;
     wire_put(link_out(c->link), WIRE_BYE, NULL, 0);
@@ -348,8 +361,9 @@ static uint64_t open_due(const struct client *c)
                                 : c->heard_at + CLIENT_IDLE_MS;
     if (flying && c->o.vault->shared && c->check_at < due) due = c->check_at;
     if (c->room_unread && c->room_due < due) due = c->room_due;
-    uint64_t keys = client_sealed_due(c), groups = client_groups_due(c);
+    uint64_t keys = client_sealed_due(c), groups = client_groups_due(c), reads = client_reads_due(c);
     if (keys < due) due = keys;
+    if (reads < due) due = reads;
     return groups < due ? groups : due;
 }
 
@@ -383,7 +397,7 @@ static void open_timers(struct client *c, uint64_t now)
     check_store(c, now);
     if (c->state != CLIENT_OPEN) return;
     client_ack_room(c);
-    if (client_sealed_step(c) < 0 || client_groups_step(c) < 0) {
+    if (client_reads_step(c) < 0 || client_sealed_step(c) < 0 || client_groups_step(c) < 0 || client_why_step(c) < 0) {
         client_vault_failed(c);
         return;
     }

@@ -24,6 +24,7 @@
 
 #include "identity.h"
 #include "membership.h"
+#include "receipts.h"
 #include "vault.h"
 #include "trust.h"
 #include "wire_groups.h"
@@ -39,6 +40,8 @@ enum client_event_type {
     CLIENT_ACCEPTED,  /* accepted */
     CLIENT_REJECTED,  /* rejected: by the server, or by this client since it cannot be sealed */
     CLIENT_RECEIPT,   /* receipt */
+    CLIENT_READ,      /* read: somebody says that they have read messages of ours */
+    CLIENT_WHY,       /* why: the answer to client_why() */
     CLIENT_WAITS,     /* waits: one or more times for the same message */
     CLIENT_NOTE,      /* note: something about the keys of a person */
     CLIENT_CHANGES,   /* changes */
@@ -154,6 +157,13 @@ struct client_event {
             enum client_class_news what;
             const char *name, *words;
         } class_news;
+        struct {
+            const char *name;       /* who has read them */
+            uint8_t kind;           /* WIRE_TO_USER: they were to them alone; WIRE_TO_ROOM: to groups */
+            const uint64_t *number; /* n of them */
+            size_t n;
+        } read;
+        const struct client_why *why;
         const struct wire_accepted *accepted; /* id: the number; so in the next two */
         const struct wire_rejected *rejected;
         const struct wire_receipt *receipt;
@@ -178,6 +188,7 @@ struct client_options {
     void (*event)(void *arg, const struct client_event *e);
     void *arg;
     uint64_t (*clock)(void *arg); /* monotonic ms; NULL: the system's */
+    bool read_receipts; /* client_set_read_receipts() */
     bool sparing; /* publishes no one-time prekeys: thousands of clients in one process */
 };
 

@@ -68,7 +68,9 @@ static int take_welcome(struct client *c, struct slice p)
     }
     if (c->away) client_set_away(c, true, c->away);
     client_keep(c, WIRE_WELCOME, 0, p);
-    return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 || client_class_begin(c) < 0 ? TAKE_STORE : 0;
+    return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 || client_class_begin(c) < 0 || client_why_begin(c) < 0
+               ? TAKE_STORE
+               : 0;
 }
 
 static int take_error(struct client *c, struct slice p)
@@ -344,7 +346,7 @@ static int take_resync(struct client *c, struct slice p)
     if (!(c->o.caps & WIRE_CAP_LOBBY)) r.lobby_seen = WIRE_NOT_IN_LOBBY;
     wire_put_resume(link_out(c->link), &r, token);
     if (c->away) client_set_away(c, true, c->away);
-    return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 ? TAKE_STORE : 0;
+    return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 || client_why_begin(c) < 0 ? TAKE_STORE : 0;
 }
 
 int client_begin_stream(struct client *c, struct wire_resume *r)
@@ -414,6 +416,7 @@ static const struct handler {
     {WIRE_GROUP, take_group},     {WIRE_HISTORY, client_take_history},   {WIRE_KEYS, client_take_keys},
     {WIRE_LIST, client_take_list},       {WIRE_MODERATE, client_take_moderate},
     {WIRE_ADMIT, client_take_admit},     {WIRE_ROSTER, client_take_roster},
+    {WIRE_WHY, client_take_why},
 };
 
 static const struct handler *handler_of(uint8_t type)

@@ -287,7 +287,7 @@ static int want_lists(struct client *c, struct slice entries)
 
 static int break_log(struct client *c, struct group_seat *s)
 {
-    s->g.broken = true;
+    s->g.broken = c->sealed.sweep = true; /* what waits for this log is refused */
     client_keep_group_note(c, &s->g);
     return group_write(c->o.vault, &s->g);
 }
@@ -444,6 +444,10 @@ int client_seal_room(struct client *c, const struct vault_draft *d, uint16_t *co
     *code = 0;
     if (!s) return -1;
     if (client_orders_enters(c, s->g.key)) return 0;
+    if (s->g.broken) {
+        *code = WIRE_FORBIDDEN;
+        return 1;
+    }
     if (!s->synced && s->log_code) {
         *code = s->log_code;
         return 1;
@@ -452,7 +456,6 @@ int client_seal_room(struct client *c, const struct vault_draft *d, uint16_t *co
         client_want_log(s);
         return 0;
     }
-    if (s->g.broken) *code = WIRE_FORBIDDEN;
     if (!group_has(&s->g, k.identity->account_key)) *code = WIRE_NOT_MEMBER;
     if (*code) return 1;
     list_members(c, s);

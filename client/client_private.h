@@ -32,7 +32,7 @@ enum {
 };
 
 /* What is kept to be told, beside types of frames; below WIRE_TYPES there is no such frame. */
-enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE, KEPT_ORDER, KEPT_DEVICE, KEPT_CLASS };
+enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE, KEPT_ORDER, KEPT_DEVICE, KEPT_CLASS, KEPT_WHY, KEPT_READ };
 
 /* Keys and drafts: client_sealed.c. */
 struct sealed_side {
@@ -44,6 +44,20 @@ struct sealed_side {
     bool listed; /* the server has shown our own list, with this device in it */
     uint64_t duty_due, look_due;
     uint32_t max_text; /* of the server, 0: not known yet */
+};
+
+/* The question of client_why() that is not answered yet: client_why.c. */
+struct why_side {
+    uint64_t number;      /* of the message; 0: there is none */
+    bool asked;           /* the server is; else it waits to be sealed */
+    uint64_t id, room_number; /* which was asked about */
+    struct buf rows;      /* of an answer in parts */
+};
+
+/* What was shown and is not told yet: client_reads.c. */
+struct reads_side {
+    struct buf shown;
+    uint64_t due;
 };
 
 struct class_side;   /* client_class.c */
@@ -89,6 +103,8 @@ struct client {
     } fill;
     struct sealed_side sealed;
     struct groups_side groups;
+    struct why_side why;
+    struct reads_side reads;
     struct class_side *joining;   /* client_class_join() looks for its class, NULL: it does not */
     uint64_t class_due;           /* not before: looking at everybody's entries */
     struct devices_side *devices; /* a change of the own list that is under way, NULL: none */
@@ -181,6 +197,29 @@ struct keyring client_keyring(const struct client *c);
 void client_keep_group_note(struct client *c, const struct group *g);
 /* Milliseconds since 1970. */
 uint64_t client_wall_ms(void);
+
+/* --- client_why.c --- */
+
+/* Logged in, or after RESYNC: asks about what was last heard of as stored. -1: the store failed. */
+int client_why_begin(struct client *c);
+/* Goes on with a question when what it waited for has come. -1: the store failed. */
+int client_why_step(struct client *c);
+/* It has turned out what this message waits for. */
+void client_why_waits(struct client *c, uint64_t number, enum client_wait why, const char *words);
+int client_take_why(struct client *c, struct slice payload);
+void client_tell_why(struct client *c, uint64_t number, struct slice payload);
+void client_tell_why_waits(struct client *c, uint64_t number, struct slice payload);
+
+/* --- client_reads.c --- */
+
+/* Drafts receipts, when it is time to or at once. -1: the store failed. */
+int client_reads_step(struct client *c);
+int client_reads_flush(struct client *c);
+/* When client_reads_step() has something to do; UINT64_MAX: not by itself. */
+uint64_t client_reads_due(const struct client *c);
+/* A receipt by the sender of m: its state, then u64 each what it is about. -1: the store failed. */
+int client_take_read(struct client *c, const struct wire_deliver *m, struct slice receipt);
+void client_tell_read(struct client *c, struct slice payload);
 
 /* --- client_class.c --- */
 

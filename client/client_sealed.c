@@ -423,6 +423,7 @@ static int take_opened(struct client *c, const struct wire_deliver *m, const str
     case OPEN_TEXT: return show(c, m, VAULT_SEALED, text_of(o->to), sealed_head(&o->body));
     case OPEN_SENDER_KEY: return client_groups_key(c, o->group);
     case OPEN_ODD: return show(c, m, VAULT_SEALED, m->to, nothing);
+    case OPEN_RECEIPT: return client_take_read(c, m, sealed_head(&o->body));
     case OPEN_RESEND: return answer_resend(c, m, o->id);
     case OPEN_FAILED: return not_opened(c, m, (uint8_t)o->verdict);
     case OPEN_NEED_LIST: return 1;

@@ -199,6 +199,14 @@ static enum group_news as_known(struct vault *v, const struct group *g, uint32_t
     return r < 0 ? GROUP_STORE : same ? GROUP_KNOWN : GROUP_REFUSED;
 }
 
+/* Or has the server shown the log of another group than the one that was asked for? */
+static bool same_room(const struct group *g, struct slice name)
+{
+    char key[NAME_SIZE];
+    name_fold(key, (const char *)name.data, name.len);
+    return strcmp(key, g->key) == 0;
+}
+
 enum group_news group_take(const struct keyring *k, struct group *g, struct slice entry, uint64_t number,
                            const char *fresh, char need[NAME_SIZE])
 {
@@ -210,6 +218,7 @@ enum group_news group_take(const struct keyring *k, struct group *g, struct slic
     if (!membership_read(entry, &e, of, &seq)) return GROUP_REFUSED;
     if (seq == 0 || seq > g->log.seq + 1) return GROUP_MISSING;
     if (seq <= g->log.seq) return as_known(k->vault, g, seq, entry);
+    if (seq == 1 && !same_room(g, e.text)) return GROUP_REFUSED;
     enum membership_verdict v = membership_apply(&g->log, entry, &lookup, NULL);
     if (a.failed) return GROUP_STORE;
     if (v == MEMBERSHIP_STRANGER && a.wanted) {

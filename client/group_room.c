@@ -163,6 +163,8 @@ static void open_body(struct taking *t, const struct device_who *who, const uint
         result(t, ROOM_STORE);
     else if (v == GROUP_OPENED)
         take_content(t, sealed_head(&content));
+    else if (v == GROUP_REPEATED)
+        result(t, ROOM_NOTHING);
     else if (v == GROUP_NO_SENDER_KEY && t->patient)
         result(t, ROOM_NEED_KEY);
     else if (v == GROUP_NO_SENDER_KEY)

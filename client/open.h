@@ -34,6 +34,7 @@ enum open_result {
     OPEN_ODD,         /* opened; nothing that this version can show */
     OPEN_SILENT,      /* opened; nothing for the user */
     OPEN_SENDER_KEY,  /* opened; a sender key of `group` is new */
+    OPEN_RECEIPT,     /* opened; body is a state u8 and u64 each what it is about */
     OPEN_RESEND,      /* opened; its sender could not open our message `id` */
     OPEN_FAILED,      /* verdict says why */
     OPEN_NEED_LIST,   /* cannot be judged before the list of name is known */
@@ -48,7 +49,7 @@ struct opened {
     char name[NAME_SIZE]; /* NEED_LIST and behind */
     uint8_t group[SEALED_HASH]; /* SENDER_KEY */
     char to[NAME_SIZE];   /* TEXT: of a message that was sent again, of that one */
-    struct buf body;      /* PLAIN and TEXT; secret */
+    struct buf body;      /* PLAIN, TEXT and RECEIPT; secret */
 };
 
 /*

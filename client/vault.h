@@ -67,8 +67,21 @@ struct vault_settled {
     size_t n, bytes;
 };
 
-/* States of an own message, beside enum wire_state. A rejected one is VAULT_REJECTED + its code. */
-enum { VAULT_WAITING = 0, VAULT_REJECTED = 1000 };
+/*
+ * States of an own message, beside WIRE_STATE_* and WIRE_WHY_REVOKED. A rejected one is VAULT_REJECTED + its
+ * code; one to a user that they say they have read is VAULT_READ.
+ */
+enum { VAULT_WAITING = 0, VAULT_READ = 6, VAULT_REJECTED = 1000 };
+
+/* A message of our own, without its text. */
+struct vault_own {
+    uint64_t number, time_ms;
+    uint64_t id; /* 0: it was never in the outbox */
+    uint8_t kind;
+    int state;
+    bool draft; /* it waits to be sealed */
+    char to[WIRE_NAME_MAX + 2]; /* as given */
+};
 
 /* How a message came. */
 enum vault_how {
@@ -105,6 +118,7 @@ enum vault_kind {
     VAULT_GROUP_OWN = 12,  /* name: the group's id, as of the next two */
     VAULT_GROUP_GIVEN = 13,
     VAULT_GROUP_KEYS = 14, /* number: the device */
+    VAULT_READ_BY = 15, /* who has read a message of ours to a group: name: the reader; number: the message's */
     VAULT_CLASS = 20, /* these four: class.h */
     VAULT_INVITED,    /* name: who was invited */
     VAULT_JOINING,
@@ -141,6 +155,9 @@ struct vault_ops {
     int (*bind)(struct vault *s, const uint8_t server_id[32], const uint8_t *instead_of);
     int (*state)(struct vault *s, uint64_t id, int *state, uint64_t *number);
     int (*sent)(struct vault *s, uint64_t id, struct vault_sent *out);
+    int (*own)(struct vault *s, uint64_t number, struct vault_own *out);
+    int (*own_open)(struct vault *s, uint64_t below, struct vault_own *out);
+    int (*own_read)(struct vault *s, uint64_t id);
     int (*get)(struct vault *s, enum vault_kind kind, struct slice name, uint64_t number,
                struct buf *out);
     int (*put)(struct vault *s, enum vault_kind kind, struct slice name, uint64_t number,
@@ -304,7 +321,10 @@ static inline int vault_recall(struct vault *s, uint64_t id, struct vault_settle
     return s->ops->recall(s, id, out);
 }
 
-/* Notes what became of a stored message later: 1 and its number; 0 when the store does not know it. */
+/*
+ * Notes what became later of a message to a user that was accepted or stored: 1 and its number; 0 when
+ * the store does not know it, or it is not so any more.
+ */
 static inline int vault_receipt(struct vault *s, uint64_t id, uint8_t state, uint64_t *number)
 {
     return s->ops->receipt(s, id, state, number);
@@ -358,6 +378,24 @@ static inline int vault_state(struct vault *s, uint64_t id, int *state, uint64_t
 static inline int vault_sent(struct vault *s, uint64_t id, struct vault_sent *out)
 {
     return s->ops->sent(s, id, out);
+}
+
+/* The own message of this number, of number 0 the newest: 1; 0: there is none, or no history. */
+static inline int vault_own(struct vault *s, uint64_t number, struct vault_own *out)
+{
+    return s->ops->own(s, number, out);
+}
+
+/* The newest own message to a user, below this number, of which it is not known what became: 1; 0: none. */
+static inline int vault_own_open(struct vault *s, uint64_t below, struct vault_own *out)
+{
+    return s->ops->own_open(s, below, out);
+}
+
+/* Its recipient has read the own message of this id: 1; 0: that was known, or it is none. */
+static inline int vault_own_read(struct vault *s, uint64_t id)
+{
+    return s->ops->own_read(s, id);
 }
 
 /* --- values by kind, name and number, each replaced and dropped as a whole --- */

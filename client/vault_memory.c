@@ -417,6 +417,18 @@ static int sent(struct vault *s, uint64_t id, struct vault_sent *out)
     return 0;
 }
 
+static int no_own(struct vault *s, uint64_t number, struct vault_own *out)
+{
+    (void)s, (void)number, (void)out;
+    return 0;
+}
+
+static int no_own_read(struct vault *s, uint64_t id)
+{
+    (void)s, (void)id;
+    return 0;
+}
+
 /* --- values --- */
 
 static int compare(const struct value *v, enum vault_kind kind, struct slice name, uint64_t number)
@@ -610,6 +622,9 @@ static const struct vault_ops memory_ops = {
     .bind = bind_server,
     .state = state,
     .sent = sent,
+    .own = no_own,
+    .own_open = no_own,
+    .own_read = no_own_read,
     .get = get,
     .put = put,
     .drop = drop,

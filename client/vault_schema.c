@@ -19,6 +19,7 @@
  *            has not shown yet stands at the end, above every number. Two triggers keep it, so that a program of the
  *            version before, still running, keeps it, too.
  *   words, words_upto  the index of words, once something was searched: vault_index.c
+ * Version 4: an index of those of `sent` of which it is not known what became.
  * A store that is locked with a passphrase has one more, `lock`, and sealed bodies, contents and values:
  * vault_lock.h.
  * A version's changes are made in upgrade(), which raises user_version in the same transaction. An older
@@ -36,7 +37,7 @@
 #include "file.h"
 #include "log.h"
 
-enum { SCHEMA_VERSION = 3, BUSY_MS = 10000 };
+enum { SCHEMA_VERSION = 4, BUSY_MS = 10000 };
 
 static const char schema_1[] =
     "CREATE TABLE device(one INTEGER PRIMARY KEY CHECK(one = 1), next_id INTEGER NOT NULL,"
@@ -122,6 +123,9 @@ static const char schema_3[] =
 
 _Static_assert(WIRE_FLAG_ROOM == 1 && WIRE_TO_ROOM == 1 && WIRE_STATE_ACCEPTED == 1, "schema_3 has them as numbers");
 
+static const char schema_4[] = "CREATE INDEX sent_open ON sent(number) WHERE state IN (1, 3) AND kind = 0;"
+                               "PRAGMA user_version = 4;";
+
 /* secure_delete: a key that was used is to be gone from the disk, not only from the table. */
 static const char pragmas[] = "PRAGMA journal_mode = WAL;"
                               "PRAGMA synchronous = FULL;"
@@ -170,7 +174,8 @@ static int upgrade(struct sqlite *q, const char *path, struct why *why)
     if (sqlite3_exec(q->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
         (version < 1 && sqlite3_exec(q->db, schema_1, NULL, NULL, NULL)) ||
         (version < 2 && sqlite3_exec(q->db, schema_2, NULL, NULL, NULL)) ||
-        sqlite3_exec(q->db, schema_3, NULL, NULL, NULL) || sqlite3_exec(q->db, "COMMIT", NULL, NULL, NULL))
+        (version < 3 && sqlite3_exec(q->db, schema_3, NULL, NULL, NULL)) ||
+        sqlite3_exec(q->db, schema_4, NULL, NULL, NULL) || sqlite3_exec(q->db, "COMMIT", NULL, NULL, NULL))
         goto failed;
     return 0;
 failed:

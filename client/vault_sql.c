@@ -42,7 +42,7 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_SENT_ID] = "UPDATE sent SET id = ?2 WHERE number = ?1",
     [SQL_SENT_STATE] = "UPDATE sent SET state = ? WHERE id BETWEEN ? AND ? AND state = 0",
     [SQL_SENT_BECAME] = "UPDATE sent SET state = ?2 WHERE number = ?1",
-    [SQL_RECEIPT_OF] = "SELECT number FROM sent WHERE id = ? AND state = 3",
+    [SQL_RECEIPT_OF] = "SELECT number FROM sent WHERE id = ? AND kind = 0 AND state IN (1, 3)",
     [SQL_STATE] = "SELECT state, number FROM sent WHERE id = ?",
     [SQL_SENT] = "SELECT number, time_ms, kind, recipient, unseal(body, 'text') FROM sent WHERE id = ?",
     [SQL_DRAFT_ADD] = "INSERT INTO draft(number, quiet, recipient, content)"

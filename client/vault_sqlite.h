@@ -136,6 +136,11 @@ int value_drop(struct vault *s, enum vault_kind kind, struct slice name, uint64_
 int value_forget(struct vault *s, enum vault_kind kind, struct slice name);
 int value_next(struct vault *s, enum vault_kind kind, char name[VAULT_NAME], uint64_t *number);
 
+/* vault_own.c */
+int sqlite_own(struct vault *s, uint64_t number, struct vault_own *out);
+int sqlite_own_open(struct vault *s, uint64_t below, struct vault_own *out);
+int sqlite_own_read(struct vault *s, uint64_t id);
+
 /* vault_lock.c: takes the lock and the two functions of SQL, and learns whether the store is sealed. */
 int vault_lock_set_up(struct sqlite *q, const char *path, struct why *why);
 

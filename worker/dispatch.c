@@ -60,7 +60,7 @@ static const struct row rows[WIRE_TYPES] = {
     [WIRE_KEYS_ASK] = {8, pass_on},     [WIRE_LIST_ASK] = {8, pass_on},
     [WIRE_GROUP_ASK] = {1, pass_on},    [WIRE_HISTORY_ASK] = {8, pass_on},
     [WIRE_ADMIT_ASK] = {8, pass_on},    [WIRE_ROSTER_ASK] = {8, pass_on},
-    [WIRE_MODERATE_ASK] = {8, pass_on},
+    [WIRE_MODERATE_ASK] = {8, pass_on}, [WIRE_WHY_ASK] = {8, pass_on},
 };
 
 static void bad(struct session *s, uint16_t code, const char *what, uint8_t type)

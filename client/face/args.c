@@ -40,6 +40,8 @@ static const struct row rows[] = {
     {"paper", NULL, offsetof(struct args, paper), "device add: by the 24 words of the paper key"},
     {"with-account-key", NULL, offsetof(struct args, with_account_key),
      "device admit: the new device may admit and revoke others, too"},
+    {"read-receipts", NULL, offsetof(struct args, read_receipts),
+     "tell senders what you have read, if they tell you, and see what others have"},
     {"config", "FILE", offsetof(struct args, config_file),
      "the config file; default: $XDG_CONFIG_HOME/csmsg/config"},
     {"profile", "NAME", offsetof(struct args, profile), "use the [profile NAME] of the config file, too"},

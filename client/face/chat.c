@@ -13,6 +13,7 @@
 #include "errand.h"
 #include "keys_people.h"
 #include "lobby.h"
+#include "receipts.h"
 #include "report.h"
 
 void chat_init(struct chat *c, const struct chat_ops *ops, void *arg, const char *me)
@@ -180,6 +181,7 @@ void chat_show_rows(struct chat *c)
     while (c->vault && vault_history(c->vault, *c->shown->row, &row) > 0) {
         show_message(c, &row);
         *c->shown->row = row.row;
+        c->ops->seen(c->arg, &row);
     }
 }
 
@@ -321,6 +323,8 @@ void chat_event(struct chat *c, const struct client_event *e)
     case CLIENT_WAITS: on_waits(c, e); return;
     case CLIENT_NOTE: chat_print(c, "*** %s", e->note.words); return;
     case CLIENT_REJECTED: on_rejected(c, e->rejected); return;
+    case CLIENT_READ: receipts_read(c, e); return;
+    case CLIENT_WHY: receipts_told(c, e->why); return;
     case CLIENT_RECEIPT: on_receipt(c, e->receipt); return;
     case CLIENT_CHANGES: on_changes(c, e->changes); return;
     case CLIENT_PERSON: on_person(c, e->person); return;

@@ -22,6 +22,8 @@ struct chat_ops {
     int (*away)(void *arg, bool away, const char *text);
     int (*group)(void *arg, uint8_t op, const char *room);
     int (*accept)(void *arg, const char *name); /* client_accept() */
+    int (*why)(void *arg, uint64_t number);     /* client_why() */
+    void (*seen)(void *arg, const struct vault_row *row); /* client_shown() */
     int (*order)(void *arg, const struct client_group_order *order);
     int (*groups)(void *arg, bool open);
     int (*members)(void *arg, const char *room);

@@ -6,6 +6,7 @@
 #include "command_groups.h"
 #include "keys_people.h"
 #include "lobby.h"
+#include "receipts.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -293,6 +294,7 @@ const struct command commands[] = {
     {"who", "w", "", "list who is connected", "/who", cmd_who},
     {"names", "n", "[#GROUP]", "who is in a group; in the lobby the same as /who", "/names #chess", cmd_names},
     {"whois", "wi", "NAME", "about a person", "/whois bob", cmd_whois},
+    {"why", "", "[ID]", "what a message of yours waits for; alone: the newest", "/why 12", receipts_why},
     {"join", "j", "[#GROUP]", "come into a group, or the lobby", "/join #chess", cmd_join},
     {"part", "leave", "[#GROUP]", "leave this group for good, or the lobby for now", "/part #chess", cmd_part},
     {"create", "", "#GROUP [open]", "make a group; open: anybody may join", "/create #chess", cmd_create},

@@ -202,6 +202,7 @@ enum face_exit errand_open(struct errand *s, const struct args *o, uint32_t caps
                                                     .caps = caps,
                                                     .identity = &s->identity,
                                                     .vault = s->vault,
+                                                    .read_receipts = o->read_receipts,
                                                     .trust = errand_trust,
                                                     .event = on_event,
                                                     .arg = s});

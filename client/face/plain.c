@@ -54,6 +54,16 @@ static int do_accept(void *arg, const char *name)
     return client_accept(((struct plain *)arg)->s.client, name);
 }
 
+static int do_why(void *arg, uint64_t number)
+{
+    return client_why(((struct plain *)arg)->s.client, number, true);
+}
+
+static void do_seen(void *arg, const struct vault_row *row)
+{
+    client_shown(((struct plain *)arg)->s.client, row);
+}
+
 static int do_order(void *arg, const struct client_group_order *order)
 {
     struct plain *p = arg;
@@ -121,6 +131,9 @@ static void do_quit(void *arg)
 static void do_configured(void *arg)
 {
     struct plain *p = arg;
+    bool receipts = p->chat.config->v.read_receipts;
+    if (receipts != p->receipts) client_set_read_receipts(p->s.client, receipts);
+    p->receipts = receipts;
     if (p->terminal) editor_keys(p);
 }
 
@@ -160,6 +173,8 @@ static const struct chat_ops ops = {
     .away = do_away,
     .group = do_group,
     .accept = do_accept,
+    .why = do_why,
+    .seen = do_seen,
     .order = do_order,
     .groups = do_groups,
     .members = do_members,
@@ -320,6 +335,7 @@ static enum face_exit run(struct plain *p)
     p->chat.vault = p->s.vault;
     p->chat.shown = &p->shown;
     p->chat.config = p->s.args->config;
+    p->receipts = p->chat.config && p->chat.config->v.read_receipts;
     p->chat.device = p->s.identity.device;
     p->s.event = on_event;
     p->s.arg = p;

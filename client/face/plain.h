@@ -12,6 +12,7 @@ struct plain {
     bool terminal; /* keyboard and screen; else lines from a pipe */
     bool colour;
     bool ended; /* no more lines will come */
+    bool receipts; /* read_receipts of the config file, as it was last */
     bool quitting;
     bool stopped;            /* /quit in a pipe: what follows is not read */
     bool gathering;          /* … several lines: their texts become durable together */

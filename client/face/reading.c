@@ -9,17 +9,20 @@
 #include "orders.h"
 #include "out.h"
 #include "report.h"
+#include "wire_why.h"
+
+_Static_assert(WIRE_WHY_REVOKED == 5 && VAULT_READ == 6, "the states stand in this order below");
 
 const char *reading_state(int state)
 {
-    static const char *const names[] = {"waiting", "accepted", "delivered", "stored", "expired"};
+    static const char *const names[] = {"waiting", "accepted", "delivered", "stored", "expired", "revoked", "read"};
     if (state >= VAULT_REJECTED) return "refused";
     return state >= 0 && state < (int)(sizeof names / sizeof *names) ? names[state] : "accepted";
 }
 
 const char *reading_mark(int state)
 {
-    static const char *const marks[] = {"-", "+", "++", "+", "!"};
+    static const char *const marks[] = {"-", "+", "++", "+", "!", "!", "##"};
     if (state >= VAULT_REJECTED) return "!";
     return state >= 0 && state < (int)(sizeof marks / sizeof *marks) ? marks[state] : "+";
 }

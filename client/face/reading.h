@@ -17,9 +17,9 @@ void reading_text(struct buf *out, const struct history_line *line);
 /* What is missing before a line: false when nothing is. One of the two is NULL. */
 bool reading_gap(const struct history_line *line, json_t **json, struct buf *text);
 
-/* "waiting", "accepted", "delivered", "stored", "expired", "refused". */
+/* "waiting", "accepted", "delivered", "stored", "expired", "revoked", "read", "refused". */
 const char *reading_state(int state);
-/* "-", "+", "++", "!". */
+/* "-", "+", "++", "##", "!". */
 const char *reading_mark(int state);
 
 /* "90s", "10m", "2h", "7d" before now, or a day as 2024-10-10: ms since 1970. False: neither. */

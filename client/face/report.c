@@ -131,12 +131,13 @@ void report_accepted_line(struct buf *out, const struct wire_accepted *m, const 
     case WIRE_STATE_EXPIRED:
         report_put(out, "expired: %s did not come for it in time", name);
         return;
+    case WIRE_WHY_REVOKED: report_put(out, "never delivered: the device of %s that it was for was revoked", name); return;
     default: report_put(out, "accepted"); return;
     }
 }
 
 /* When another process of ours heard the server's own words, only the code is left. */
-static const char *refusal_words(uint16_t code)
+const char *report_refusal_words(uint16_t code)
 {
     switch (code) {
     case WIRE_MUTED: return "you are muted there";
@@ -155,7 +156,7 @@ void report_rejected_lines(struct buf *what, struct buf *hint, const struct wire
     if (m->text.len)
         show_line(what, m->text);
     else
-        report_put(what, "%s", refusal_words(m->code));
+        report_put(what, "%s", report_refusal_words(m->code));
     if (m->hint.len) show_line(hint, m->hint);
     if (m->hint.len || m->near == 0) return;
     report_put(hint, "did you mean ");

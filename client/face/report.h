@@ -44,6 +44,18 @@ void report_accepted_line(struct buf *out, const struct wire_accepted *m, const 
 void report_rejected_lines(struct buf *what, struct buf *hint, const struct wire_rejected *m,
                            const char *to);
 
+/* The words of a refusal of which only the code is known. */
+const char *report_refusal_words(uint16_t code);
+
+/* "accepted", "stored", "delivered", "expired", "revoked" of WIRE_STATE_*, WIRE_WHY_REVOKED. */
+const char *report_state_name(uint8_t state);
+
+/* "7 to bob, 14:03: stored, 3rd in the queue, kept until 2026-12-08 14:03; bob is absent since 14:01". */
+void report_why_line(struct buf *out, const struct client_why *w);
+json_t *report_why_answer(const struct client_why *w);
+/* Somebody has read these. */
+json_t *report_read(const char *name, const uint64_t *number, size_t n);
+
 /* "bob, carol and 6 more joined", nothing when the changes are none of this kind. */
 void report_changes_line(struct buf *out, const struct wire_changes *m, uint8_t change);
 

@@ -27,6 +27,7 @@ const struct verb verbs[] = {
     {"export", "export [ROOM|NAME]", "write all that was said, in plain text; alone: in every room", "export --json > talk.jsonl",
      verb_export, false},
     {"who", "who", "list who is connected", "who --json", verb_who, false},
+    {"why", "why [ID]", "what a message of yours waits for; without its number: the newest", "why 12", verb_why, false},
     {"group", "group create '#NAME' [open] | group invite '#NAME' USER | group join '#NAME' | group leave '#NAME'"
      " | group kick '#NAME' USER [WHY] | group role '#NAME' USER ROLE | group mute '#NAME' USER SPAN [WHY]"
      " | group topic '#NAME' TEXT | group open '#NAME' | group close '#NAME' | group members '#NAME' | group list",

@@ -17,6 +17,7 @@ extern const struct verb verbs[];
 enum face_exit verb_send(const struct args *o);
 enum face_exit verb_tail(const struct args *o);
 enum face_exit verb_who(const struct args *o);
+enum face_exit verb_why(const struct args *o);
 enum face_exit verb_group(const struct args *o);
 enum face_exit verb_keys(const struct args *o);
 enum face_exit verb_device(const struct args *o);

@@ -159,6 +159,12 @@ static enum store_status run_groups(struct work *w, struct request *r)
     return status;
 }
 
+static enum store_status run_why(struct work *w, struct request *r)
+{
+    why_run(w->sql, r);
+    return STORE_OK;
+}
+
 static const struct op {
     bool writes; /* needs the write lock */
     bool grows;  /* is refused when the disk is full */
@@ -188,6 +194,8 @@ static const struct op {
     [REQUEST_DROP_PLACE] = {true, false, run_groups},
     [REQUEST_CUT_ROOM] = {false, false, run_groups},
     [REQUEST_DROP_GROUP] = {true, false, run_groups},
+    [REQUEST_WHY] = {false, false, run_why},
+    [REQUEST_SPOT] = {false, false, run_why},
 };
 
 /* --- one transaction --- */

@@ -133,7 +133,7 @@ def group_generations(env, user):
     with sqlite3.connect(env.folder / ('home-' + user) / user / 'store.db') as db:
         for (value,) in db.execute('SELECT value FROM value WHERE kind = 14'):
             at = 40
-            while at < len(value):
+            while at + 8 < len(value):
                 size = int.from_bytes(value[at:at + 4], 'little')
                 found.append(int.from_bytes(value[at + 4 + 34:at + 4 + 38], 'little'))
                 at += 4 + size

@@ -217,3 +217,27 @@ def test_a_resend_in_a_group(env):
     say(env, server, 'alice', '#chess', 'three')
     equal(bob.take(client), 'three', 'after')
     alice.kill()
+
+
+def test_no_resend_of_what_was_said_before(env):
+    """Who joins later asks for a message of before by its number: the real client sends it to nobody who was not in,
+    and sends again what was said since."""
+    server = env.server()
+    registered(env, server, 'alice')
+    alice = env.tail(server, 'alice')
+    group(env, server, 'alice', 'create', '#chess', 'open')
+    old = say(env, server, 'alice', '#chess', 'before').event(ev='accepted')['id']
+    phone, client, bob = member(env, server, 'bob')
+    say(env, server, 'alice', '#chess', 'since')
+    frame = client.expect('DELIVER', to='#chess')
+    equal(bob.hear(frame), 'since', 'at bob')
+    number = frame.id
+    for wanted in (old, number):
+        frame.id = wanted
+        phone.ask_again(client, frame, 2)
+    found = {}
+    while len(found) < 2:
+        kind, fields = phone.open(client, client.take_message(to='bob'))
+        found[kind] = fields
+    check(found[7].startswith(sealed.u64(number)), 'what came again: %s' % found)
+    alice.kill()

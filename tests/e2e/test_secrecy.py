@@ -3,10 +3,12 @@ looked for in the server's files, its log, the memory of all its processes, and 
 them in the clients, and what the server may read, the lobby's text and a topic, in the server: so it does look."""
 import base64
 import os
+import resource
+import signal
 import sqlite3
 
 import search
-from harness import check, equal, until
+from harness import Program, Skipped, check, equal, until
 from search import Needles
 
 KEY = 32
@@ -97,7 +99,7 @@ def other_sender_keys(value):
     c = Cursor(value)
     c.take(KEY)
     whose = 'device %x' % c.number(8)
-    while c.at < len(value):
+    while c.at + 8 < len(value):
         yield from sender_key(c.take(c.number(4)), whose)
 
 
@@ -227,6 +229,21 @@ def test_the_server_knows_nothing(env):
         found = {words.rsplit(' in ', 1)[0] for words in search.in_files(mine, home(env, user))}
         equal(mine.names() - found, set(), 'marks that are not found in the home of ' + user)
     equal(search.in_files(talk.marks.only('without bob'), home(env, 'bob')), [], 'found at who had left')
+
+
+def test_no_core_of_a_client(env):
+    """A client that dies leaves no core file, whatever the user's limit is: here with none, and a signal that makes
+    one of any other program."""
+    server = env.server()
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    status = [env.tail(server, 'alice'), Program(['sleep', '60'], env.folder)]
+    env.programs += status
+    for program in status:
+        os.kill(program.pid, signal.SIGABRT)
+    dumped = [os.WCOREDUMP(os.waitpid(program.pid, 0)[1]) for program in status]
+    equal(dumped[0], False, 'a core of the client')
+    if not dumped[1]:
+        raise Skipped('cores are not compared: this machine writes none')
 
 
 def test_what_the_server_may_read_is_found(env):

@@ -1,7 +1,7 @@
 /*
  * fuzz_broker.c - a broker and its three workers, of which every one may be hostile: any frame, in
  * any order, with any seat, ticket and peer. The real uplink, login, people, session, route, inbox,
- * room, presence, prekeys, devices, moderation, admit, class_roster, groups and ask; store and login thread are
+ * room, presence, prekeys, devices, moderation, admit, class_roster, groups, why and ask; store and login thread are
  * fuzz_store.h, which answer when the input says
  * so, in order, and are full when it says so.
  *

@@ -184,7 +184,12 @@ static void test_key_before_message(void **state)
     assert_int_equal(hand_over(a, b), 1);
     expect_text(b, m, "hello");
     expect_text(a, m, "hello"); /* one's own, too */
-    /* A second time its key is gone; one that is not waited for says so and is asked for. */
+    /* A server that says it again, at another place, is not heard: neither shown, nor asked for. */
+    m.seq++;
+    assert_int_equal(arrives(b, &m, false, &t), ROOM_NOTHING);
+    room_done(&t);
+    /* One that has lost its key and is not waited for says so and is asked for. */
+    assert_int_equal(group_keys_forget(b->k.vault, &b->g), 0);
     assert_int_equal(arrives(b, &m, false, &t), ROOM_SHOW);
     assert_int_equal(t.how, VAULT_UNOPENED);
     assert_true(t.ask);
