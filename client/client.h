@@ -62,6 +62,7 @@ enum client_event_type {
     CLIENT_REFUSED,   /* refused: what client_moderate() asked for */
     CLIENT_DEVICE,    /* device: something about the devices of this account */
     CLIENT_CLASS,     /* class_news */
+    CLIENT_FILLED,    /* filled_upto: what client_fill() asked for has come */
 };
 
 /* What a message that cannot be sealed yet waits for. */
@@ -171,6 +172,7 @@ struct client_event {
         const struct wire_person *person;
         const struct wire_about *about;
         const struct wire_group *group;
+        uint64_t filled_upto; /* FILLED: the last number that came, or `after` of client_fill() */
         const struct wire_moderate_done *moderated;
         const struct wire_moderate_state *standing;
         const struct wire_keys_refused *refused;
@@ -307,6 +309,12 @@ int client_order(struct client *c, const struct client_group_order *order, uint6
 /* Told as GROUPS, MEMBERS. -1 when not connected. */
 int client_ask_groups(struct client *c, bool open);
 int client_ask_members(struct client *c, const char *room);
+
+/*
+ * Asks the server for messages of the lobby that are not here: numbers above `after` and below `before`, at most
+ * WIRE_HISTORY_MAX of them. Each comes as MESSAGE, then FILLED. -1: not connected, or one is under way.
+ */
+int client_fill(struct client *c, uint64_t after, uint64_t before);
 
 /* Takes the body of a message apart: false when there is no text that this version can show. */
 bool client_body(struct slice body, uint8_t *form, struct slice *text);

@@ -98,6 +98,9 @@ struct client {
     struct vault_place place;
     struct buf told; /* events that wait for the commit */
 
+    struct {
+        uint64_t after, before; /* client_fill(); before 0: nothing was asked for */
+    } fill;
     struct sealed_side sealed;
     struct groups_side groups;
     struct why_side why;
@@ -153,6 +156,16 @@ int client_begin_stream(struct client *c, struct wire_resume *r);
 int client_sync_settled(struct client *c);
 /* Keeps for telling what became of own ids up to one. */
 int client_tell_settled(struct client *c, uint64_t upto);
+
+/* A message of the lobby into the history. */
+int client_keep_room(struct client *c, struct wire_deliver *m);
+
+/* --- client_fill.c --- */
+
+/* Was it asked for? */
+bool client_fills(const struct client *c, const struct wire_deliver *m);
+int client_take_fill(struct client *c, struct wire_deliver *m);
+int client_take_history(struct client *c, struct slice payload);
 
 /* --- client_sealed.c --- */
 

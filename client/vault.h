@@ -171,6 +171,7 @@ struct vault_ops {
     int (*next_value)(struct vault *s, enum vault_kind kind, char name[VAULT_NAME],
                       uint64_t *number);
     bool (*changed)(struct vault *s);
+    int (*holds)(struct vault *s, struct slice room, uint64_t seq);
     int (*owner)(struct vault *s, const char *name, uint64_t device);
     int (*history)(struct vault *s, uint64_t after, struct vault_row *out);
     int (*last_row)(struct vault *s, uint64_t *row);
@@ -440,6 +441,12 @@ static inline int vault_next_value(struct vault *s, enum vault_kind kind, char n
 static inline bool vault_changed(struct vault *s)
 {
     return s->ops->changed(s);
+}
+
+/* Is the message of a room with this number in the history? */
+static inline int vault_holds(struct vault *s, struct slice room, uint64_t seq)
+{
+    return s->ops->holds(s, room, seq);
 }
 
 /*
