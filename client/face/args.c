@@ -49,6 +49,8 @@ static const struct row rows[] = {
     {"quiet", NULL, offsetof(struct args, quiet), "say nothing but errors"},
     {"verbose", NULL, offsetof(struct args, verbose), "say more about the connection"},
     {"no-color", NULL, offsetof(struct args, no_color), "no colours (NO_COLOR does the same)"},
+    {"plain", NULL, offsetof(struct args, plain), "talk in lines, without the full screen"},
+    {"theme", "NAME", offsetof(struct args, theme), "colours of the full screen: auto, dark, light, ansi, none"},
     {"help", NULL, offsetof(struct args, help), "show this help and exit"},
     {"version", NULL, offsetof(struct args, version), "show the version and exit"},
 };

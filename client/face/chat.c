@@ -75,6 +75,10 @@ void chat_say(struct chat *c, const char *to, uint8_t form, const char *text)
     uint64_t id;
     bool room = to[0] == '#';
     if (!text[0]) return;
+    if (!to[0]) {
+        chat_error(c, "nobody is talked to here; nothing was sent", "/query NAME, or /win 2");
+        return;
+    }
     if (room && !c->in_lobby && strcasecmp(to, "#lobby") == 0) {
         chat_error(c, "you are not in the lobby", "/join #lobby comes back");
         return;
@@ -89,7 +93,7 @@ void chat_say(struct chat *c, const char *to, uint8_t form, const char *text)
         return;
     }
     remember(c, id, to, room);
-    if (!c->connected) chat_print(c, "  - waits in the outbox for the connection");
+    if (!c->connected && !c->screen) chat_print(c, "  - waits in the outbox for the connection");
 }
 
 static void on_accepted(struct chat *c, const struct wire_accepted *m)

@@ -13,6 +13,9 @@
 
 enum { CHAT_ECHOES = 64 };
 
+/* What only a face with several conversations on a screen can do. */
+enum chat_view { CHAT_VIEW_WINDOW, CHAT_VIEW_CLOSE, CHAT_VIEW_BARE, CHAT_VIEW_EDITOR, CHAT_VIEW_SEARCH };
+
 /* What the conversation asks of its client; tests put their own in. */
 struct chat_ops {
     int (*send)(void *arg, uint8_t kind, const char *to, uint8_t form, struct slice text,
@@ -36,6 +39,7 @@ struct chat_ops {
     void (*disconnect)(void *arg);
     void (*clear)(void *arg);
     void (*quit)(void *arg);
+    bool (*view)(void *arg, enum chat_view what, const char *rest); /* false: this face cannot; NULL is fine */
     void (*configured)(void *arg); /* a setting, an alias or a bound key has changed */
     /* One piece of output, without newline at its end, safe for a terminal. */
     void (*print)(void *arg, const char *text);
@@ -57,9 +61,10 @@ struct chat {
     struct config *config; /* NULL: as by default, and nothing can be set */
     char me[NAME_SIZE];
     uint64_t device;
-    char target[NAME_SIZE]; /* "#lobby", a group or a user */
+    char target[NAME_SIZE]; /* "#lobby", a group or a user; empty: nobody is talked to */
     char last_from[NAME_SIZE];
     bool in_lobby, connected;
+    bool screen; /* it shows by itself who is talked to, and where own messages are */
     bool listing;                       /* /who was typed: show the list that comes */
     unsigned asking;                    /* answers still to come */
     unsigned listing_groups;            /* lists of /list that are still to come */

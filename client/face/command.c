@@ -4,6 +4,7 @@
 #include "admit.h"
 #include "command_config.h"
 #include "command_groups.h"
+#include "command_view.h"
 #include "keys_people.h"
 #include "lobby.h"
 #include "receipts.h"
@@ -67,8 +68,8 @@ static void cmd_query(struct chat *c, const char *rest)
     else if (!lobby && !command_take_name(c, &rest, name))
         return;
     memcpy(c->target, name, sizeof name);
-    chat_print(c, "*** you talk to %s now%s", name,
-               lobby ? "" : "; /query alone goes back to #lobby");
+    if (!c->screen)
+        chat_print(c, "*** you talk to %s now%s", name, lobby ? "" : "; /query alone goes back to #lobby");
     if (!lobby && rest[0]) chat_say(c, name, WIRE_FORM_SAYS, rest);
 }
 
@@ -317,6 +318,11 @@ const struct command commands[] = {
     {"unmute", "", "NAME", "let somebody write in the lobby again", "/unmute bob", cmd_unmute},
     {"announce", "", "[10m] [WHY]", "only instructors and assistants write in the lobby", "/announce 30m exam", cmd_announce},
     {"open", "", "", "everybody writes in the lobby again", "/open", cmd_open},
+    {"window", "win buffer", "NUMBER|NAME", "go to another conversation on the screen", "/win 3", cmd_window},
+    {"close", "wc", "", "close this conversation on the screen; it is not left", "/close", cmd_close},
+    {"search", "lastlog", "TEXT", "find a text in this conversation, newest first", "/search select", cmd_search},
+    {"editor", "", "", "write a long text with $EDITOR", "/editor", cmd_editor},
+    {"bare", "", "", "the lines alone, for copying with the mouse; any key ends it", "/bare", cmd_bare},
     {"set", "", "[KEY [VALUE]]", "show settings, or one with its help, or set one; -default KEY: as it was",
      "/set theme dark", cmd_set},
     {"alias", "", "[WORD [LINE]]", "a word of yours for a line, $1 $* stand for what follows; -WORD takes it away",

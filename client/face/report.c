@@ -44,19 +44,21 @@ static void put_unopened(struct buf *out, const struct wire_deliver *m)
     report_put(out, " could not be opened: %s", open_words(m->body.len ? m->body.data[0] : 0));
 }
 
-/* What stands in a room's row of messages without being one. */
-static void put_event(struct buf *out, const struct wire_deliver *m, enum vault_how how)
+bool report_event_words(struct buf *out, const struct wire_deliver *m, enum vault_how how)
 {
-    report_put(out, "*** ");
+    if (how != VAULT_UNOPENED && how != VAULT_ENTRY && how != VAULT_GAP) return false;
+    if (how == VAULT_UNOPENED) put_unopened(out, m);
+    if (how == VAULT_UNOPENED) return true;
     if (how == VAULT_ENTRY && report_entry_line(out, m->body)) {
         if (m->flags & VAULT_FLAG_SAID) report_put(out, " (an instructor, says the server)");
-        return;
+        return true;
     }
     if (how == VAULT_GAP && m->body.len == 16)
         report_put(out, "messages %llu to %llu are not there any more", (unsigned long long)get_u64(m->body.data),
                    (unsigned long long)get_u64(m->body.data + 8));
     else
         report_put(out, "[a line that this version cannot read]");
+    return true;
 }
 
 void report_message_line(struct buf *out, const struct wire_deliver *m, enum vault_how how,
@@ -84,7 +86,8 @@ void report_message_at(struct buf *out, const struct wire_deliver *m, enum vault
     }
     if (!room && how == VAULT_PLAIN) report_put(out, "[not sealed] ");
     if (how == VAULT_ENTRY || how == VAULT_GAP) {
-        put_event(out, m, how);
+        report_put(out, "*** ");
+        report_event_words(out, m, how);
         return;
     }
     bool known = client_body(m->body, &form, &text);

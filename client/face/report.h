@@ -37,6 +37,9 @@ void report_message_line(struct buf *out, const struct wire_deliver *m, enum vau
 void report_message_at(struct buf *out, const struct wire_deliver *m, enum vault_how how, enum report_style style,
                        const char *time_format);
 
+/* What a row says that is no message of its sender: an entry of a log, a gap, one that did not open. Else false. */
+bool report_event_words(struct buf *out, const struct wire_deliver *m, enum vault_how how);
+
 /* "stored: frank is absent, 3 wait for him, kept 30 days", or the other states. */
 void report_accepted_line(struct buf *out, const struct wire_accepted *m, const char *to);
 
