@@ -379,7 +379,7 @@ int client_timeout_ms(struct client *c)
     case CLIENT_OFF: return -1;
     case CLIENT_DIALLING: due = c->link ? link_deadline(c->link) : now; break;
     case CLIENT_OPEN:
-        if ((c->more && window_open(c)) || buf_len(link_out(c->link)) || client_sealed_busy(c))
+        if (c->unread || (c->more && window_open(c)) || buf_len(link_out(c->link)) || client_sealed_busy(c))
             return 0;
         due = open_due(c);
         break;
@@ -439,7 +439,7 @@ void client_step(struct client *c, short revents)
     uint64_t now = client_now(c);
     release(c);
     if (c->state == CLIENT_PAUSING && now >= c->due) dial(c, now);
-    if (c->link) link_step(c->link, revents, now);
+    if (c->link) link_step(c->link, c->unread ? (short)(revents & ~POLLIN) : revents, now);
     if (c->link && c->state == CLIENT_DIALLING && link_state(c->link) == LINK_PROVEN) login(c, now);
     if (c->link) client_take(c);
     if (c->link && link_state(c->link) == LINK_DOWN) link_down(c);

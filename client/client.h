@@ -190,6 +190,7 @@ struct client_options {
     void *arg;
     uint64_t (*clock)(void *arg); /* monotonic ms; NULL: the system's */
     bool read_receipts; /* client_set_read_receipts() */
+    unsigned turn_frames; /* at most so many frames in one client_step(): a person waits; 0: all there are */
     bool sparing; /* publishes no one-time prekeys: thousands of clients in one process */
 };
 

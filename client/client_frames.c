@@ -12,6 +12,7 @@
  */
 #include "client_private.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* Opens the transaction when the first frame needs it. */
@@ -439,8 +440,9 @@ static int take_frame(struct client *c, const struct wire_frame *f)
 void client_take(struct client *c)
 {
     struct wire_frame f;
+    unsigned n = 0, most = c->o.turn_frames ? c->o.turn_frames : UINT_MAX;
     int r = 0;
-    while (r == 0 && c->link && link_frame(c->link, &f) > 0) {
+    for (c->unread = false; r == 0 && c->link && !c->unread && link_frame(c->link, &f) > 0; c->unread = ++n == most) {
         c->heard_at = client_now(c);
         c->pinged_at = 0;
         if (c->state != CLIENT_LEAVING) r = take_frame(c, &f);

@@ -91,6 +91,7 @@ struct client {
 
     /* The batch: what one turn received. Committed, then acknowledged, then told. */
     bool in_batch, moved, ack_direct, ack_settled;
+    bool unread; /* the link has frames that were left for the next step */
     uint32_t window;      /* the server's */
     uint32_t room_unread; /* room messages whose acknowledgement waits for more of them, … */
     uint64_t room_due;    /* … until then at most */
@@ -145,7 +146,7 @@ enum { TAKE_STORE = -2, TAKE_OVER = -3 };
 /* Opens the batch's transaction if it is not. -1: the store failed. */
 int client_in_batch(struct client *c);
 
-/* Takes every frame the link has, as one batch (or several when RESYNC cuts it). */
+/* Takes the frames that the link has, up to turn_frames, as one batch (or several when RESYNC cuts it). */
 void client_take(struct client *c);
 /* Gives up what was received and not committed. */
 void client_drop_batch(struct client *c);
