@@ -203,7 +203,7 @@ static void test_input_lines(void **state)
     assert_int_equal(s->screen.cursor_row, 9);
     assert_int_equal(s->screen.cursor_col, 9);
     s->scene.cursor = 0;
-    painted(s, 40, 10);
+    free(painted(s, 40, 10));
     assert_int_equal(s->screen.cursor_row, 8);
 }
 
