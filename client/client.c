@@ -333,9 +333,8 @@ int client_send(struct client *c, uint8_t kind, const char *to, uint8_t form, st
     const struct slice name = {(const uint8_t *)to, strlen(to)};
     if (text.len > CLIENT_TEXT_MAX || name.len == 0 || name.len >= NAME_SIZE) return -1;
     bool lobby = strcasecmp(to, "#lobby") == 0;
-    int r = kind != WIRE_TO_ROOM ? client_send_sealed(c, name, form, text, number)
-            : lobby              ? send_plain(c, name, form, text, number)
-                                 : client_send_room(c, name, form, text, number);
+    int r = kind == WIRE_TO_ROOM && lobby ? send_plain(c, name, form, text, number)
+                                          : client_send_sealed(c, kind, name, form, text, number);
     if (r < 0) client_vault_failed(c);
     return r < 0 ? -1 : 0;
 }
@@ -351,14 +350,20 @@ bool client_body(struct slice body, uint8_t *form, struct slice *text)
 
 /* --- time --- */
 
+/* When the server has been silent for too long: PING, and then no more of it. */
+static uint64_t silence_due(const struct client *c)
+{
+    bool flying = c->sent_upto > c->settled_upto;
+    uint64_t spoke = c->heard_at > c->sent_at ? c->heard_at : c->sent_at;
+    if (c->pinged_at) return c->pinged_at + CLIENT_PONG_MS;
+    return flying ? spoke + CLIENT_SILENCE_MS : c->heard_at + CLIENT_IDLE_MS;
+}
+
 /* When something is due in an open session. */
 static uint64_t open_due(const struct client *c)
 {
     bool flying = c->sent_upto > c->settled_upto;
-    uint64_t spoke = c->heard_at > c->sent_at ? c->heard_at : c->sent_at;
-    uint64_t due = c->pinged_at ? c->pinged_at + CLIENT_PONG_MS
-                   : flying     ? spoke + CLIENT_SILENCE_MS
-                                : c->heard_at + CLIENT_IDLE_MS;
+    uint64_t due = silence_due(c);
     if (flying && c->o.vault->shared && c->check_at < due) due = c->check_at;
     if (c->room_unread && c->room_due < due) due = c->room_due;
     uint64_t keys = client_sealed_due(c), groups = client_groups_due(c), reads = client_reads_due(c);
@@ -401,7 +406,7 @@ static void open_timers(struct client *c, uint64_t now)
         client_vault_failed(c);
         return;
     }
-    if (now < open_due(c)) return;
+    if (now < silence_due(c)) return;
     if (c->pinged_at) {
         client_lost(c, "silent", "the server does not answer", 0);
         return;

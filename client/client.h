@@ -62,6 +62,7 @@ enum client_event_type {
     CLIENT_REFUSED,   /* refused: what client_moderate() asked for */
     CLIENT_DEVICE,    /* device: something about the devices of this account */
     CLIENT_CLASS,     /* class_news */
+    CLIENT_FILLED,    /* filled_upto: what client_fill() asked for has come */
 };
 
 /* What a message that cannot be sealed yet waits for. */
@@ -133,6 +134,7 @@ struct client_event {
         struct {
             uint64_t number;
             uint8_t op;       /* enum membership_op */
+            bool earlier;     /* a process before this one was given it */
             const char *room; /* as given */
             const char *code; /* NULL: done; else wire_code_name() */
             struct slice text;
@@ -170,6 +172,7 @@ struct client_event {
         const struct wire_person *person;
         const struct wire_about *about;
         const struct wire_group *group;
+        uint64_t filled_upto; /* FILLED: the last number that came, or `after` of client_fill() */
         const struct wire_moderate_done *moderated;
         const struct wire_moderate_state *standing;
         const struct wire_keys_refused *refused;
@@ -294,8 +297,8 @@ int client_moderate(struct client *c, uint8_t act, const char *name, uint32_t se
  * membership log among them, in the same order for every member.
  *
  * An order is an entry of ours for the log. It is carried out when connected, one after the other, and then
- * told as ORDER under its number; a process that ends before leaves it undone. -1: no such name can be, or
- * the text is too long.
+ * told as ORDER under its number. It is kept until it was carried out or refused: what a process leaves undone
+ * the next one does. -1: no such name can be, the text is too long, or the store failed (FAILED is told).
  */
 struct client_group_order {
     uint8_t op; /* enum membership_op */
@@ -307,6 +310,12 @@ int client_order(struct client *c, const struct client_group_order *order, uint6
 /* Told as GROUPS, MEMBERS. -1 when not connected. */
 int client_ask_groups(struct client *c, bool open);
 int client_ask_members(struct client *c, const char *room);
+
+/*
+ * Asks the server for messages of the lobby that are not here: numbers above `after` and below `before`, at most
+ * WIRE_HISTORY_MAX of them. Each comes as MESSAGE, then FILLED. -1: not connected, or one is under way.
+ */
+int client_fill(struct client *c, uint64_t after, uint64_t before);
 
 /* Takes the body of a message apart: false when there is no text that this version can show. */
 bool client_body(struct slice body, uint8_t *form, struct slice *text);

@@ -225,6 +225,7 @@ static int take_items(struct client *c, const struct wire_roster_items *m)
         fetch(c, m->kind, m->name, m->next);
     } else if (r >= 0 && m->kind == WIRE_ROSTER_ENTRY) {
         r = all_seen(c);
+        client_logs_class(c);
         client_keep_class(c, CLIENT_CLASS_LISTED, "", "");
     } else if (r >= 0 && m->kind == WIRE_ROSTER_CLAIM) {
         client_keep_class(c, CLIENT_CLASS_ALL_SIGNED, "", "");

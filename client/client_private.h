@@ -99,6 +99,9 @@ struct client {
     struct vault_place place;
     struct buf told; /* events that wait for the commit */
 
+    struct {
+        uint64_t after, before; /* client_fill(); before 0: nothing was asked for */
+    } fill;
     struct sealed_side sealed;
     struct groups_side groups;
     struct why_side why;
@@ -155,6 +158,16 @@ int client_sync_settled(struct client *c);
 /* Keeps for telling what became of own ids up to one. */
 int client_tell_settled(struct client *c, uint64_t upto);
 
+/* A message of the lobby into the history. */
+int client_keep_room(struct client *c, struct wire_deliver *m);
+
+/* --- client_fill.c --- */
+
+/* Was it asked for? */
+bool client_fills(const struct client *c, const struct wire_deliver *m);
+int client_take_fill(struct client *c, struct wire_deliver *m);
+int client_take_history(struct client *c, struct slice payload);
+
 /* --- client_sealed.c --- */
 
 /* Logged in, or after RESYNC: asks for what is needed. -1: the store failed. */
@@ -174,11 +187,9 @@ int client_take_moderate(struct client *c, struct slice payload);
 int client_take_direct(struct client *c, const struct wire_deliver *m);
 /* The server's list of devices of this account is newer than ours. -1: the store failed. */
 int client_stale(struct client *c, struct slice name);
-/* A text to a user: seals it or keeps it. -1: the store failed. */
-int client_send_sealed(struct client *c, struct slice to, uint8_t form, struct slice text,
+/* A text to a user or a group: seals it or keeps it. -1: the store failed. */
+int client_send_sealed(struct client *c, uint8_t kind, struct slice to, uint8_t form, struct slice text,
                        uint64_t *number);
-/* A text to a group: keeps it, to be sealed by client_seal_room(). -1: the store failed. */
-int client_send_room(struct client *c, struct slice to, uint8_t form, struct slice text, uint64_t *number);
 /* Who does it, for what lies between engine and store. */
 struct keyring client_keyring(const struct client *c);
 /* Keeps the note that the log of a group is not what it must be. */

@@ -205,6 +205,14 @@ static void tell_moderate(struct client *c, const struct kept *k, struct slice p
         client_tell(c, &(struct client_event){CLIENT_REFUSED, .refused = &refused});
 }
 
+static void tell_history(struct client *c, const struct kept *k, struct slice p)
+{
+    struct wire_history m;
+    (void)k;
+    if (wire_get_history(p, &m))
+        client_tell(c, &(struct client_event){CLIENT_FILLED, .filled_upto = m.after});
+}
+
 static void tell_why(struct client *c, const struct kept *k, struct slice p)
 {
     client_tell_why(c, k->extra, p);
@@ -228,7 +236,7 @@ static const struct teller {
     {WIRE_WELCOME, tell_welcome}, {WIRE_ACCEPTED, tell_accepted}, {WIRE_REJECTED, tell_rejected},
     {WIRE_RECEIPT, tell_receipt}, {WIRE_PRESENCE, tell_presence}, {WIRE_GROUP, tell_group},
     {KEPT_MESSAGE, tell_message}, {KEPT_WAITS, tell_waits},       {KEPT_NOTE, tell_note},
-    {KEPT_ORDER, tell_order},
+    {KEPT_ORDER, tell_order},     {WIRE_HISTORY, tell_history},
     {WIRE_MODERATE, tell_moderate}, {KEPT_DEVICE, tell_device},
     {KEPT_CLASS, tell_class},       {WIRE_WHY, tell_why},         {KEPT_WHY, tell_why_waits},
     {KEPT_READ, tell_read},

@@ -99,15 +99,20 @@ static int put_kept(struct vault *v, const uint8_t group[SEALED_HASH], const uin
     return r < 0 ? -1 : 0;
 }
 
+/* A device's messages come in the order of its generations: whatever is older has been read. */
+static void drop_first(struct kept *all, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sender_key_wipe(&all->key[i]);
+    memmove(all->key, all->key + n, (all->n - n) * sizeof all->key[0]);
+    all->n -= n;
+}
+
 /* Generations only grow; one that is here already changes nothing, the same or not. */
 static bool add_kept(struct kept *all, struct sender_key *key)
 {
     if (all->n && key->generation <= all->key[all->n - 1].generation) return false;
-    if (all->n == SENDER_KEY_GENERATIONS) {
-        sender_key_wipe(&all->key[0]);
-        memmove(all->key, all->key + 1, (all->n - 1) * sizeof all->key[0]);
-        all->n--;
-    }
+    if (all->n == SENDER_KEY_GENERATIONS) drop_first(all, 1);
     all->key[all->n++] = *key;
     *key = (struct sender_key){0};
     return true;
@@ -154,9 +159,12 @@ static enum group_verdict open_with(struct kept *all, const struct wire_deliver 
     if (m->id <= all->heard) return GROUP_REPEATED;
     if (all->n == 0 || generation > all->key[all->n - 1].generation) return GROUP_NO_SENDER_KEY;
     *verdict = SENDER_KEY_NO_KEY;
-    for (size_t i = 0; i < all->n; i++)
-        if (all->key[i].generation == generation)
-            *verdict = sender_key_open(&all->key[i], bound, m->body, day, out);
+    for (size_t i = 0; i < all->n; i++) {
+        if (all->key[i].generation != generation) continue;
+        *verdict = sender_key_open(&all->key[i], bound, m->body, day, out);
+        if (*verdict == SENDER_KEY_GOOD) drop_first(all, i);
+        break;
+    }
     return *verdict == SENDER_KEY_GOOD ? GROUP_OPENED : GROUP_CLOSED;
 }
 

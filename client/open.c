@@ -33,6 +33,7 @@ const char *open_words(uint8_t verdict)
     case OPEN_NO_SENDER_KEY: return "its sender's key has not come; it was asked for";
     case OPEN_NOT_MEMBER: return "its sender was not in the group";
     case OPEN_BAD_ENTRY: return "the group's log may not hold it";
+    case OPEN_UNPROVEN: return "only the server says that its author is an instructor";
     default: break;
     }
     if (verdict == OPEN_GOOD || verdict > OPEN_TOO_MANY) return "it was not readable";

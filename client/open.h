@@ -22,6 +22,7 @@ enum open_verdict {
     OPEN_NO_SENDER_KEY, /* of a group: its sender's key has not come */
     OPEN_NOT_MEMBER,    /* of a group: its sender was not in */
     OPEN_BAD_ENTRY,     /* of a group's log: forged, or not allowed */
+    OPEN_UNPROVEN,      /* of a group's log: its author would have to be an instructor */
 };
 
 /* The verdict for a person, a whole clause. */

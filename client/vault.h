@@ -92,6 +92,9 @@ enum vault_how {
     VAULT_GAP = 4,      /* m.body is two numbers, u64 each: what the server has not of the room any more */
 };
 
+/* In m.flags of an ENTRY, beside WIRE_FLAG_*: that its author is an instructor, says the server alone. */
+enum { VAULT_FLAG_SAID = 0x40 };
+
 /* A received message in the history. Slices are valid until the next call on the store. */
 struct vault_row {
     uint64_t row;
@@ -119,6 +122,7 @@ enum vault_kind {
     VAULT_GROUP_GIVEN = 13,
     VAULT_GROUP_KEYS = 14, /* number: the device */
     VAULT_READ_BY = 15, /* who has read a message of ours to a group: name: the reader; number: the message's */
+    VAULT_GROUP_ORDER = 16, /* number: that of the order; order.h */
     VAULT_CLASS = 20, /* these four: class.h */
     VAULT_INVITED,    /* name: who was invited */
     VAULT_JOINING,
@@ -167,6 +171,7 @@ struct vault_ops {
     int (*next_value)(struct vault *s, enum vault_kind kind, char name[VAULT_NAME],
                       uint64_t *number);
     bool (*changed)(struct vault *s);
+    int (*holds)(struct vault *s, struct slice room, uint64_t seq);
     int (*owner)(struct vault *s, const char *name, uint64_t device);
     int (*history)(struct vault *s, uint64_t after, struct vault_row *out);
     int (*last_row)(struct vault *s, uint64_t *row);
@@ -436,6 +441,12 @@ static inline int vault_next_value(struct vault *s, enum vault_kind kind, char n
 static inline bool vault_changed(struct vault *s)
 {
     return s->ops->changed(s);
+}
+
+/* Is the message of a room with this number in the history? */
+static inline int vault_holds(struct vault *s, struct slice room, uint64_t seq)
+{
+    return s->ops->holds(s, room, seq);
 }
 
 /*

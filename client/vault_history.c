@@ -162,6 +162,13 @@ int history_after(struct vault *s, const char *with, struct history_at at, struc
     return one_line(s, SQL_LINE_AFTER, with, at, out);
 }
 
+int history_holds(struct vault *s, struct slice room, uint64_t seq)
+{
+    int r = sql_run(sqlite_of(s), SQL_LINE_HOLDS, "ti", room, seq);
+    if (r > 0) sql_done(sqlite_of(s), SQL_LINE_HOLDS);
+    return r;
+}
+
 /* --- conversations --- */
 
 int history_next_conversation(struct vault *s, struct history_conversation *out)

@@ -95,8 +95,9 @@ int history_find(struct vault *s, const struct history_query *query, uint64_t be
     const char *with = query->with ? query->with : "";
     uint64_t upto = before > INT64_MAX ? INT64_MAX : before;
     int r = 0;
+    if (!q) return 0;
     put_query(query->words, &match);
-    if (!q || buf_len(&match) == 0) return 0;
+    if (buf_len(&match) == 0) return 0;
     do {
         r = before == UINT64_MAX || !q->indexed ? history_index(s, INDEX_AT_ONCE) : 0;
     } while (r > 0);

@@ -109,6 +109,8 @@ static const char *const sql[SQL_COUNT] = {
         "  ORDER BY place DESC, line DESC LIMIT 1)"
         " LEFT JOIN history h ON h.row = last.row LEFT JOIN sent s ON s.number = last.number"
         " WHERE c.name > ? ORDER BY c.name LIMIT 1",
+    [SQL_LINE_HOLDS] = "SELECT 1 FROM line WHERE conversation = (SELECT id FROM conversation WHERE name = lower(?1))"
+                       " AND place = (SELECT era << 40 FROM device) + ?2 LIMIT 1",
     [SQL_SEEN] = "UPDATE conversation SET seen_place = upto.place, seen_line = upto.line FROM (SELECT place, line"
                  " FROM line WHERE conversation = (SELECT id FROM conversation WHERE name = lower(?1))"
                  " AND place < 1 << 62 AND (place, line) <= (?2, ?3) ORDER BY place DESC, line DESC LIMIT 1) AS upto"

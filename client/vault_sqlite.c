@@ -379,6 +379,7 @@ const struct vault_ops sqlite_ops = {
     .forget = value_forget,
     .next_value = value_next,
     .changed = changed,
+    .holds = history_holds,
     .owner = history_owner,
     .history = history_next,
     .last_row = history_last_row,

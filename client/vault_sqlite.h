@@ -63,6 +63,7 @@ enum sql_statement {
     SQL_INDEX_SET,
     SQL_INDEX_ADD,
     SQL_CONVERSATION_NEXT,
+    SQL_LINE_HOLDS,
     SQL_SEEN,
     SQL_SEEN_UPTO,
     SQL_COUNT,
@@ -126,6 +127,7 @@ void history_take(struct sqlite *q, enum sql_statement which, struct history_lin
 int history_record(struct vault *s, const struct wire_deliver *m, enum vault_how how, uint64_t *row);
 int history_next(struct vault *s, uint64_t after, struct vault_row *out);
 int history_last_row(struct vault *s, uint64_t *row);
+int history_holds(struct vault *s, struct slice room, uint64_t seq);
 int history_owner(struct vault *s, const char *name, uint64_t device);
 
 int value_get(struct vault *s, enum vault_kind kind, struct slice name, uint64_t number, struct buf *out);

@@ -27,7 +27,10 @@ static const struct row rows[] = {
      "trust a server that was never seen before"},
     {"wait", "STATE", offsetof(struct args, wait),
      "send: wait for accepted (default) or delivered"},
-    {"count", "N", offsetof(struct args, count), "tail: end after N messages"},
+    {"count", "N", offsetof(struct args, count), "tail: end after N messages; read, search: so many (also -n N)"},
+    {"since", "TIME", offsetof(struct args, since), "read, search: 30m, 2h, 7d back, or from a day such as 2024-10-10"},
+    {"in", "ROOM", offsetof(struct args, in), "search: in this room, or with this person"},
+    {"fetch", NULL, offsetof(struct args, fetch), "read: asks the server for what of #lobby is not here"},
     {"timeout", "S", offsetof(struct args, timeout), "give up after so many seconds"},
     {"yes", NULL, offsetof(struct args, yes), "the answer to what is asked: keys verify, keys paper, keys revoke"},
     {"password-file", "FILE", offsetof(struct args, password_file),
@@ -140,8 +143,8 @@ int args_parse(int argc, char *const argv[], struct args *o, struct why *why)
             ended = true;
         } else if (!ended && strcmp(text, "-h") == 0) {
             o->help = true;
-        } else if (!ended && text[0] == '-' && text[1] == '-') {
-            int r = take(o, text + 2, i + 1 < argc ? argv[i + 1] : NULL, why);
+        } else if (!ended && text[0] == '-' && (text[1] == '-' || strcmp(text, "-n") == 0)) {
+            int r = take(o, text[1] == '-' ? text + 2 : "count", i + 1 < argc ? argv[i + 1] : NULL, why);
             if (r < 0) return -1;
             i += r;
         } else if (!ended && text[0] == '-' && text[1]) {

@@ -16,9 +16,9 @@ enum { ARGS_OPERANDS = 64 };
 
 struct args {
     const char *server, *user, *home, *wait, *count, *timeout, *password_file,
-        *password_command, *theme, *config_file, *profile; /* as given, or NULL */
-    bool accept_new, yes, paper, with_account_key, read_receipts, json, quiet, verbose, no_color, plain, help, version;
-    long messages;                      /* --count, 0: no limit */
+        *password_command, *theme, *config_file, *profile, *since, *in; /* as given, or NULL */
+    bool accept_new, yes, paper, with_account_key, fetch, read_receipts, json, quiet, verbose, no_color, plain, help, version;
+    long messages;                      /* --count, 0: not given */
     int64_t timeout_ms;                 /* --timeout, -1: not given */
     const char *operand[ARGS_OPERANDS]; /* command and operands */
     int operands;

@@ -49,7 +49,10 @@ bool report_event_words(struct buf *out, const struct wire_deliver *m, enum vaul
     if (how != VAULT_UNOPENED && how != VAULT_ENTRY && how != VAULT_GAP) return false;
     if (how == VAULT_UNOPENED) put_unopened(out, m);
     if (how == VAULT_UNOPENED) return true;
-    if (how == VAULT_ENTRY && report_entry_line(out, m->body)) return true;
+    if (how == VAULT_ENTRY && report_entry_line(out, m->body)) {
+        if (m->flags & VAULT_FLAG_SAID) report_put(out, " (an instructor, says the server)");
+        return true;
+    }
     if (how == VAULT_GAP && m->body.len == 16)
         report_put(out, "messages %llu to %llu are not there any more", (unsigned long long)get_u64(m->body.data),
                    (unsigned long long)get_u64(m->body.data + 8));

@@ -51,6 +51,7 @@ static json_t *report_log_entry(const struct wire_deliver *m)
     if (e.op == MEMBERSHIP_CREATE || e.op == MEMBERSHIP_OPEN) set(o, "open", json_boolean(e.role == 1));
     if (e.op == MEMBERSHIP_MUTE) set(o, "until", e.until_ms ? out_time(e.until_ms) : json_null());
     if (e.text.len) set(o, "text", out_text(e.text));
+    if (m->flags & VAULT_FLAG_SAID) set(o, "instructor", json_string("says the server"));
     return o;
 }
 

@@ -300,8 +300,8 @@ def refused(env, liar, programs, what, room='#chess'):
 
 
 def test_forged_entries(env):
-    """The server writes into a log: its own person joins by itself, throws somebody out, or an entry is signed with
-    another's key. Shown as forged, with the one who is named as before; and nobody seals anything for it."""
+    """The server writes into a log: its own person joins by itself, throws the owner out, or an entry is signed with
+    another's key. (That it throws somebody else out is shown as its word: test_group_instructor.) Shown as forged, with the one who is named as before; and nobody seals anything for it."""
     for number, attack in enumerate(('joins', 'kicks', 'signs')):
         env.folder = env.folder / str(number)
         env.folder.mkdir()
@@ -312,7 +312,7 @@ def test_forged_entries(env):
             if attack == 'joins':
                 entry = entry_of(room, person, device, 'join')
             elif attack == 'kicks':
-                entry = entry_of(room, person, device, 'kick', (b'bob', liar.account('bob').key))
+                entry = entry_of(room, person, device, 'kick', (b'alice', liar.account('alice').key))
             else:
                 alice = Person('alice')
                 alice.account = liar.account('alice').key

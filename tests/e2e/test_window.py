@@ -57,7 +57,9 @@ def test_talk(env):
     alice.keys('M-a')
     alice.sees('bob \u2502 alice?')
     alice.type('/quit')
-    alice.wait(lambda s: alice.ask('#{pane_dead_status}') == '0', 'the end of the program, with exit status 0')
+    alice.wait(lambda s: alice.ask('#{pane_dead}') == '1', 'the end of the program')
+    # When the terminal closes before its program is collected, tmux 3.3 never learns the status.
+    check(alice.ask('#{pane_dead_status}') in ('0', ''), 'exit status %r' % alice.ask('#{pane_dead_status}'))
 
 
 def test_sizes(env):

@@ -330,7 +330,7 @@ static void op_send(unsigned i, struct cur *in)
     static const char *const to[] = {"alice", "Bob",     "carol",  "#lobby",
                                      "dave",  "nobody1", "#attic", "alcie"};
     uint8_t seat = cur_u8(in), id = cur_u8(in), whom = cur_u8(in), len = cur_u8(in);
-    static const uint8_t body[256] = {SEALED_SUITE_GROUP};
+    static const uint8_t body[256] = {SEALED_SUITE_GROUP, [WIRE_GROUP_BODY_LOG] = 0xff, 0xff, 0xff, 0xff};
     const char *name = to[whom % 8];
     struct buf frame = {0}, heads = {0};
     struct wire_send m = {.id = id ? id : 1,

@@ -13,8 +13,8 @@ from frames import Frame
 
 
 def body(text):
-    """What looks like a sealed message of suite 2: the server looks no further."""
-    return b'\2' + text.encode()
+    """What looks like a sealed message of suite 2, for the newest entry of the log: the server looks no further."""
+    return b'\2' + bytes(8) + b'\xff' * 4 + text.encode()
 
 
 class Room:
@@ -95,7 +95,7 @@ class Room:
 
     def text_of(self, frame):
         """What a message says."""
-        return frame.body[1:].decode()
+        return frame.body[13:].decode()
 
     def hear(self, frame):
         """A DELIVER of this group: what it is, noted; None when it was heard before."""

@@ -135,11 +135,11 @@ static void expect(struct fixture *x, const char *with, const char *wanted)
     assert_string_equal(forward, wanted);
     at = HISTORY_END;
     for (size_t i = n; i-- > 0; at = line.at) {
-        char one[512] = "", rest[2048];
+        char one[512] = "", rest[sizeof one + sizeof backward];
         assert_int_equal(history_before(x->v, with, at, &line), 1);
         put_line(one, sizeof one, &line);
         snprintf(rest, sizeof rest, "%s%s%s", one, backward[0] ? " " : "", backward);
-        memcpy(backward, rest, sizeof rest);
+        memcpy(backward, rest, sizeof backward);
     }
     assert_string_equal(backward, wanted);
     assert_int_equal(history_before(x->v, with, at, &line), 0);
