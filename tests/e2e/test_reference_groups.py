@@ -172,7 +172,7 @@ def test_a_hostile_member(env):
     for what in bodies + ['once']:
         client.send('#chess', texts[what])
     accepted(client, mallory.say(client, 'next'))
-    until(lambda: lines(alice)[-1] == ('mallory', 'next'), 'after')
+    until(lambda: lines(alice)[-1:] == [('mallory', 'next')], 'after')
     shown = [text for who, text in lines(alice) if who == 'mallory'][1:]
     equal([text if text[0] != '!' else '!' for text in shown], ['!', '!', '!', '!', 'once', '!', 'next'], 'at alice')
     equal([text for who, text in lines(alice) if who == 'alice'], ['create', 'from alice'], 'what is alice\'s')
