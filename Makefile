@@ -174,7 +174,7 @@ reference:
 	$(PYTHON) tests/reference/check_security.py
 	$(PYTHON) tests/reference/sealed_vectors.py
 	$(PYTHON) tests/reference/sealed_log.py
-	$(PYTHON) tests/tools/words.py --check client/sealed/words_list.c
+	$(PYTHON) tests/tools/words.py --check ipc/words_list.c
 	tests/secret_compare
 
 # The ratchet against the second implementation, longer than the frozen 100,000 messages.

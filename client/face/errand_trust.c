@@ -8,12 +8,13 @@
 #include "../show.h"
 #include "out.h"
 #include "report.h"
+#include "safety_number.h"
 
 enum trust_verdict errand_trust(void *arg, const uint8_t server_id[32])
 {
     struct errand *s = arg;
     struct why why;
-    char print[TRUST_FINGERPRINT];
+    char words[SAFETY_PHRASE];
     enum trust_verdict v =
         trust_check(s->home.known_servers, s->place, server_id, &s->pinned, &why);
     if (v == TRUST_UNKNOWN && s->args->accept_new) {
@@ -21,9 +22,9 @@ enum trust_verdict errand_trust(void *arg, const uint8_t server_id[32])
             v = TRUST_TROUBLE;
         else
             v = TRUST_PINNED;
-        trust_fingerprint(server_id, print);
+        safety_fingerprint(server_id, words);
         if (v == TRUST_PINNED && !s->args->quiet)
-            out_say("new server %s, its key is now trusted: %s", s->place, print);
+            out_say("new server %s, its key is now trusted: %s", s->place, words);
     }
     if (v == TRUST_TROUBLE) out_why(&why);
     return v;
@@ -55,13 +56,12 @@ static void end_with(struct errand *s, const char *code, const struct why *why)
 /* True: the user wants it and it is pinned. */
 static bool accepts(struct errand *s, const uint8_t server_id[32])
 {
-    char print[TRUST_FINGERPRINT];
+    char print[TRUST_FINGERPRINT], words[SAFETY_PHRASE];
     struct why why;
     trust_fingerprint(server_id, print);
-    out_say("%s has never been seen before.\n  fingerprint   %s\n"
-            "Compare it with what the server prints when it starts.",
-            s->place, print);
-    if (!errand_ask("Trust it from now on?")) return false;
+    safety_fingerprint(server_id, words);
+    out_say("First time at %s. Its fingerprint is\n  %s\n  %s", s->place, words, print);
+    if (!errand_ask("Are these the words that the server shows when it starts?")) return false;
     if (trust_accept(s->home.known_servers, s->place, server_id, &why) == 0) return true;
     out_why(&why);
     return false;
@@ -70,14 +70,15 @@ static bool accepts(struct errand *s, const uint8_t server_id[32])
 static void unknown_server(struct errand *s, const uint8_t server_id[32])
 {
     struct why why;
-    char print[TRUST_FINGERPRINT];
+    char print[TRUST_FINGERPRINT], words[SAFETY_PHRASE];
     bool may_ask = !s->no_questions && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
     if (may_ask && accepts(s, server_id)) {
         client_connect(s->client);
         return;
     }
+    safety_fingerprint(server_id, words);
     trust_fingerprint(server_id, print);
-    why_set(&why, "the key of %s is not known: %s", s->place, print);
+    why_set(&why, "the key of %s is not known: %s, %s", s->place, words, print);
     why_hint(&why, "compare it with what the server prints, then say --accept-new");
     end_with(s, "unknown-server", &why);
 }
@@ -85,9 +86,9 @@ static void unknown_server(struct errand *s, const uint8_t server_id[32])
 static void changed_server(struct errand *s, const uint8_t server_id[32])
 {
     struct why why;
-    char pinned[TRUST_FINGERPRINT], offered[TRUST_FINGERPRINT];
-    trust_fingerprint(s->pinned.server_id, pinned);
-    trust_fingerprint(server_id, offered);
+    char pinned[SAFETY_PHRASE], offered[SAFETY_PHRASE];
+    safety_fingerprint(s->pinned.server_id, pinned);
+    safety_fingerprint(server_id, offered);
     why_set(&why, "STOP: the key of %s has changed", s->place);
     why_hint(&why, NAME " keys replace-server %s", s->place);
     if (s->args->json) out_json(report_error("changed-server", why.what, why.hint));
@@ -95,7 +96,7 @@ static void changed_server(struct errand *s, const uint8_t server_id[32])
     snprintf(text, sizeof text,
              "error: %s\n  pinned %-10s   %s\n  offered now         %s\n"
              "Someone may be listening, or the server was set up anew. Ask the instructor for the\n"
-             "fingerprint, by another way than this network. Nothing was sent.\n"
+             "words, by another way than this network. Nothing was sent.\n"
              "To accept:  %s",
              why.what, s->pinned.date, pinned, offered, why.hint);
     if (s->say)

@@ -9,10 +9,10 @@
 
 #include "../class.h"
 #include "../link.h"
-#include "../sealed/safety_number.h"
 #include "../show.h"
 #include "out.h"
 #include "report.h"
+#include "safety_number.h"
 #include "errand.h"
 #include "errand_trust.h"
 #include "keys_devices.h"
@@ -43,7 +43,7 @@ static enum face_exit store_trouble(struct errand *s)
 
 /* What keys show shows; texts are empty for what there is not (yet). */
 struct own_keys {
-    char device[TRUST_FINGERPRINT], server[TRUST_FINGERPRINT];
+    char device[TRUST_FINGERPRINT], server[TRUST_FINGERPRINT], server_words[SAFETY_PHRASE];
     char account[SAFETY_PHRASE], anchor[SAFETY_PHRASE];
     char class_name[ANCHOR_CLASS_MAX + 1];
 };
@@ -67,6 +67,7 @@ static void show_json(const struct errand *s, const struct own_keys *k)
     json_object_set_new(o, "class_key", text_or_null(k->anchor));
     json_object_set_new(o, "server", json_string(s->place));
     json_object_set_new(o, "server_fingerprint", text_or_null(k->server));
+    json_object_set_new(o, "server_words", text_or_null(k->server_words));
     out_json(o);
 }
 
@@ -78,7 +79,8 @@ static void show_lines(const struct errand *s, const struct own_keys *k)
                (unsigned long long)s->identity.device, k->device, k->account[0] ? k->account : "not at the server yet");
     if (k->class_name[0])
         report_put(&b, "class   %s\n        %s\n", show_word(class_name, sizeof class_name, text_of(k->class_name)), k->anchor);
-    report_put(&b, "server  %s\n        %s", s->place, k->server[0] ? k->server : "not known yet");
+    report_put(&b, "server  %s\n        %s", s->place, k->server[0] ? k->server_words : "not known yet");
+    if (k->server[0]) report_put(&b, "\n        %s", k->server);
     out_line(STDOUT_FILENO, &b);
     buf_free(&b);
 }
@@ -101,7 +103,10 @@ static enum face_exit show(const struct args *o)
     enum face_exit exit = errand_open(&s, o, 0);
     if (exit == EXIT_DONE) {
         trust_fingerprint(s.identity.public_key, k.device);
-        if (find_pin(&s, &pin)) trust_fingerprint(pin.server_id, k.server);
+        if (find_pin(&s, &pin)) {
+            trust_fingerprint(pin.server_id, k.server);
+            safety_fingerprint(pin.server_id, k.server_words);
+        }
         if (keys_account_words(s.vault, s.home.user, k.account) == KEYS_STORE || own_class(s.vault, &k) < 0)
             exit = store_trouble(&s);
         else if (o->json)
@@ -151,13 +156,13 @@ static enum face_exit replace(struct errand *s)
     struct why why;
     struct trust_pin pin;
     uint8_t id[32];
-    char old[TRUST_FINGERPRINT] = "none", new[TRUST_FINGERPRINT];
+    char old[SAFETY_PHRASE] = "none", new[SAFETY_PHRASE];
     int64_t ms = s->args->timeout_ms;
     bool known = find_pin(s, &pin);
     if (learn(s, errand_now() + (uint64_t)(ms < 0 ? DEFAULT_MS : ms), id, &why) < 0)
         return errand_error(s->args, "unreachable", &why);
-    if (known) trust_fingerprint(pin.server_id, old);
-    trust_fingerprint(id, new);
+    if (known) safety_fingerprint(pin.server_id, old);
+    safety_fingerprint(id, new);
     out_say("%s\n  pinned until now  %s\n  offered now       %s", s->place, old, new);
     if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !s->args->accept_new &&
         !errand_ask("Trust the key offered now?"))
