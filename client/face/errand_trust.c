@@ -2,6 +2,7 @@
 #include "errand_trust.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,6 +40,24 @@ bool errand_ask(const char *question)
            (strcmp(line, "yes\n") == 0 || strcmp(line, "y\n") == 0);
 }
 
+bool errand_ask_name(char name[128])
+{
+    char line[128];
+    const char *user = getenv("USER");
+    bool offer = user && name_valid(user, strlen(user), NULL);
+    if (offer)
+        fprintf(stderr, "Name [%s]: ", user);
+    else
+        fprintf(stderr, "Name: ");
+    if (!fgets(line, sizeof line, stdin)) {
+        fprintf(stderr, "\n");
+        return false;
+    }
+    line[strcspn(line, "\n")] = '\0';
+    snprintf(name, 128, "%s", line[0] || !offer ? line : user);
+    return true;
+}
+
 /* Ends with an error, told where the errand's talk goes. */
 static void end_with(struct errand *s, const char *code, const struct why *why)
 {
@@ -67,20 +86,19 @@ static bool accepts(struct errand *s, const uint8_t server_id[32])
     return false;
 }
 
-static void unknown_server(struct errand *s, const uint8_t server_id[32])
+/* True: it is pinned now; else the errand has ended. */
+static bool unknown_server(struct errand *s, const uint8_t server_id[32])
 {
     struct why why;
     char print[TRUST_FINGERPRINT], words[SAFETY_PHRASE];
     bool may_ask = !s->no_questions && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
-    if (may_ask && accepts(s, server_id)) {
-        client_connect(s->client);
-        return;
-    }
+    if (may_ask && accepts(s, server_id)) return true;
     safety_fingerprint(server_id, words);
     trust_fingerprint(server_id, print);
     why_set(&why, "the key of %s is not known: %s, %s", s->place, words, print);
     why_hint(&why, "compare it with what the server prints, then say --accept-new");
     end_with(s, "unknown-server", &why);
+    return false;
 }
 
 static void changed_server(struct errand *s, const uint8_t server_id[32])
@@ -106,13 +124,23 @@ static void changed_server(struct errand *s, const uint8_t server_id[32])
     errand_end(s, EXIT_TRUST);
 }
 
+enum face_exit errand_judge(struct errand *s, const uint8_t server_id[32])
+{
+    switch (errand_trust(s, server_id)) {
+    case TRUST_PINNED: return EXIT_DONE;
+    case TRUST_UNKNOWN: return unknown_server(s, server_id) ? EXIT_DONE : s->exit;
+    case TRUST_CHANGED: changed_server(s, server_id); return s->exit;
+    default: return EXIT_LOCAL; /* said already */
+    }
+}
+
 static const char *hint_for(const char *code)
 {
     static const struct {
         const char *code, *hint;
     } rows[] = {
-        {"name-taken", "choose another --user; if the name is yours, make this a device of it with: " NAME " device add"},
-        {"name-invalid", "choose another --user"},
+        {"name-taken", "choose another name (--user); if this one is yours, make this a device of it with: " NAME " device add"},
+        {"name-invalid", "choose another name (--user)"},
         {"not-on-roster", "ask the instructor to put the name on the roster, or check --user"},
         {"elsewhere", "this name and key receive in a newer session now; end it to go on here"},
         {"banned", "the instructor or the operator can say why, and lift it"},
@@ -136,7 +164,7 @@ void errand_failed(struct errand *s, const struct client_event *e)
     char text[200];
     const char *code = e->failed.code;
     if (strcmp(code, "unknown-server") == 0) {
-        unknown_server(s, e->failed.server_id);
+        if (unknown_server(s, e->failed.server_id)) client_connect(s->client);
         return;
     }
     if (strcmp(code, "changed-server") == 0) {

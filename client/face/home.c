@@ -60,11 +60,11 @@ static void count_user(void *arg, const char *name, const char *path)
     snprintf(o->h->user, sizeof o->h->user, "%s", name);
 }
 
-int home_only_user(struct home *h)
+int home_users(struct home *h)
 {
     struct only o = {h, 0};
     each(h, "key", count_user, &o);
-    return o.n == 1;
+    return o.n;
 }
 
 int home_user(struct home *h, const char *name, struct why *why)

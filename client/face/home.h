@@ -19,8 +19,8 @@ struct home {
 /* Finds the root: dir, or the default when it is NULL, and makes it. 0, or -1 and why. */
 int home_root(struct home *h, const char *dir, struct why *why);
 
-/* The only user there is: 1 and h->user; 0 when there are none or several. */
-int home_only_user(struct home *h);
+/* How many users there are; h->user is the only one, if so. */
+int home_users(struct home *h);
 
 /* Chooses the user and makes the folder. 0; -1 and why: not a name (h->folder is empty) or disk. */
 int home_user(struct home *h, const char *name, struct why *why);

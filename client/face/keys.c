@@ -2,14 +2,13 @@
  * keys.c - csce513fall24Msg keys: this device's key and the account's, the server's fingerprint, accepting a
  * new one; the keys of people: comparing them, believing new ones.
  */
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../class.h"
-#include "../link.h"
 #include "../show.h"
+#include "meet.h"
 #include "out.h"
 #include "report.h"
 #include "safety_number.h"
@@ -19,8 +18,6 @@
 #include "keys_people.h"
 #include "passphrase.h"
 #include "verbs.h"
-
-enum { DEFAULT_MS = 10000 };
 
 static bool find_pin(struct errand *s, struct trust_pin *pin)
 {
@@ -118,25 +115,6 @@ static enum face_exit show(const struct args *o)
     return exit;
 }
 
-/* Shakes hands with the server just to learn its identity. */
-static int learn(struct errand *s, uint64_t deadline, uint8_t server_id[32], struct why *why)
-{
-    struct link *l = link_dial(s->host, s->port, errand_now());
-    while (link_state(l) < LINK_PROVEN && errand_now() < deadline) {
-        struct pollfd p = {.fd = link_fd(l), .events = link_wants(l)};
-        poll(&p, 1, 100);
-        link_step(l, p.revents, errand_now());
-    }
-    bool proven = link_state(l) == LINK_PROVEN;
-    if (proven)
-        memcpy(server_id, link_proof(l)->cert.server_id, 32);
-    else
-        why_set(why, "cannot reach %s: %s", s->place,
-                link_state(l) == LINK_DOWN ? link_words(l) : "no answer in time");
-    link_free(l);
-    return proven ? 0 : -1;
-}
-
 struct change {
     const uint8_t *old, *new;
 };
@@ -155,12 +133,12 @@ static enum face_exit replace(struct errand *s)
 {
     struct why why;
     struct trust_pin pin;
-    uint8_t id[32];
+    struct wire_proof proof;
     char old[SAFETY_PHRASE] = "none", new[SAFETY_PHRASE];
-    int64_t ms = s->args->timeout_ms;
     bool known = find_pin(s, &pin);
-    if (learn(s, errand_now() + (uint64_t)(ms < 0 ? DEFAULT_MS : ms), id, &why) < 0)
-        return errand_error(s->args, "unreachable", &why);
+    enum link_fault fault = meet(s, &proof, &why);
+    if (fault != LINK_FINE) return errand_error(s->args, meet_code(fault), &why);
+    const uint8_t *id = proof.cert.server_id;
     if (known) safety_fingerprint(pin.server_id, old);
     safety_fingerprint(id, new);
     out_say("%s\n  pinned until now  %s\n  offered now       %s", s->place, old, new);
