@@ -71,13 +71,21 @@ static int choose_server(struct errand *s, struct why *why)
     return 0;
 }
 
-enum face_exit errand_home(struct errand *s, const struct args *o)
+enum face_exit errand_place(struct errand *s, const struct args *o)
 {
     struct why why;
     *s = (struct errand){.args = o, .signals = -1};
-    if (home_root(&s->home, o->home, &why) < 0) return errand_error(o, "local", &why);
+    if (home_find(&s->home, o->home, &why) < 0) return errand_error(o, "local", &why);
     int r = choose_server(s, &why);
     return r == 0 ? EXIT_DONE : errand_error(o, r == -2 ? "usage" : "local", &why);
+}
+
+enum face_exit errand_home(struct errand *s, const struct args *o)
+{
+    struct why why;
+    enum face_exit exit = errand_place(s, o);
+    if (exit != EXIT_DONE) return exit;
+    return home_root(&s->home, o->home, &why) < 0 ? errand_error(o, "local", &why) : EXIT_DONE;
 }
 
 /* 0; -1 the disk, -2 wrong usage. */

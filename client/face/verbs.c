@@ -48,6 +48,7 @@ const struct verb verbs[] = {
     {"config", "config show | config defaults | config check | config set KEY VALUE",
      "the config file: what holds, all keys with their defaults, is it right, change it", "config set server lab.example",
      verb_config, true},
+    {"doctor", "doctor", "check terminal, disk, clock and server, and say what to do", "doctor --json", verb_doctor, true},
     {"help", "help [COMMAND]", "show help", "help send", verb_help, true},
     {0},
 };
