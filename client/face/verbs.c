@@ -49,6 +49,8 @@ const struct verb verbs[] = {
      "the config file: what holds, all keys with their defaults, is it right, change it", "config set server lab.example",
      verb_config, true},
     {"doctor", "doctor", "check terminal, disk, clock and server, and say what to do", "doctor --json", verb_doctor, true},
+    {"completion", "completion bash | completion zsh | completion fish", "print what makes Tab complete in this shell", "completion bash > ~/.csmsg-completion",
+     verb_completion, true},
     {"help", "help [COMMAND]", "show help", "help send", verb_help, true},
     {0},
 };

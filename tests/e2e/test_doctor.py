@@ -135,7 +135,7 @@ def test_config(env):
 def test_in_a_terminal(env):
     """What the terminal is, its size, what tmux lets through; an unknown TERM is wrong."""
     mux = Mux(env)
-    argv = [env.build / NAME, 'doctor', '--server', '127.0.0.1:1']
+    argv = ['sh', '-c', '"$@"; exec cat', 'sh', env.build / NAME, 'doctor', '--server', '127.0.0.1:1']
     pane = mux.pane(argv, 90, 24)
     screen = pane.sees('wrong')
     for line in ('-256color, 256 colours', 'ok    locale    UTF-8', 'ok    size      90 x 24',
@@ -144,4 +144,4 @@ def test_in_a_terminal(env):
     mux.run('set-option', '-g', 'allow-passthrough', 'on')
     mux.run('set-option', '-s', 'escape-time', '20')
     mux.pane(argv, 90, 24).sees('ok    tmux      keys and notifications get through')
-    mux.pane(argv, 90, 24, environ=['TERM=nonsense']).sees('fail  terminal  "nonsense" is not in terminfo')
+    mux.pane(['env', 'TERM=nonsense', *argv], 90, 24).sees('fail  terminal  "nonsense" is not in terminfo')
