@@ -286,7 +286,7 @@ static void test_place(void **state)
 
 static struct timeline_look look_of(unsigned rows)
 {
-    return (struct timeline_look){.area = {0, 0, 60, rows}, .times = true, .name = 8, .find = ""};
+    return (struct timeline_look){.area = {0, 0, 60, rows}, .times = true, .time_format = "%H:%M", .name = 8, .find = ""};
 }
 
 static void fill(struct timeline *t, unsigned from, unsigned to)

@@ -16,6 +16,9 @@ struct terminal *terminal_open(enum palette palette, struct why *why);
 /* Gives it back. NULL is fine. */
 void terminal_close(struct terminal *t);
 
+/* Other colours from now on: draw all. */
+void terminal_theme(struct terminal *t, enum palette palette);
+
 /* Its size, as it is now. */
 void terminal_size(struct terminal *t, unsigned *cols, unsigned *rows);
 
