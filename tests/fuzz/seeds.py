@@ -384,3 +384,9 @@ seed("wire_class", 0, b"\3" + bytes(96))
 seed("wire_class", 3, b"\1\2\0" + u64(0))
 seed("wire_class", 3, b"\3\3\0")
 seed("wire_class", 7, b"\6" + str8(b"#lobby") + str8(b"") + u32(0) + str8(b""))
+
+for name in (b"notes.txt", b"../../etc/passwd", b".bashrc", b"a\xe2\x80\xaegpj.exe", b"CON.txt", b"x" * 250 + b".tar.gz"):
+    seed("file_name", u16(2), name)
+STEPS = b"".join(bytes([c, 0, 255, 0, c == 3]) for c in range(4))
+seed("sealed_blob", u64(5 << 30), b"\x40\0\x11\x07", STEPS)
+seed("sealed_blob", u64(64512), b"\x40\x40\x40\x40", b"\1\0\xff\0\0" b"\0\1\xff\0\0" b"\0\0\5\1\0" b"\0\0\xff\0\1", STEPS)
