@@ -384,3 +384,14 @@ seed("wire_class", 0, b"\3" + bytes(96))
 seed("wire_class", 3, b"\1\2\0" + u64(0))
 seed("wire_class", 3, b"\3\3\0")
 seed("wire_class", 7, b"\6" + str8(b"#lobby") + str8(b"") + u32(0) + str8(b""))
+
+BLOB = bytes(range(32))
+BLOB_FRAMES = [b"\1" + u32(7) + BLOB + u64(5000) + str8(b"#ta"), b"\1" + u32(7) + u64(5000) + u64(24) + b"\0",
+               b"\2\6" + u32(0) + BLOB + u16(60) + u32(0) + str16(b"no such file") + str16(b""), b"\3" + u32(7),
+               b"\4" + u32(7) + u64(24), b"\5\6" + BLOB, b"\6" + BLOB + u64(5000) + u64(24) + b"\1" + u64(9) + u32(3) * 3,
+               b"\7" + BLOB + b"\1" + str16(b"expired"), u32(7) + u64(24) + b"sealed"]
+for i, f in enumerate(BLOB_FRAMES):
+    seed("wire_blob", i, f)
+seed("wire_blob", 0, b"\2" + u32(7) + BLOB + u64(24))
+seed("wire_blob", 0, b"\4" + u32(7) + u64(1 << 20))
+seed("wire_blob", 0, b"\12" + BLOB)
