@@ -194,7 +194,7 @@ BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/$(NAME)
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 DOCDIR     := $(DESTDIR)$(PREFIX)/share/doc/$(NAME)
-DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/groups.md docs/sealed.md docs/security.md docs/store.md docs/moderation.md docs/repair.md docs/chaos.md \
+DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/groups.md docs/files.md docs/sealed.md docs/security.md docs/store.md docs/moderation.md docs/repair.md docs/chaos.md \
               docs/performance.md conf/$(NAME).conf
 
 .PHONY: install uninstall

@@ -104,7 +104,7 @@ static bool one_frame(struct session *s, const struct wire_frame *f)
 #ifdef FAULTS
     if (test_frame(s, f)) return true;
 #endif
-    if (!rule->name || !(rule->from & WIRE_CLIENT)) {
+    if (!rule->name || !(rule->from & WIRE_CLIENT) || !rows[f->type].handle) {
         bad(s, WIRE_BAD_FRAME, "a client may not send this", f->type);
         return false;
     }

@@ -390,3 +390,14 @@ for name in (b"notes.txt", b"../../etc/passwd", b".bashrc", b"a\xe2\x80\xaegpj.e
 STEPS = b"".join(bytes([c, 0, 255, 0, c == 3]) for c in range(4))
 seed("sealed_blob", u64(5 << 30), b"\x40\0\x11\x07", STEPS)
 seed("sealed_blob", u64(64512), b"\x40\x40\x40\x40", b"\1\0\xff\0\0" b"\0\1\xff\0\0" b"\0\0\5\1\0" b"\0\0\xff\0\1", STEPS)
+
+BLOB = bytes(range(32))
+BLOB_FRAMES = [b"\1" + u32(7) + BLOB + u64(5000) + str8(b"#ta"), b"\1" + u32(7) + u64(5000) + u64(24) + b"\0",
+               b"\2\6" + u32(0) + BLOB + u16(60) + u32(0) + str16(b"no such file") + str16(b""), b"\3" + u32(7),
+               b"\4" + u32(7) + u64(24), b"\5\6" + BLOB, b"\6" + BLOB + u64(5000) + u64(24) + b"\1" + u64(9) + u32(3) * 3,
+               b"\7" + BLOB + b"\1" + str16(b"expired"), u32(7) + u64(24) + b"sealed"]
+for i, f in enumerate(BLOB_FRAMES):
+    seed("wire_blob", i, f)
+seed("wire_blob", 0, b"\2" + u32(7) + BLOB + u64(24))
+seed("wire_blob", 0, b"\4" + u32(7) + u64(1 << 20))
+seed("wire_blob", 0, b"\12" + BLOB)
