@@ -107,7 +107,7 @@ $(BUILD)/$(NAME)-broker: $(BROKER_MAIN) $(LIB_BROKER) $(LIB_IPC)
 $(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -ljansson -lutf8proc -lsqlite3 -lsodium -lgcrypt
 $(BUILD)/$(NAME)ctl: $(CTL_MAIN) $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_IPC)
-	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lsodium -lgcrypt
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lutf8proc -lsodium -lgcrypt
 
 ALL_LIBS := $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_KEEPER) $(LIB_IPC)
 SYS_LIBS := -lreadline -lcmocka -lsqlite3 -linih -ljansson -lutf8proc -lsodium -lgcrypt -lseccomp -lpthread

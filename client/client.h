@@ -59,6 +59,7 @@ enum client_event_type {
     CLIENT_REFUSED,   /* refused: what client_moderate() asked for */
     CLIENT_DEVICE,    /* device: something about the devices of this account */
     CLIENT_CLASS,     /* class_news */
+    CLIENT_FILE,      /* file: client_files.h */
 };
 
 /* What a message that cannot be sealed yet waits for. */
@@ -153,6 +154,7 @@ struct client_event {
             enum client_class_news what;
             const char *name, *words;
         } class_news;
+        const struct client_file_event *file;
         const struct wire_accepted *accepted; /* id: the number; so in the next two */
         const struct wire_rejected *rejected;
         const struct wire_receipt *receipt;
@@ -176,6 +178,7 @@ struct client_options {
     void (*event)(void *arg, const struct client_event *e);
     void *arg;
     uint64_t (*clock)(void *arg); /* monotonic ms; NULL: the system's */
+    const char *folder; /* for the state of transfers, borrowed; NULL: no files */
     bool sparing; /* publishes no one-time prekeys: thousands of clients in one process */
 };
 

@@ -462,6 +462,14 @@ int client_seal_room(struct client *c, const struct vault_draft *d, uint16_t *co
     return r;
 }
 
+int client_draft_room(struct client *c, struct vault_draft *d, struct slice body, uint64_t now_ms)
+{
+    c->sealed.sweep = true;
+    if (d->number == 0 && vault_number(c->o.vault, &d->number) < 0) return -1;
+    return vault_note(c->o.vault, d->number, WIRE_TO_ROOM, d->to, body, now_ms) < 0 ? -1
+                                                                                     : vault_draft(c->o.vault, d);
+}
+
 int client_send_room(struct client *c, struct slice to, uint8_t form, struct slice text, uint64_t *number)
 {
     const struct content content = {
@@ -474,15 +482,8 @@ int client_send_room(struct client *c, struct slice to, uint8_t form, struct sli
     buf_put(&body, text.data, text.len);
     d.content = sealed_head(&bytes);
     int r = vault_begin(c->o.vault);
-    if (r == 0) {
-        if (vault_number(c->o.vault, &d.number) < 0 ||
-            vault_note(c->o.vault, d.number, WIRE_TO_ROOM, to, sealed_head(&body), content.time_ms) < 0 ||
-            vault_draft(c->o.vault, &d) < 0)
-            r = -1;
-        r = vault_finish(c->o.vault, r);
-    }
+    if (r == 0) r = vault_finish(c->o.vault, client_draft_room(c, &d, sealed_head(&body), content.time_ms));
     *number = d.number;
-    c->sealed.sweep = true;
     sealed_buf_wipe(&body);
     sealed_buf_wipe(&bytes);
     return r;

@@ -44,6 +44,7 @@ struct sealed_side {
     uint32_t max_text; /* of the server, 0: not known yet */
 };
 
+struct files_side;   /* client_files.c */
 struct class_side;   /* client_class.c */
 struct devices_side; /* client_devices.c */
 
@@ -84,6 +85,7 @@ struct client {
     struct sealed_side sealed;
     struct groups_side groups;
     struct class_side *joining;   /* client_class_join() looks for its class, NULL: it does not */
+    struct files_side *files;     /* NULL: nothing is to be done about files */
     struct devices_side *devices; /* a change of the own list that is under way, NULL: none */
 };
 
@@ -156,6 +158,12 @@ int client_stale(struct client *c, struct slice name);
 /* A text to a user: seals it or keeps it. -1: the store failed. */
 int client_send_sealed(struct client *c, struct slice to, uint8_t form, struct slice text,
                        uint64_t *number);
+/*
+ * The same for any content, inside a transaction: body is what the history shows. A draft without a number gets
+ * one. -1: the store failed.
+ */
+int client_draft_user(struct client *c, struct vault_draft *d, struct slice body, uint64_t now_ms);
+int client_draft_room(struct client *c, struct vault_draft *d, struct slice body, uint64_t now_ms);
 /* A text to a group: keeps it, to be sealed by client_seal_room(). -1: the store failed. */
 int client_send_room(struct client *c, struct slice to, uint8_t form, struct slice text, uint64_t *number);
 /* Who does it, for what lies between engine and store. */
@@ -169,6 +177,21 @@ uint64_t client_wall_ms(void);
 
 int client_take_roster(struct client *c, struct slice payload);
 void client_class_free(struct client *c);
+
+/* --- client_files.c --- */
+
+int client_take_blob(struct client *c, struct slice payload);
+/* Outside of every batch's transaction. */
+int client_take_data(struct client *c, struct slice payload);
+/* Logged in, or after RESYNC: every transfer begins again where it was. */
+void client_files_begin(struct client *c);
+/* Does what is due, outside of a batch. -1: the store failed. */
+int client_files_step(struct client *c);
+/* Puts bytes of files into the link when nothing else waits there. */
+void client_files_push(struct client *c);
+bool client_files_busy(const struct client *c);
+uint64_t client_files_due(const struct client *c);
+void client_files_free(struct client *c);
 
 /* --- client_devices.c --- */
 

@@ -269,11 +269,11 @@ int client_sealed_begin(struct client *c)
 
 /* --- sending --- */
 
-static int draft_text(struct client *c, struct vault_draft *d, struct slice body, uint64_t now_ms)
+int client_draft_user(struct client *c, struct vault_draft *d, struct slice body, uint64_t now_ms)
 {
     struct vault_draft before;
     struct seal_need need = {0};
-    if (vault_number(c->o.vault, &d->number) < 0 ||
+    if ((d->number == 0 && vault_number(c->o.vault, &d->number) < 0) ||
         vault_note(c->o.vault, d->number, WIRE_TO_USER, d->to, body, now_ms) < 0)
         return -1;
     int behind = vault_next_draft(c->o.vault, d->to, 0, &before);
@@ -300,7 +300,7 @@ int client_send_sealed(struct client *c, struct slice to, uint8_t form, struct s
     d.content = sealed_head(&bytes);
     int r = vault_begin(c->o.vault);
     if (r == 0)
-        r = vault_finish(c->o.vault, draft_text(c, &d, sealed_head(&body), content.time_ms));
+        r = vault_finish(c->o.vault, client_draft_user(c, &d, sealed_head(&body), content.time_ms));
     *number = d.number;
     sealed_buf_wipe(&body);
     sealed_buf_wipe(&bytes);

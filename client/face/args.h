@@ -14,7 +14,7 @@
 enum { ARGS_OPERANDS = 64 };
 
 struct args {
-    const char *server, *user, *home, *wait, *count, *timeout, *password_file,
+    const char *server, *user, *home, *wait, *count, *timeout, *name, *auto_accept, *password_file,
         *password_command; /* as given, or NULL */
     bool accept_new, yes, paper, with_account_key, json, quiet, verbose, no_color, help, version;
     long messages;                      /* --count, 0: no limit */

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../client_files.h"
 #include "../file.h"
 #include "../show.h"
 #include "../vault_lock.h"
@@ -202,6 +203,7 @@ enum face_exit errand_open(struct errand *s, const struct args *o, uint32_t caps
                                                     .caps = caps,
                                                     .identity = &s->identity,
                                                     .vault = s->vault,
+                                                    .folder = s->home.folder,
                                                     .trust = errand_trust,
                                                     .event = on_event,
                                                     .arg = s});
@@ -244,11 +246,12 @@ static int shorter(int timeout, uint64_t deadline)
 bool errand_run(struct errand *s, uint64_t deadline)
 {
     while (!s->done && errand_now() < deadline) {
-        struct pollfd p[2] = {
+        struct pollfd p[3] = {
             {.fd = client_fd(s->client), .events = client_wants(s->client)},
             {.fd = s->signals, .events = POLLIN},
+            {.fd = client_files_fd(s->client), .events = POLLIN},
         };
-        int n = poll(p, 2, shorter(client_timeout_ms(s->client), deadline));
+        int n = poll(p, 3, shorter(client_timeout_ms(s->client), deadline));
         if (n < 0 && errno != EINTR) break;
         if (p[1].revents) on_signals(s);
         if (!s->done) client_step(s->client, p[0].fd >= 0 ? p[0].revents : 0);

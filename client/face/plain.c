@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../client_files.h"
 #include "out.h"
 #include "verbs.h"
 
@@ -91,6 +92,27 @@ static void do_admit_end(void *arg)
     client_admit_end(((struct plain *)arg)->s.client);
 }
 
+static enum client_file_result do_put(void *arg, const struct client_put *put, uint64_t *id, struct why *why)
+{
+    return client_put(((struct plain *)arg)->s.client, put, id, why);
+}
+
+static enum client_file_result do_get(void *arg, uint64_t id, const char *path, struct why *why)
+{
+    return client_get(((struct plain *)arg)->s.client, id, path, -1, why);
+}
+
+static enum client_file_result do_decline(void *arg, uint64_t id, struct why *why)
+{
+    return client_decline(((struct plain *)arg)->s.client, id, why);
+}
+
+static void do_accept_offers(void *arg, const struct accept *rules)
+{
+    struct plain *p = arg;
+    accept_offers(rules, p->s.client, p->s.vault, p->s.home.user);
+}
+
 static void do_connect(void *arg)
 {
     struct plain *p = arg;
@@ -159,6 +181,10 @@ static const struct chat_ops ops = {
     .admit = do_admit,
     .admit_code = do_admit_code,
     .admit_end = do_admit_end,
+    .put = do_put,
+    .get = do_get,
+    .decline = do_decline,
+    .accept_offers = do_accept_offers,
     .connect = do_connect,
     .disconnect = do_disconnect,
     .clear = do_clear,
@@ -229,13 +255,14 @@ static bool reads(const struct plain *p)
 static void turn(struct plain *p, int most_ms)
 {
     int timeout = client_timeout_ms(p->s.client);
-    struct pollfd f[3] = {
+    struct pollfd f[4] = {
         {.fd = reads(p) ? STDIN_FILENO : -1, .events = POLLIN},
         {.fd = client_fd(p->s.client), .events = client_wants(p->s.client)},
         {.fd = p->s.signals, .events = POLLIN},
+        {.fd = client_files_fd(p->s.client), .events = POLLIN},
     };
     if (most_ms >= 0 && (timeout < 0 || timeout > most_ms)) timeout = most_ms;
-    if (poll(f, 3, timeout) < 0) {
+    if (poll(f, 4, timeout) < 0) {
         if (errno != EINTR) p->quitting = true;
         return;
     }
@@ -304,6 +331,9 @@ static enum face_exit run(struct plain *p)
     p->chat.vault = p->s.vault;
     p->chat.shown = &p->shown;
     p->chat.device = p->s.identity.device;
+    if (accept_parse(&p->chat.files.accept, p->s.args->auto_accept, &why) < 0)
+        return errand_error(p->s.args, "usage", &why);
+    client_files_auto(p->s.client);
     p->s.event = on_event;
     p->s.arg = p;
     chat_show_rows(&p->chat);

@@ -17,6 +17,13 @@ const struct verb verbs[] = {
     {"tail", "tail", "show messages as they come, each once, also across runs",
      "tail --json --count 10 --timeout 60", verb_tail},
     {"who", "who", "list who is connected", "who --json", verb_who},
+    {"put", "put FILE... TO",
+     "send files, folders as one tar file each, to a user or a '#group'; - sends standard input",
+     "put report.pdf frank", verb_put},
+    {"get", "get ID [PATH|-]", "fetch an offered file: to a folder, under another name, or to standard output",
+     "get 44 ~/Downloads", verb_get},
+    {"files", "files", "list the files that were offered, fetched and sent", "files --json", verb_files},
+    {"decline", "decline ID", "refuse an offered file, or take back one that you have sent", "decline 44", verb_decline},
     {"group", "group create '#NAME' [open] | group invite '#NAME' USER | group join '#NAME' | group leave '#NAME'"
      " | group kick '#NAME' USER [WHY] | group role '#NAME' USER ROLE | group mute '#NAME' USER SPAN [WHY]"
      " | group topic '#NAME' TEXT | group open '#NAME' | group close '#NAME' | group members '#NAME' | group list",
