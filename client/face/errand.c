@@ -185,7 +185,8 @@ static void watch_signals(struct errand *s)
     errand_watch(s, SIGINT);
     errand_watch(s, SIGTERM);
     errand_watch(s, SIGWINCH);
-    signal(SIGPIPE, SIG_IGN); /* a closed stdout is noticed by write(2) */
+    signal(SIGPIPE, SIG_IGN); /* a closed stdout is noticed by write(2), … */
+    signal(SIGXFSZ, SIG_IGN); /* … and so is a file that may grow no more */
 }
 
 enum face_exit errand_open(struct errand *s, const struct args *o, uint32_t caps)
