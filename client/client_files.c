@@ -28,18 +28,6 @@ enum {
     LOOK_AGAIN_MS = 60 * 1000,      /* for what other processes have left */
 };
 
-struct files_side {
-    struct transfer *list;
-    struct buf inbox; /* frames of BLOB: length u32, payload */
-    uint32_t last_ref;
-    bool automatic;
-    bool look;        /* the rows are to be looked through */
-    bool more;        /* the turn was over before the window was */
-    uint64_t look_due;
-    int epoll;        /* of pipes that are read, -1: none yet */
-    uint8_t text[BLOB_CHUNK];
-};
-
 static struct files_side *side_of(struct client *c)
 {
     if (c->files) return c->files;
@@ -58,44 +46,37 @@ static void text_of(struct slice s, char out[4096])
 
 /* --- telling --- */
 
-static void tell(struct client *c, struct transfer *t, enum client_file_news what, const char *code,
+void files_tell(struct client *c, struct transfer *t, enum client_file_news what, const char *code,
                  const char *words, const char *hint)
 {
     const struct client_file_event e = {what, &t->row, t->done, t->row.size, code, words, hint};
     client_tell(c, &(struct client_event){CLIENT_FILE, .file = &e});
 }
 
-/* What the server has of the content. */
-static uint64_t got_content(const struct transfer *t)
-{
-    uint64_t n = blob_whole_chunks(t->up.got) * BLOB_CHUNK;
-    return n < t->row.size ? n : t->row.size;
-}
-
-static void tell_progress(struct client *c, struct transfer *t)
+void files_tell_progress(struct client *c, struct transfer *t)
 {
     uint64_t now = client_now(c);
     if (t->done == t->told_done || now < t->told_at + PROGRESS_MS) return;
     t->told_done = t->done;
     t->told_at = now;
-    tell(c, t, CLIENT_FILE_MOVES, NULL, NULL, NULL);
+    files_tell(c, t, CLIENT_FILE_MOVES, NULL, NULL, NULL);
 }
 
-static void tell_waits(struct client *c, struct transfer *t, const char *code, const char *words)
+void files_tell_waits(struct client *c, struct transfer *t, const char *code, const char *words)
 {
-    if (!t->told) tell(c, t, CLIENT_FILE_WAITS, code, words, "");
+    if (!t->told) files_tell(c, t, CLIENT_FILE_WAITS, code, words, "");
     t->told = true;
 }
 
 /* --- rows --- */
 
-static int write_row(struct client *c, const struct file_row *row)
+int files_write(struct client *c, const struct file_row *row)
 {
     if (vault_begin(c->o.vault) < 0) return -1;
     return vault_finish(c->o.vault, file_book_put(c->o.vault, row));
 }
 
-static void put_ask(struct client *c, const struct wire_blob_ask *m)
+void files_ask(struct client *c, const struct wire_blob_ask *m)
 {
     if (c->state == CLIENT_OPEN) wire_put_blob_ask(link_out(c->link), m);
 }
@@ -106,7 +87,7 @@ static void say(struct client *c, const struct file_row *row)
     struct wire_blob_ask m = {.op = row->tell};
     if (!row->tell) return;
     memcpy(m.blob, row->blob, sizeof m.blob);
-    put_ask(c, &m);
+    files_ask(c, &m);
 }
 
 /* --- the list --- */
@@ -123,7 +104,7 @@ struct transfer *client_files_find(struct client *c, uint64_t id)
     return NULL;
 }
 
-static struct transfer *find_ref(struct client *c, uint32_t ref)
+struct transfer *files_find_ref(struct client *c, uint32_t ref)
 {
     for (struct transfer *t = c->files ? c->files->list : NULL; t; t = t->next)
         if (t->ref == ref && ref && !t->over) return t;
@@ -175,10 +156,10 @@ static void reap(struct client *c)
 }
 
 /* The transfer is over: its state on the disk goes, unless it may be gone on with. */
-static void end(struct client *c, struct transfer *t, bool resumable)
+void files_end_transfer(struct client *c, struct transfer *t, bool resumable)
 {
     char path[4096];
-    if (t->ref) put_ask(c, &(struct wire_blob_ask){.op = WIRE_BLOB_STOP, .ref = t->ref});
+    if (t->ref) files_ask(c, &(struct wire_blob_ask){.op = WIRE_BLOB_STOP, .ref = t->ref});
     if (!resumable && t->opened) {
         client_files_state(c, &t->row, path);
         unlink(path);
@@ -192,14 +173,14 @@ static void end(struct client *c, struct transfer *t, bool resumable)
 /* --- ends --- */
 
 /* A state with its words, durably; then it is told. -1: the store failed. */
-static int finish(struct client *c, struct transfer *t, enum file_state state, uint8_t say_op, const char *words)
+int files_finish(struct client *c, struct transfer *t, enum file_state state, uint8_t say_op, const char *words)
 {
     /* Written to a descriptor it is nobody's wish that it be here, until it was. */
     if (t->down.out >= 0 && !t->row.own && state != FILE_HERE) return 0;
     t->row.state = (uint8_t)state;
     t->row.tell = say_op;
     file_row_set(&t->row, &t->row.words, words);
-    if (write_row(c, &t->row) < 0) return -1;
+    if (files_write(c, &t->row) < 0) return -1;
     say(c, &t->row);
     return 0;
 }
@@ -211,15 +192,15 @@ static bool hopeless(const char *code)
 }
 
 /* It has failed on our side. */
-static int fail_here(struct client *c, struct transfer *t)
+int files_fail(struct client *c, struct transfer *t)
 {
     bool over = hopeless(t->code);
     uint8_t drop = t->row.own && over ? WIRE_BLOB_DROP : 0;
     /* An upload that could not be read goes on when it is put again; a download when it is got again. */
     enum file_state state = t->row.own && !over ? FILE_SENDING : FILE_FAILED;
-    if (finish(c, t, state, drop, t->why.what) < 0) return -1;
-    tell(c, t, CLIENT_FILE_FAILED, t->code, t->why.what, t->why.hint);
-    end(c, t, !over);
+    if (files_finish(c, t, state, drop, t->why.what) < 0) return -1;
+    files_tell(c, t, CLIENT_FILE_FAILED, t->code, t->why.what, t->why.hint);
+    files_end_transfer(c, t, !over);
     return 0;
 }
 
@@ -234,252 +215,22 @@ void transfer_fail(struct transfer *t, const char *code, const char *fmt, ...)
     va_end(ap);
 }
 
-static bool at_server_no_more(uint16_t code)
-{
-    return code == WIRE_NO_SUCH_BLOB;
-}
-
-static void words_of(struct slice s, char out[256])
-{
-    snprintf(out, 256, "%.*s", (int)(s.len < 255 ? s.len : 255), (const char *)s.data);
-}
-
-/* The server will not have it. What it says of a full disk passes: what is stored there is kept for later. */
-static int refused(struct client *c, struct transfer *t, const struct wire_blob_no *m)
-{
-    char words[256], hint[256];
-    words_of(m->text, words);
-    words_of(m->hint, hint);
-    bool gone = at_server_no_more(m->code), later = t->row.own && m->code == WIRE_DISK_FULL;
-    enum file_state state = later ? FILE_SENDING : gone ? FILE_GONE : FILE_FAILED;
-    bool keep = later || (!t->row.own && !gone);
-    if (finish(c, t, state, t->row.own && !later && t->row.offered ? WIRE_BLOB_DROP : 0, words) < 0) return -1;
-    tell(c, t, gone ? CLIENT_FILE_GONE : CLIENT_FILE_FAILED, wire_code_name(m->code), words, hint);
-    end(c, t, keep);
-    return 0;
-}
-
 int client_files_end(struct client *c, struct file_row *row)
 {
     struct transfer *t = client_files_find(c, row->id), gone = {.down.out = -1};
     side_of(c);
     if (t) {
-        end(c, t, false);
+        files_end_transfer(c, t, false);
     } else {
         gone.row = *row;
         *row = (struct file_row){0};
         t = &gone;
     }
-    int r = finish(c, t, t->row.own ? FILE_GONE : FILE_DECLINED, t->row.own ? WIRE_BLOB_DROP : WIRE_BLOB_DECLINE,
+    int r = files_finish(c, t, t->row.own ? FILE_GONE : FILE_DECLINED, t->row.own ? WIRE_BLOB_DROP : WIRE_BLOB_DECLINE,
                    t->row.own ? "taken back" : "");
-    if (r == 0) tell(c, t, t->row.own ? CLIENT_FILE_GONE : CLIENT_FILE_DECLINED, "", t->row.own ? "taken back" : "", "");
+    if (r == 0) files_tell(c, t, t->row.own ? CLIENT_FILE_GONE : CLIENT_FILE_DECLINED, "", t->row.own ? "taken back" : "", "");
     file_row_free(&gone.row);
     return r;
-}
-
-/* --- own files --- */
-
-/* The message that offers it: number, history, draft and row change together. */
-static int offer(struct client *c, struct transfer *t)
-{
-    struct buf body = {0}, bytes = {0};
-    struct vault_draft d = {.number = t->row.id, .to = t->row.to};
-    const struct content content = file_book_content(&t->row);
-    int r = content_encode(&content, &bytes);
-    file_offer_put(&body, &(struct file_offer){t->row.id, t->row.size, t->row.name, t->row.text});
-    d.content = sealed_head(&bytes);
-    if (r == 0) r = vault_begin(c->o.vault);
-    if (r == 0) {
-        bool room = t->row.to.data[0] == '#';
-        r = room ? client_draft_room(c, &d, sealed_head(&body), content.time_ms)
-                 : client_draft_user(c, &d, sealed_head(&body), content.time_ms);
-        t->row.offered = true;
-        if (r == 0) r = file_book_put(c->o.vault, &t->row);
-        r = vault_finish(c->o.vault, r);
-    }
-    sealed_buf_wipe(&body);
-    sealed_buf_wipe(&bytes);
-    if (r == 0) tell(c, t, CLIENT_FILE_OFFERED, NULL, NULL, NULL);
-    return r;
-}
-
-static int stored(struct client *c, struct transfer *t)
-{
-    if (t->row.size == FILE_SIZE_OPEN) up_measure(t);
-    t->done = t->row.size;
-    if (!t->row.offered && offer(c, t) < 0) return -1;
-    if (finish(c, t, FILE_STORED, 0, "") < 0) return -1;
-    tell(c, t, CLIENT_FILE_STORED, NULL, NULL, NULL);
-    t->ref = 0;
-    end(c, t, false);
-    return 0;
-}
-
-/* --- answers --- */
-
-static int begin_up(struct client *c, struct transfer *t, const struct wire_blob_ready *m)
-{
-    if (m->complete) return stored(c, t);
-    if (!up_ready(t, m->upto)) {
-        transfer_fail(t, "changed", "the server has lost what was sent of it");
-        why_hint(&t->why, "the offer is taken back; put the file again");
-        return fail_here(c, t);
-    }
-    t->stage = STAGE_OPEN;
-    t->done = got_content(t);
-    return !t->row.offered && t->row.size != FILE_SIZE_OPEN ? offer(c, t) : 0;
-}
-
-static int begin_down(struct client *c, struct transfer *t, const struct wire_blob_ready *m)
-{
-    if (m->size != WIRE_BLOB_GROWS && m->size != blob_sealed_size(t->row.size)) {
-        transfer_fail(t, "damaged", "what the server has is not as long as the file that was offered");
-        return fail_here(c, t);
-    }
-    t->stage = STAGE_OPEN;
-    return 0;
-}
-
-static int take_ready(struct client *c, struct slice p)
-{
-    struct wire_blob_ready m;
-    if (!wire_get_blob_ready(p, &m)) return 0;
-    struct transfer *t = find_ref(c, m.ref);
-    if (!t || t->code) return 0;
-    t->told = false;
-    return t->row.own ? begin_up(c, t, &m) : begin_down(c, t, &m);
-}
-
-static void try_later(struct client *c, struct transfer *t, const struct wire_blob_no *m)
-{
-    char words[256];
-    words_of(m->text, words);
-    t->stage = STAGE_IDLE;
-    t->ref = 0;
-    t->retry_at = client_now(c) + (m->retry_ms > RETRY_MS ? m->retry_ms : RETRY_MS);
-    tell_waits(c, t, wire_code_name(m->code), words);
-}
-
-/* Something that the server was told of a blob alone, and does not want to hear. */
-static int take_no_more(struct client *c, const uint8_t blob[BLOB_ID], uint8_t op)
-{
-    struct file_row row;
-    uint64_t id;
-    int r = file_book_find(c->o.vault, blob, &id);
-    if (r <= 0) return r;
-    r = file_book_get(c->o.vault, id, &row);
-    if (r > 0 && row.tell == op) {
-        row.tell = 0;
-        r = write_row(c, &row);
-    }
-    file_row_free(&row);
-    return r < 0 ? -1 : 0;
-}
-
-static int take_no(struct client *c, struct slice p)
-{
-    struct wire_blob_no m;
-    if (!wire_get_blob_no(p, &m)) return 0;
-    struct transfer *t = find_ref(c, m.ref);
-    bool later = m.retry_ms > 0 || m.code == WIRE_TOO_MANY || m.code == WIRE_TOO_FAST || m.code == WIRE_BUSY;
-    if (!t && m.ref) return 0;
-    if (!t && !later) return take_no_more(c, m.blob, m.asked);
-    if (!t) {
-        uint64_t due = client_now(c) + (m.retry_ms > RETRY_MS ? m.retry_ms : RETRY_MS);
-        if (due < c->files->look_due) c->files->look_due = due;
-        return 0;
-    }
-    if (m.asked == 0) t->ref = 0;
-    if (later) {
-        try_later(c, t, &m);
-        return 0;
-    }
-    t->ref = 0;
-    return refused(c, t, &m);
-}
-
-static int take_stored(struct client *c, struct slice p)
-{
-    struct wire_blob_stored m;
-    if (!wire_get_blob_stored(p, &m)) return 0;
-    struct transfer *t = find_ref(c, m.ref);
-    return t && t->row.own && t->stage == STAGE_ENDING ? stored(c, t) : 0;
-}
-
-static int take_got(struct client *c, struct slice p)
-{
-    struct wire_blob_got m;
-    if (!wire_get_blob_got(p, &m)) return 0;
-    struct transfer *t = find_ref(c, m.ref);
-    if (!t || !t->row.own || m.upto > t->up.next || m.upto < t->up.got) return 0;
-    t->up.got = m.upto;
-    t->done = t->row.size == FILE_SIZE_OPEN ? blob_whole_chunks(m.upto) * BLOB_CHUNK : got_content(t);
-    tell_progress(c, t);
-    return 0;
-}
-
-static int take_ok(struct client *c, struct slice p)
-{
-    struct wire_blob_ok m;
-    return wire_get_blob_ok(p, &m) ? take_no_more(c, m.blob, m.asked) : 0;
-}
-
-/* What the end of an own blob means for its row. */
-static void end_of(struct file_row *row, const struct wire_blob_notice *m)
-{
-    char words[256];
-    words_of(m->text, words);
-    bool done = m->end == WIRE_BLOB_FETCHED;
-    row->state = done ? FILE_FETCHED : m->end == WIRE_BLOB_LOST ? FILE_FAILED : FILE_GONE;
-    row->tell = 0;
-    file_row_set(row, &row->words, done ? "" : words);
-}
-
-/* A file that was lost at the server is offered anew, under another number and key. */
-static int put_anew(struct client *c, const struct file_row *row)
-{
-    char to[NAME_SIZE], path[4096], name[FILE_NAME_CAP], text[4096];
-    struct why why;
-    uint64_t id;
-    snprintf(to, sizeof to, "%.*s", (int)row->to.len, (const char *)row->to.data);
-    snprintf(name, sizeof name, "%.*s", (int)row->name.len, (const char *)row->name.data);
-    text_of(row->path, path);
-    text_of(row->text, text);
-    if (!path[0]) return 0;
-    const struct client_put again = {.to = to, .path = path, .fd = -1, .name = name, .text = text};
-    return client_put(c, &again, &id, &why) == CLIENT_FILE_STORE ? -1 : 0;
-}
-
-/* A blob of ours has ended at the server. */
-static int take_end(struct client *c, uint64_t id, const struct wire_blob_notice *m)
-{
-    struct transfer *t = client_files_find(c, id), gone = {0};
-    char words[4096];
-    int r = file_book_get(c->o.vault, id, &gone.row);
-    if (r > 0 && gone.row.own) {
-        end_of(&gone.row, m);
-        r = write_row(c, &gone.row);
-        text_of(gone.row.words, words);
-        bool all = gone.row.state == FILE_FETCHED;
-        if (r == 0) tell(c, &gone, all ? CLIENT_FILE_FETCHED : CLIENT_FILE_GONE, "no-such-blob", words, "");
-        if (r == 0 && t) end(c, t, false);
-        if (r == 0 && m->end == WIRE_BLOB_LOST) r = put_anew(c, &gone.row);
-    }
-    file_row_free(&gone.row);
-    return r < 0 ? -1 : 0;
-}
-
-static int take_notice(struct client *c, struct slice p)
-{
-    struct wire_blob_notice m;
-    uint64_t id;
-    if (!wire_get_blob_notice(p, &m)) return 0;
-    int r = file_book_find(c->o.vault, m.blob, &id);
-    if (r > 0) r = take_end(c, id, &m);
-    struct wire_blob_ask noted = {.op = WIRE_BLOB_NOTED};
-    memcpy(noted.blob, m.blob, sizeof noted.blob);
-    if (r >= 0) put_ask(c, &noted);
-    return r < 0 ? -1 : 0;
 }
 
 /* --- frames --- */
@@ -497,40 +248,19 @@ static void credit(struct client *c, struct transfer *t)
     uint64_t at = down_offset(t);
     if (at < t->down.credited + CREDIT_EVERY) return;
     t->down.credited = at;
-    put_ask(c, &(struct wire_blob_ask){.op = WIRE_BLOB_CREDIT, .ref = t->ref, .at = at});
+    files_ask(c, &(struct wire_blob_ask){.op = WIRE_BLOB_CREDIT, .ref = t->ref, .at = at});
 }
 
 int client_take_data(struct client *c, struct slice p)
 {
     struct wire_data m;
     if (!wire_get_data(p, &m)) return -1;
-    struct transfer *t = find_ref(c, m.ref);
+    struct transfer *t = files_find_ref(c, m.ref);
     /* What follows a transfer that has ended here is skipped. */
     if (!t || t->row.own || t->code || !t->opened || t->stage == STAGE_ENDING) return 0;
     if (down_data(t, &m, c->files->text)) t->stage = STAGE_ENDING;
     if (!t->code) credit(c, t);
     return 0;
-}
-
-static int take_answers(struct client *c)
-{
-    static int (*const takers[])(struct client *, struct slice) = {
-        [WIRE_BLOB_READY] = take_ready, [WIRE_BLOB_NO] = take_no, [WIRE_BLOB_STORED] = take_stored,
-        [WIRE_BLOB_GOT] = take_got,     [WIRE_BLOB_OK] = take_ok, [WIRE_BLOB_NOTICE] = take_notice,
-    };
-    struct buf inbox = c->files->inbox;
-    int r = 0;
-    c->files->inbox = (struct buf){0};
-    while (r == 0 && buf_len(&inbox)) {
-        size_t n = get_u32(buf_head(&inbox));
-        buf_drop(&inbox, 4);
-        const struct slice p = {buf_head(&inbox), n};
-        uint8_t op = n ? p.data[0] : 0;
-        if (op < sizeof takers / sizeof *takers && takers[op]) r = takers[op](c, p);
-        buf_drop(&inbox, n);
-    }
-    buf_free(&inbox);
-    return r;
 }
 
 /* --- starting --- */
@@ -556,7 +286,7 @@ static int open_transfer(struct client *c, struct transfer *t, enum transfer_ope
     client_files_state(c, &t->row, path);
     *how = t->row.own ? up_open(t, path) : down_open(t, path);
     t->opened = *how == TRANSFER_OPEN;
-    if (!t->row.own && !part && t->row.part.len && write_row(c, &t->row) < 0) return -1;
+    if (!t->row.own && !part && t->row.part.len && files_write(c, &t->row) < 0) return -1;
     if (t->opened && t->up.piped) watch_pipe(c->files, t);
     return 0;
 }
@@ -573,7 +303,7 @@ static bool ended_elsewhere(struct client *c, struct transfer *t)
     char words[4096];
     if (t->row.state == FILE_SENDING || t->row.state == FILE_WANTED || t->down.out >= 0) return false;
     text_of(t->row.words, words);
-    tell(c, t, news, "in-use", words, "");
+    files_tell(c, t, news, "in-use", words, "");
     t->over = true;
     return true;
 }
@@ -588,7 +318,7 @@ static void ask(struct client *c, struct transfer *t)
     t->down.credited = m.at;
     t->ref = m.ref;
     t->stage = STAGE_ASKED;
-    put_ask(c, &m);
+    files_ask(c, &m);
 }
 
 static int start(struct client *c, struct transfer *t)
@@ -597,11 +327,11 @@ static int start(struct client *c, struct transfer *t)
     if (!t->opened && open_transfer(c, t, &how) < 0) return -1;
     if (how == TRANSFER_BUSY) {
         t->retry_at = client_now(c) + RETRY_MS;
-        if (!ended_elsewhere(c, t)) tell_waits(c, t, "in-use", "another program of yours is at it");
+        if (!ended_elsewhere(c, t)) files_tell_waits(c, t, "in-use", "another program of yours is at it");
         return 0;
     }
     if (ended_elsewhere(c, t)) return 0;
-    if (t->code) return fail_here(c, t);
+    if (t->code) return files_fail(c, t);
     ask(c, t);
     return 0;
 }
@@ -649,22 +379,22 @@ static int look(struct client *c)
 static int end_down(struct client *c, struct transfer *t)
 {
     char path[4096];
-    if (!down_finish(t, path)) return fail_here(c, t);
+    if (!down_finish(t, path)) return files_fail(c, t);
     bool file = t->down.out < 0;
     if (file) file_row_set(&t->row, &t->row.path, path);
     t->done = t->row.size;
-    if (finish(c, t, FILE_HERE, WIRE_BLOB_HAVE, "") < 0) return -1;
-    tell(c, t, CLIENT_FILE_HERE, NULL, NULL, NULL);
-    end(c, t, false);
+    if (files_finish(c, t, FILE_HERE, WIRE_BLOB_HAVE, "") < 0) return -1;
+    files_tell(c, t, CLIENT_FILE_HERE, NULL, NULL, NULL);
+    files_end_transfer(c, t, false);
     return 0;
 }
 
 static int settle_one(struct client *c, struct transfer *t)
 {
     if (t->over) return 0;
-    if (t->code) return fail_here(c, t);
+    if (t->code) return files_fail(c, t);
     if (!t->row.own && t->stage == STAGE_ENDING) return end_down(c, t);
-    if (!t->row.own) tell_progress(c, t);
+    if (!t->row.own) files_tell_progress(c, t);
     return 0;
 }
 
@@ -681,7 +411,7 @@ int client_files_step(struct client *c)
     struct files_side *f = c->files;
     if (!f) return 0;
     drain_epoll(f);
-    int r = take_answers(c);
+    int r = client_files_answers(c);
     for (struct transfer *t = f->list; t && r == 0; t = t->next)
         r = settle_one(c, t);
     if (r == 0 && (f->look || client_now(c) >= f->look_due)) r = look(c);
@@ -699,7 +429,7 @@ static bool push_one(struct client *c, struct transfer *t)
     case UP_PUT: return true;
     case UP_ENDED:
         t->stage = STAGE_ENDING;
-        put_ask(c, &(struct wire_blob_ask){.op = WIRE_BLOB_DONE, .ref = t->ref, .at = t->up.next});
+        files_ask(c, &(struct wire_blob_ask){.op = WIRE_BLOB_DONE, .ref = t->ref, .at = t->up.next});
         return true;
     case UP_FAILED: c->files->more = true; return false; /* settled in the next turn */
     default: return false;

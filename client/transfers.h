@@ -55,7 +55,45 @@ enum transfer_open { TRANSFER_OPEN, TRANSFER_BUSY, TRANSFER_FAILED };
 /* Marks it as failed; the first reason stands. */
 void transfer_fail(struct transfer *t, const char *code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* Of a client, made when it first has to do with files. */
+struct files_side {
+    struct transfer *list;
+    struct buf inbox; /* frames of BLOB: length u32, payload */
+    uint32_t last_ref;
+    bool automatic;
+    bool look;        /* the rows are to be looked through */
+    bool more;        /* the turn was over before the window was */
+    uint64_t look_due;
+    int epoll;        /* of pipes that are read, -1: none yet */
+    uint8_t text[BLOB_CHUNK];
+};
+
 /* --- client_files.c --- */
+
+void files_tell(struct client *c, struct transfer *t, enum client_file_news what, const char *code, const char *words,
+                const char *hint);
+/* When it has moved, and not too often. */
+void files_tell_progress(struct client *c, struct transfer *t);
+/* Once, until it goes on. */
+void files_tell_waits(struct client *c, struct transfer *t, const char *code, const char *words);
+/* Writes a row in a transaction of its own. -1: the store failed. */
+int files_write(struct client *c, const struct file_row *row);
+/* Asks or says something, if there is a connection. */
+void files_ask(struct client *c, const struct wire_blob_ask *m);
+struct transfer *files_find_ref(struct client *c, uint32_t ref);
+/* A state with its words and what the server has to hear of it, durably. -1: the store failed. */
+int files_finish(struct client *c, struct transfer *t, enum file_state state, uint8_t say_op, const char *words);
+/* It has failed on our side, for transfer_fail()'s reason. -1: the store failed. */
+int files_fail(struct client *c, struct transfer *t);
+/* Closes it; what is kept of it on the disk goes, unless it may be gone on with. */
+void files_end_transfer(struct client *c, struct transfer *t, bool resumable);
+
+/* --- client_file_answers.c --- */
+
+/* Judges what has come. -1: the store failed. */
+int client_files_answers(struct client *c);
+
+/* --- the list, client_files.c --- */
 
 /* The transfer of this number that this process carries on; NULL: none. */
 struct transfer *client_files_find(struct client *c, uint64_t id);
