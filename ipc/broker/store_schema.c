@@ -72,6 +72,15 @@ static const char *const scripts[] = {
     "  entry BLOB NOT NULL, PRIMARY KEY(room, seq)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE group_place(room INTEGER NOT NULL, account INTEGER NOT NULL, device INTEGER NOT NULL,"
     "  acked INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(room, account, device)) STRICT, WITHOUT ROWID;",
+    /* Files: who put which, who is to fetch it, whom its end is to be told; and which boot of the machine wrote last. */
+    "CREATE TABLE blob(id BLOB PRIMARY KEY CHECK(length(id)=32), account INTEGER NOT NULL, device INTEGER NOT NULL,"
+    "  recipient TEXT NOT NULL, size INTEGER NOT NULL, complete INTEGER NOT NULL, created INTEGER NOT NULL,"
+    "  until INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE blob_wait(blob BLOB NOT NULL, account INTEGER NOT NULL, device INTEGER NOT NULL,"
+    "  state INTEGER NOT NULL, PRIMARY KEY(blob, account, device)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE blob_notice(account INTEGER NOT NULL, device INTEGER NOT NULL, blob BLOB NOT NULL,"
+    "  state INTEGER NOT NULL, made INTEGER NOT NULL, PRIMARY KEY(account, device, blob)) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE meta ADD COLUMN boot TEXT NOT NULL DEFAULT '';",
 };
 enum { SCRIPTS = sizeof scripts / sizeof *scripts };
 

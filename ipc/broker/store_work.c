@@ -159,6 +159,11 @@ static enum store_status run_groups(struct work *w, struct request *r)
     return status;
 }
 
+static enum store_status run_blob(struct work *w, struct request *r)
+{
+    return blobs_run(w->sql, r);
+}
+
 static const struct op {
     bool writes; /* needs the write lock */
     bool grows;  /* is refused when the disk is full */
@@ -188,6 +193,8 @@ static const struct op {
     [REQUEST_DROP_PLACE] = {true, false, run_groups},
     [REQUEST_CUT_ROOM] = {false, false, run_groups},
     [REQUEST_DROP_GROUP] = {true, false, run_groups},
+    [REQUEST_BLOB_PUT] = {true, true, run_blob},
+    [REQUEST_BLOB] = {true, false, run_blob},
 };
 
 /* --- one transaction --- */
