@@ -289,6 +289,15 @@ seed("broker", BOTH, ALICE_2, send(0, 0, 1, 128 | 1 | 2 << 3, 5), ack(1, 1, 0, 1
 found("broker", "peer-no-text", broke(16, 0), 0, 0, 9, 3, piece(b"\xff\xfe\0\x1b[2J"), broke(15, 0), 0)
 # Found once: a disk that is full between a load and what was put meanwhile.
 found("broker", "full-after-load", enter(0, 0, 0, 3), send(0, 0, 1, 1), broke(0, 0), enter(0, 0, 1, 3), send(0, 0, 1, 1, 20), FULL)
+# A file: put, fetched while it grows, done, had; one that is dropped, one declined, one whose time is over.
+def blob(link, seat, op, ref, which, size, to=0): return broke(23, link) + bytes([seat, op - 1 + ref * 16, which + size * 4 + to * 16])
+def disk(n): return broke(24, 0) + bytes([n])
+PUT = BOTH + blob(0, 0, 1, 0, 0, 2) + STORE + disk(1)
+seed("broker", PUT, blob(1, 1, 2, 1, 0, 0), disk(8), disk(1), blob(0, 0, 3, 0, 0, 2), disk(8), STORE, blob(1, 1, 6, 0, 0, 0),
+     STORE, disk(8))
+seed("broker", PUT, blob(0, 0, 8, 0, 0, 0), STORE, disk(8), blob(0, 0, 1, 1, 0, 3, 2), STORE, disk(2), blob(1, 1, 7, 0, 0, 0), STORE)
+seed("broker", PUT, broke(14, 0), 255, STORE, disk(2), blob(0, 0, 1, 1, 1, 1, 3), blob(0, 0, 1, 1, 1, 1), FULL, disk(3), broke(11, 0))
+seed("broker", PUT, disk(3), blob(0, 0, 3, 0, 0, 2), broke(10, 0), 0, 1, disk(255), STORE, blob(1, 1, 9, 0, 0, 0), disk(8))
 
 WELCOMED = b"\0\1" + piece(b"me") + b"\0"
 seed("client", WELCOMED, 3, 0, 1, 1, piece(b"\0\0hi"), 3, 1, 1, 2, piece(b"\0\1waves"), 6, piece(b"hello"), 4, 1, 2, 7, 0,
