@@ -7,6 +7,10 @@ from csmsg import Unexpected
 from frames import B_CHUNK, B_GROWS, B_HEAD, B_WINDOW, Frame
 
 
+class Resync(Exception):
+    """Every transfer of this connection is over; the RESYNC waits to be answered."""
+
+
 def borders(size):
     """Where the parts of a blob begin and end: the head, then chunks."""
     at = [0, min(B_HEAD, size)] + list(range(B_HEAD + B_CHUNK, size, B_CHUNK)) + [size]
@@ -26,31 +30,37 @@ class Files:
     def __init__(self, client):
         self.client = client
         self.ref = 0
+        self.known = False  # for a caller: the server has taken something
 
     def ask(self, op, **fields):
         """BLOB from the client."""
         self.client.send_frames(Frame('BLOB_C', op=op, **fields))
 
+    def next(self, fits, timeout=None):
+        """The next frame that fits; what else comes waits its turn. Resync ends it."""
+        client, deadline = self.client, time.monotonic() + (timeout or 20)
+        for frame in client.pending:
+            if fits(frame):
+                client.pending.remove(frame)
+                return frame
+        while not any(frame.name in ('RESYNC', 'ERROR') for frame in client.pending):
+            frame = client.fresh(deadline)
+            if fits(frame):
+                return frame
+            client.pending.append(frame)
+        if any(frame.name == 'ERROR' for frame in client.pending):
+            raise Unexpected('expected something about a file, came %s' % client.pending[-1])
+        raise Resync
+
     def answer(self, ref=None, blob=None, ops=None, timeout=None):
-        """The next BLOB about this transfer, or this blob; what else comes waits its turn."""
+        """The next BLOB about this transfer, or this blob."""
         def fits(frame):
             if frame.name != 'BLOB_S' or (ops and frame.op not in ops):
                 return False
             if ref is not None:
                 return getattr(frame, 'ref', None) == ref
             return getattr(frame, 'blob', None) == blob and frame.op != frames.B_NOTICE
-        client, deadline = self.client, time.monotonic() + (timeout or 20)
-        for frame in client.pending:
-            if fits(frame):
-                client.pending.remove(frame)
-                return frame
-        while True:
-            frame = client.fresh(deadline)
-            if fits(frame):
-                return frame
-            if frame.name == 'ERROR':
-                raise Unexpected('expected an answer about a file, came %s' % frame)
-            client.pending.append(frame)
+        return self.next(fits, timeout)
 
     def about(self, op, blob):
         """HAVE, DECLINE, DROP, WHAT: what is answered."""
@@ -96,7 +106,7 @@ class Files:
         """DATA of a download up to a place; credited as it comes."""
         out, at = b'', offset
         while at < end:
-            frame = self.client.expect('DATA_S', ref=ref)
+            frame = self.next(lambda f: f.name == 'DATA_S' and f.ref == ref)
             if frame.offset != at:
                 raise Unexpected('DATA of %d comes where %d was due' % (frame.offset, at))
             if not any(frame.offset < b <= frame.offset + len(frame.data) for b in borders(end)) and at + len(frame.data) < end:
