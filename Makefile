@@ -119,7 +119,7 @@ $(BUILD)/tools/%: $(BUILD)/obj/tests/tools/%.o $(ALL_LIBS)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
 
 # They share the fuzzers' store and loop.
-$(BUILD)/obj/tests/unit/test_refuse.o $(BUILD)/obj/tests/unit/test_group.o: CPPFLAGS += -Iipc/broker -Itests/fuzz
+$(BUILD)/obj/tests/unit/test_refuse.o $(BUILD)/obj/tests/unit/test_group.o $(BUILD)/obj/tests/unit/test_blobs.o: CPPFLAGS += -Iipc/broker -Itests/fuzz
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)

@@ -165,7 +165,7 @@ static void unlink_blob(struct broker *b, struct blob *f)
 }
 
 static const char *const end_names[] = {
-    [WIRE_BLOB_EXPIRED] = "expired", [WIRE_BLOB_TAKEN_BACK] = "taken-back", [WIRE_BLOB_FETCHED] = "fetched",
+    [BLOB_UNTOLD] = "no-room",       [WIRE_BLOB_EXPIRED] = "expired", [WIRE_BLOB_TAKEN_BACK] = "taken-back", [WIRE_BLOB_FETCHED] = "fetched",
     [WIRE_BLOB_LOST] = "lost",       [WIRE_BLOB_DELETED] = "deleted"};
 
 /* Who has it open hears that it is over; the descriptor would still read. */
@@ -186,7 +186,7 @@ static void leave(struct broker *b, struct blob *f)
     f->ended = true;
 }
 
-void blob_remove(struct broker *b, struct blob *f, enum wire_blob_end end)
+void blob_remove(struct broker *b, struct blob *f, uint8_t end)
 {
     char hex[2 * BLOB_ID + 1];
     struct store_blob_device told[STORE_BLOB_TOLD_MAX];
@@ -195,7 +195,7 @@ void blob_remove(struct broker *b, struct blob *f, enum wire_blob_end end)
     struct store_blob_change c = {.op = STORE_BLOB_END, .device = told, .blob = {.created_ms = now_ms}};
     *e = (struct ending){b, f};
     memcpy(c.blob.id, f->id, BLOB_ID);
-    c.n = notice_make(b, f, end, now_ms, told);
+    c.n = end == BLOB_UNTOLD ? 0 : notice_make(b, f, end, now_ms, told);
     store_blob(b->store, &c, forgotten, e);
     blob_hex(f->id, hex);
     LOG(LOG_INFO, "file", "end", log_s("blob", hex), log_s("user", f->from->name), log_s("to", f->to),

@@ -91,8 +91,9 @@ struct blob_device *blob_device_of(struct blob *f, const struct account *a, uint
 void blob_set_state(struct broker *b, struct blob *f, struct blob_device *d, uint8_t state);
 /* Removes it when no device is to fetch it any more. */
 void blob_check(struct broker *b, struct blob *f);
-/* Removes it: transfers end, rows and file go, the sender is told. */
-void blob_remove(struct broker *b, struct blob *f, enum wire_blob_end end);
+/* Removes it: transfers end, rows and file go, the sender is told. end: enum wire_blob_end, or BLOB_UNTOLD. */
+enum { BLOB_UNTOLD = 0 };
+void blob_remove(struct broker *b, struct blob *f, uint8_t end);
 /* The same for one that never got into the store. */
 void blob_discard(struct broker *b, struct blob *f);
 /* A device was revoked: nothing waits for it. */
@@ -150,7 +151,7 @@ void transfers_unlink(struct link *l);
 void notice_load(struct broker *b);
 enum { STORE_BLOB_TOLD_MAX = 8 }; /* devices that an account has */
 /* The sender's devices are to be told of an end, those that are here at once; out: for the store. How many. */
-size_t notice_make(struct broker *b, const struct blob *f, enum wire_blob_end end, uint64_t now_ms,
+size_t notice_make(struct broker *b, const struct blob *f, uint8_t end, uint64_t now_ms,
                    struct store_blob_device out[STORE_BLOB_TOLD_MAX]);
 /* Those that this session's device has not confirmed: after login. */
 void blobs_welcome(struct session *s);

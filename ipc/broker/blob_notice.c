@@ -59,12 +59,12 @@ void notice_load(struct broker *b)
     store_each_blob_notice(b->store, load_one, b);
 }
 
-size_t notice_make(struct broker *b, const struct blob *f, enum wire_blob_end end, uint64_t now_ms,
+size_t notice_make(struct broker *b, const struct blob *f, uint8_t end, uint64_t now_ms,
                    struct store_blob_device out[STORE_BLOB_TOLD_MAX])
 {
     size_t n = 0;
     for (const struct device *d = f->from->device; d && n < STORE_BLOB_TOLD_MAX; d = d->next) {
-        out[n] = (struct store_blob_device){f->from->id, d->id, (uint8_t)end};
+        out[n] = (struct store_blob_device){f->from->id, d->id, end};
         const struct files_notice *made = add(b, f->id, &out[n++], now_ms);
         for (struct session *s = d->session; s; s = s->next)
             say(s, made);

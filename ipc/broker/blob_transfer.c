@@ -167,7 +167,8 @@ static void cannot_open(struct transfer *t, const struct opening *o)
 {
     char hex[2 * BLOB_ID + 1];
     if (o->job.error == ENOSPC && t->put) {
-        fail(t, WIRE_DISK_FULL, "the server's disk has no room for this file", "what is there stays; try again later");
+        fail(t, WIRE_DISK_FULL, "the server's disk has no room for this file", "try again later; what is there stays");
+        if (o->job.length == 0) blob_remove(o->by.broker, o->blob, BLOB_UNTOLD);
         return;
     }
     blob_hex(o->blob->id, hex);

@@ -245,7 +245,7 @@ def fill(env, place):
     server = env.server(folder='small', limits__disk_free='1MiB')
     alice, bob = (Files(env.login(name, server)) for name in ('alice', 'bob'))
     no(alice.put(os.urandom(32), 100 << 20, 'bob')[1], 'disk-full', 'put of what has no room')
-    until(lambda: not folder(server) or alice.client.ping(), 'its file')
+    nothing_left(server)
     content, blob = content_of(12 << 20), os.urandom(32)
     ref, _ = part_of(alice, blob, content, 1 << 20)
     left = os.statvfs(place)
