@@ -21,7 +21,11 @@
 #include "errand_trust.h"
 #include "passphrase.h"
 
-enum { PUBLISH_MS = 3000, LEAVE_MS = 500 };
+enum {
+    PUBLISH_MS = 3000,
+    LEAVE_MS = 500,
+    TURN_FRAMES = 200, /* some 10 ms of work: keys and Ctrl-C wait no longer in a flood */
+};
 
 uint64_t errand_now(void)
 {
@@ -202,6 +206,8 @@ enum face_exit errand_open(struct errand *s, const struct args *o, uint32_t caps
                                                     .caps = caps,
                                                     .identity = &s->identity,
                                                     .vault = s->vault,
+                                                    .read_receipts = o->read_receipts,
+                                                    .turn_frames = TURN_FRAMES,
                                                     .trust = errand_trust,
                                                     .event = on_event,
                                                     .arg = s});

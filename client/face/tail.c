@@ -67,6 +67,7 @@ static void put_rows(struct tailing *t)
     while (!t->s.done && (r = vault_history(t->s.vault, *t->shown.row, &row)) > 0) {
         if (!put_message(t, &row)) return;
         *t->shown.row = row.row;
+        client_shown(t->s.client, &row);
         if (++t->written == count) errand_end(&t->s, EXIT_DONE);
     }
     if (!t->s.done && r < 0) errand_end(&t->s, store_trouble(t));
@@ -103,11 +104,20 @@ static void put_moderated(struct tailing *t, const struct wire_moderate_done *m)
     }
 }
 
+static void put_read(struct tailing *t, const struct client_event *e)
+{
+    struct buf line = {0};
+    if (!t->s.args->json) return;
+    out_json_text(&line, report_read(e->read.name, e->read.number, e->read.n));
+    put(t, &line);
+}
+
 static void on_event(void *arg, const struct client_event *e)
 {
     struct tailing *t = arg;
     if (e->type == CLIENT_MESSAGE) put_rows(t);
     if (e->type == CLIENT_CHANGES && !t->s.done) put_changes(t, e->changes);
+    if (e->type == CLIENT_READ && !t->s.done) put_read(t, e);
     if (e->type == CLIENT_MODERATED && !t->s.done) put_moderated(t, e->moderated);
     if (e->type == CLIENT_NOTE && !t->s.args->quiet) out_say("note: %s", e->note.words);
     if (e->type == CLIENT_CONNECTED && !t->s.args->quiet)

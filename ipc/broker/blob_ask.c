@@ -1,4 +1,4 @@
-/* blob_ask.c - BLOB of a client: judged, and answered with words when it is refused (docs/protocol.md, 6.8). */
+/* blob_ask.c - BLOB of a client: judged, and answered with words when it is refused (docs/protocol.md, 6.9). */
 #include "blob.h"
 
 #include <stdio.h>

@@ -19,6 +19,7 @@
 #include "broker.h"
 #include "child.h"
 #include "group.h"
+#include "libgcrypt.h"
 #include "log.h"
 #include "moderation.h"
 #include "sandbox.h"
@@ -107,6 +108,7 @@ static void on_setup(struct broker *b, struct slice p, int fd)
     people_roster(b, fd);
     uint8_t random[1];
     sqlite3_randomness(sizeof random, random); /* opens the random device now or never */
+    libgcrypt_start();
     blobs_prepare(b);
     if (sandbox_before_threads(&spec, &b->sandbox)) fatal("sandbox: %s", b->sandbox.text);
     lock_store(b);

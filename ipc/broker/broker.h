@@ -26,6 +26,7 @@
  *   ask.c       the operator's questions; ask_moderation.c, ask_groups.c his orders
  *   blob*.c     files (blob.h)
  *   orphan.c    the time between two masters
+ *   why.c       what a message waits for
  *   store*.c    what lasts
  */
 #ifndef BROKER_H
@@ -45,6 +46,7 @@
 #include "table.h"
 #include "wire_keys.h"
 #include "wire_roster.h"
+#include "wire_why.h"
 
 struct broker;
 struct guest;
@@ -438,7 +440,7 @@ void prekeys_load(struct broker *b);
 void prekeys_ask(struct session *s, const struct wire_keys_ask *m);
 /* Just logged in: it is told when few of its prekeys are left. */
 void prekeys_welcome(struct session *s);
-/* type: WIRE_KEYS, LIST, ADMIT, ROSTER or MODERATE; asked: the op of the question. */
+/* type: WIRE_KEYS, LIST, ADMIT, ROSTER, MODERATE or WHY; asked: the op of the question. */
 void keys_refuse(struct session *s, uint8_t type, uint8_t asked, struct slice name, uint16_t code, uint32_t retry_ms,
                  const char *text);
 void keys_refuse_at(struct link *l, uint64_t sid, uint8_t type, uint8_t asked, struct slice name, uint16_t code,
@@ -460,6 +462,9 @@ void devices_load(struct broker *b);
 void devices_ask(struct session *s, const struct wire_list_ask *m);
 /* The account whose devices are others than those that m has heads for; NULL: there is a head for each. */
 struct account *devices_differ(const struct device *sender, struct account *to, const struct wire_send *m);
+
+/* why.c */
+void why_ask(struct session *s, const struct wire_why_ask *m);
 
 /* class_roster.c */
 void class_roster_load(struct broker *b);

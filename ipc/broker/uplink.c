@@ -176,6 +176,14 @@ static bool on_moderate(struct session *s, struct slice p)
     return true;
 }
 
+static bool on_why(struct session *s, struct slice p)
+{
+    struct wire_why_ask m;
+    if (!wire_get_why_ask(p, &m)) return false;
+    why_ask(s, &m);
+    return true;
+}
+
 static bool on_blob(struct session *s, struct slice p)
 {
     struct wire_blob_ask m;
@@ -188,6 +196,7 @@ static bool (*const client_rows[WIRE_TYPES])(struct session *s, struct slice p) 
     [WIRE_SEND] = on_send,
     [WIRE_ACK] = on_ack,
     [WIRE_RESUME] = on_resume,
+    [WIRE_WHY_ASK] = on_why,
     [WIRE_PRESENCE_ASK] = on_presence,
     [WIRE_KEYS_ASK] = on_keys,
     [WIRE_LIST_ASK] = on_list,

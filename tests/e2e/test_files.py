@@ -1,4 +1,4 @@
-"""Files by the reference client against the real server: section 6.8 of docs/protocol.md, docs/files.md."""
+"""Files by the reference client against the real server: section 6.9 of docs/protocol.md, docs/files.md."""
 import os
 import random
 

@@ -1,7 +1,7 @@
 /*
  * fuzz_broker.c - a broker and its three workers, of which every one may be hostile: any frame, in
  * any order, with any seat, ticket and peer. The real uplink, login, people, session, route, inbox,
- * room, presence, prekeys, devices, moderation, admit, class_roster, groups, files and ask; store, login thread
+ * room, presence, prekeys, devices, moderation, admit, class_roster, groups, why, files and ask; store, login thread
  * and the folder of files are fuzz_store.h, which answer when the input says
  * so, in order, and are full when it says so.
  *
@@ -369,7 +369,7 @@ static void op_send(unsigned i, struct cur *in)
     static const char *const to[] = {"alice", "Bob",     "carol",  "#lobby",
                                      "dave",  "nobody1", "#attic", "alcie"};
     uint8_t seat = cur_u8(in), id = cur_u8(in), whom = cur_u8(in), len = cur_u8(in);
-    static const uint8_t body[256] = {SEALED_SUITE_GROUP};
+    static const uint8_t body[256] = {SEALED_SUITE_GROUP, [WIRE_GROUP_BODY_LOG] = 0xff, 0xff, 0xff, 0xff};
     const char *name = to[whom % 8];
     struct buf frame = {0}, heads = {0};
     struct wire_send m = {.id = id ? id : 1,

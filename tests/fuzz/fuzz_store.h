@@ -14,7 +14,7 @@
 
 enum request_kind {
     ASK_ACCOUNT, ASK_PUT, ASK_ROOM, ASK_ACK, ASK_LOAD, ASK_LOAD_ROOM, ASK_PUBLISH, ASK_BUNDLE, ASK_LIST, ASK_DROP,
-    ASK_CHANGE, ASK_AUDIT, ASK_CUT, ASK_END
+    ASK_CHANGE, ASK_AUDIT, ASK_CUT, ASK_END, ASK_FIND, ASK_SPOT
 };
 
 struct request {
@@ -29,6 +29,8 @@ struct request {
     store_entries *entries;
     store_audited *audited;
     store_left *left;
+    store_founds *found;
+    store_spot *spot;
     void *ctx;
     uint64_t room;
     bool stored;
@@ -284,6 +286,20 @@ void store_end_group(struct store *s, uint64_t room, const struct store_audit *l
     request_add(s, ASK_END, &(struct store_message){0}, ctx)->done = done;
 }
 
+void store_find(struct store *s, const struct store_question *about, store_founds *done, void *ctx)
+{
+    struct store_message m = {.account = about->account, .from_account = about->from_account,
+                              .from_device = about->from_device, .id = about->id[0]};
+    CHECK(about->n > 0 && about->n <= 64);
+    request_add(s, ASK_FIND, &m, ctx)->found = done;
+}
+
+void store_find_spot(struct store *s, uint64_t room, uint64_t number, store_spot *done, void *ctx)
+{
+    CHECK(room > 1 && room < FUZZ_ROOMS && number > 0 && number <= s->room_head[room]);
+    request_add(s, ASK_SPOT, &(struct store_message){.id = number}, ctx)->spot = done;
+}
+
 uint64_t store_last_room(struct store *s)
 {
     (void)s;
@@ -387,6 +403,19 @@ static inline void answer_load(struct store *s, const struct request *r)
     r->loaded(r->ctx, rows, n, false);
 }
 
+/* What waits of the first message that was asked about; and once more, as if it had expired elsewhere. */
+static inline void answer_find(struct store *s, const struct request *r)
+{
+    struct store_found f[64];
+    size_t n = 0;
+    for (const struct request *k = s->kept; k && n < 62; k = k->next)
+        if (k->kind == ASK_PUT && k->m.account == r->m.account && k->m.from_account == r->m.from_account &&
+            k->m.from_device == r->m.from_device && k->m.id == r->m.id)
+            f[n++] = (struct store_found){.device = k->m.device, .id = k->m.id, .row = k->m.row, .place = 1};
+    if (n) f[n++] = (struct store_found){.device = 99, .id = r->m.id, .end = STORE_EXPIRED};
+    r->found(r->ctx, f, n);
+}
+
 /* Acknowledged rows go, so that nothing of them can be loaded again. */
 static inline void answer_ack(struct store *s, const struct request *r)
 {
@@ -448,6 +477,10 @@ static inline void fuzz_store_answer(struct store *s, size_t n, bool full)
             answer_ack(s, r);
         else if (r->kind == ASK_PUBLISH || r->kind == ASK_BUNDLE)
             answer_keys(s, r, full);
+        else if (r->kind == ASK_FIND)
+            answer_find(s, r);
+        else if (r->kind == ASK_SPOT)
+            r->spot(r->ctx, 1, r->m.id % 2);
         else if (r->kind == ASK_LIST)
             r->entries(r->ctx, (struct slice){0});
         else if (r->kind == ASK_AUDIT)

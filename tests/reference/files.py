@@ -1,4 +1,4 @@
-"""Files by the reference client: docs/protocol.md, section 6.8. What is in a blob is none of this page: any bytes do."""
+"""Files by the reference client: docs/protocol.md, section 6.9. What is in a blob is none of this page: any bytes do."""
 import os
 import time
 
