@@ -5,6 +5,7 @@
 #   make test       install what is missing, build, run every test
 #   make bench      ours beside other servers, measured (tests/bench/README.md)
 #   make asan       the same tests under AddressSanitizer and UBSan
+#   make screenshots   pictures of it, from real terminals, into docs/pictures
 #   make demo       a server window and two clients in tmux
 #   make install DESTDIR= PREFIX=   and uninstall
 #
@@ -25,7 +26,7 @@ BUILD.faults  := build/faults
 BUILD.asan    := build/asan
 BUILD         := $(BUILD.$(FLAVOUR))
 
-PACKAGES := build-essential pkg-config libsodium-dev libgcrypt20-dev libcmocka-dev libsqlite3-dev libreadline-dev \
+PACKAGES := build-essential pkg-config libsodium-dev libgcrypt20-dev libcmocka-dev libsqlite3-dev libreadline-dev libncurses-dev \
             libutf8proc-dev libinih-dev libjansson-dev libseccomp-dev libssl-dev tmux python3 python3-nacl \
             python3-cryptography mandoc sqlite3 clang libclang-rt-14-dev spin iproute2 nftables
 
@@ -51,7 +52,7 @@ KEEPER_OBJ := $(call objs,master/keeper/*.c)
 CTL_OBJ    := $(call objs,master/ctl/*.c)
 SEALED_OBJ := $(call objs,client/sealed/*.c)
 CLIENT_OBJ := $(call objs,client/*.c)
-FACE_OBJ   := $(call objs,client/face/*.c)
+FACE_OBJ   := $(call objs,client/face/*.c client/face/window/*.c)
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 TOOL_SRC   := $(wildcard tests/tools/*.c)
@@ -90,7 +91,7 @@ $(LIB_KEEPER): master/keeper $(filter-out $(KEEPER_MAIN),$(KEEPER_OBJ))
 $(LIB_CTL):    master/ctl $(filter-out $(CTL_MAIN),$(CTL_OBJ))
 $(LIB_SEALED): client/sealed $(SEALED_OBJ)
 $(LIB_CLIENT): client $(CLIENT_OBJ)
-$(LIB_FACE):   client/face $(filter-out $(FACE_MAIN),$(FACE_OBJ))
+$(LIB_FACE):   client/face client/face/window $(filter-out $(FACE_MAIN),$(FACE_OBJ))
 $(BUILD)/lib%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -105,12 +106,12 @@ $(BUILD)/$(NAME)-keeper: $(KEEPER_MAIN) $(LIB_KEEPER) $(LIB_IPC)
 $(BUILD)/$(NAME)-broker: $(BROKER_MAIN) $(LIB_BROKER) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -linih -ljansson -lsodium -lgcrypt -lseccomp -lpthread
 $(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_IPC)
-	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -ljansson -lutf8proc -lsqlite3 -lsodium -lgcrypt
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -lncursesw -ltinfo -ljansson -lutf8proc -lsqlite3 -linih -lsodium -lgcrypt
 $(BUILD)/$(NAME)ctl: $(CTL_MAIN) $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lutf8proc -lsodium -lgcrypt
 
 ALL_LIBS := $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_KEEPER) $(LIB_IPC)
-SYS_LIBS := -lreadline -lcmocka -lsqlite3 -linih -ljansson -lutf8proc -lsodium -lgcrypt -lseccomp -lpthread
+SYS_LIBS := -lreadline -lncursesw -ltinfo -lcmocka -lsqlite3 -linih -ljansson -lutf8proc -lsodium -lgcrypt -lseccomp -lpthread
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(ALL_LIBS)
 	@mkdir -p $(@D)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
@@ -119,7 +120,7 @@ $(BUILD)/tools/%: $(BUILD)/obj/tests/tools/%.o $(ALL_LIBS)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
 
 # They share the fuzzers' store and loop.
-$(BUILD)/obj/tests/unit/test_refuse.o $(BUILD)/obj/tests/unit/test_group.o: CPPFLAGS += -Iipc/broker -Itests/fuzz
+$(BUILD)/obj/tests/unit/test_refuse.o $(BUILD)/obj/tests/unit/test_group.o $(BUILD)/obj/tests/unit/test_blobs.o: CPPFLAGS += -Iipc/broker -Itests/fuzz
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -172,6 +173,7 @@ reference:
 	$(PYTHON) tests/reference/check_tables.py
 	$(PYTHON) tests/reference/check_security.py
 	$(PYTHON) tests/reference/sealed_vectors.py
+	$(PYTHON) tests/reference/sealed_log.py
 	$(PYTHON) tests/tools/words.py --check client/sealed/words_list.c
 	tests/secret_compare
 
@@ -194,7 +196,7 @@ BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/$(NAME)
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 DOCDIR     := $(DESTDIR)$(PREFIX)/share/doc/$(NAME)
-DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/groups.md docs/files.md docs/sealed.md docs/security.md docs/store.md docs/moderation.md docs/repair.md docs/chaos.md \
+DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/groups.md docs/files.md docs/sealed.md docs/security.md docs/store.md docs/moderation.md docs/repair.md docs/chaos.md docs/report.md \
               docs/performance.md conf/$(NAME).conf
 
 .PHONY: install uninstall
@@ -222,6 +224,13 @@ uninstall:
 	rm -f $(MANDIR)/man5/$(NAME).conf.5 $(MANDIR)/man8/$(NAME)d.8 $(MANDIR)/man8/csmsgd.8
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
 	-rmdir $(LIBEXECDIR) $(DOCDIR)
+
+# Pictures of the running system; what draws them is needed for nothing else.
+.PHONY: screenshots
+PICTURE_PACKAGES := python3-pil fonts-dejavu-core tmux
+screenshots: programs
+	@$(MAKE) --no-print-directory deps PACKAGES="$(PICTURE_PACKAGES)"
+	tests/screenshots $(BUILD) docs/pictures
 
 .PHONY: demo demo-crash model
 demo: programs

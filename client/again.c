@@ -4,7 +4,6 @@
  */
 #include "again.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "file_book.h"
@@ -21,6 +20,11 @@ struct asked {
 static struct slice text_of(const char *s)
 {
     return sealed_slice(s, strlen(s));
+}
+
+static bool same_name(struct slice a, struct slice b)
+{
+    return a.len == b.len && strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0;
 }
 
 static int get_asked(const struct keyring *k, const char *key, uint64_t device, struct asked *a)
@@ -117,8 +121,7 @@ int again_ask(const struct keyring *k, const struct wire_deliver *m, uint8_t rea
     return note_lost(k, key, m) < 0 ? -1 : draft(k, m->from, &request);
 }
 
-int again_came(const struct keyring *k, struct slice from, uint64_t device, uint64_t id,
-               char to[NAME_SIZE])
+int again_came(const struct keyring *k, struct slice from, uint64_t device, uint64_t id, struct slice to)
 {
     struct buf value = {0};
     char key[NAME_SIZE];
@@ -126,19 +129,13 @@ int again_came(const struct keyring *k, struct slice from, uint64_t device, uint
     int r = vault_get(k->vault, VAULT_LOST, text_of(key), name_lost(device, id), &value);
     struct cur c = cur_of(value.data, buf_len(&value));
     if (r > 0 && cur_u64(&c) != device) r = 0;
-    struct slice name = cur_str8(&c);
-    if (r > 0) snprintf(to, NAME_SIZE, "%.*s", (int)name.len, (const char *)name.data);
+    if (r > 0 && !same_name(cur_str8(&c), to)) r = 0;
     if (r > 0 && vault_drop(k->vault, VAULT_LOST, text_of(key), name_lost(device, id)) < 0) r = -1;
     buf_free(&value);
     return r;
 }
 
 /* --- answering --- */
-
-static bool same_name(struct slice a, struct slice b)
-{
-    return a.len == b.len && strncasecmp((const char *)a.data, (const char *)b.data, a.len) == 0;
-}
 
 /* Counts an answer: 1, or 0 when there were enough. */
 static int count(const struct keyring *k, const char *key, uint64_t id)
@@ -207,10 +204,11 @@ int again_answer(const struct keyring *k, struct slice from, uint64_t id)
 {
     struct vault_sent sent;
     struct buf text = {0};
-    char key[NAME_SIZE];
+    char key[NAME_SIZE], to[NAME_SIZE] = "";
     name_fold(key, (const char *)from.data, from.len);
     int r = vault_sent(k->vault, id, &sent);
     bool file = r > 0 && file_offer_get(sent.body, &(struct file_offer){0});
+    if (r > 0) name_fold(to, (const char *)sent.to.data, sent.to.len); /* sent is gone with the next call */
     if (r > 0 && !inner(k, &sent, &text)) r = 0;
     if (r > 0 && file) r = vault_sent(k->vault, id, &sent); /* reading its row has moved the store on */
     if (r > 0 && sent.kind == WIRE_TO_USER) r = same_name(from, sent.to) || same_name(from, k->name);
@@ -218,7 +216,7 @@ int again_answer(const struct keyring *k, struct slice from, uint64_t id)
     if (r > 0) r = count(k, key, id);
     if (r > 0) {
         const struct content again = {
-            .kind = CONTENT_RESENT, .time_ms = k->now_ms, .u.resent = {id, sealed_head(&text)}};
+            .kind = CONTENT_RESENT, .time_ms = k->now_ms, .u.resent = {id, text_of(to), sealed_head(&text)}};
         if (draft(k, from, &again) < 0) r = -1;
     }
     sealed_buf_wipe(&text);

@@ -20,11 +20,10 @@ enum { AGAIN_ASKED = 50, AGAIN_RENEWED = 4, AGAIN_ANSWERED = 3 };
 int again_ask(const struct keyring *k, const struct wire_deliver *m, uint8_t reason);
 
 /*
- * Takes a note back: the sender's device has sent the message with this id again. 1, and to is who
- * it was for; 0: nobody asked for it.
+ * Takes a note back: the sender's device has sent the message with this id again, which it had written to
+ * `to`. 1; 0: nobody asked for it, or the server had shown it in another conversation.
  */
-int again_came(const struct keyring *k, struct slice from, uint64_t device, uint64_t id,
-               char to[NAME_SIZE]);
+int again_came(const struct keyring *k, struct slice from, uint64_t device, uint64_t id, struct slice to);
 
 /*
  * Somebody could not open the message of ours with this id: drafts it for them again, if it was for

@@ -7,7 +7,7 @@
 
 #include "log.h"
 
-static struct ask *find(struct asks *a, uint8_t type, const char *name)
+static struct ask *find(const struct asks *a, uint8_t type, const char *name)
 {
     for (size_t i = 0; i < a->n; i++)
         if (a->ask[i].type == type && strcmp(a->ask[i].name, name) == 0) return &a->ask[i];
@@ -66,6 +66,12 @@ const struct ask *asks_next(struct asks *a, uint64_t now_ms)
             return &a->ask[i];
         }
     return NULL;
+}
+
+bool asks_pending(const struct asks *a, uint8_t type, const char *name)
+{
+    const struct ask *ask = find(a, type, name);
+    return ask && (ask->state == ASK_WANTED || ask->state == ASK_UNDER_WAY);
 }
 
 void asks_answered(struct asks *a, uint8_t type, const char *name)

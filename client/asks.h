@@ -44,6 +44,9 @@ bool asks_want(struct asks *a, uint8_t type, const char *name, uint64_t device, 
 /* What to ask now, NULL: nothing. It is under way then. Valid until the next call. */
 const struct ask *asks_next(struct asks *a, uint64_t now_ms);
 
+/* Has this been asked, or is to be, and not been answered yet? Not when it is put off until later. */
+bool asks_pending(const struct asks *a, uint8_t type, const char *name);
+
 /* It was answered. What is not wanted again by the time of asks_tidy() is done with. */
 void asks_answered(struct asks *a, uint8_t type, const char *name);
 void asks_tidy(struct asks *a);

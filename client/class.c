@@ -248,8 +248,8 @@ int class_take_entry(struct vault *v, const struct class_room *room, struct slic
     if (strcmp(key, said) != 0) return 0; /* an entry of somebody else, put under this name */
     int r = vault_get(v, VAULT_MEMBER, text_of(key), 0, &value);
     if (r > 0 && anchor_read(&old, sealed_head(&value), room->anchor_key, text_of(room->name), now_ms) != ANCHOR_DAMAGED &&
-        old.serial > e.serial)
-        r = 0;
+        (old.serial > e.serial || same(sealed_head(&value), entry)))
+        r = 0; /* no news */
     else if (r >= 0)
         r = vault_put(v, VAULT_MEMBER, text_of(key), 0, entry) < 0 ? -1 : 1;
     buf_free(&value);

@@ -69,7 +69,7 @@ int class_joining(struct vault *v, const uint8_t secret[INVITATION_SECRET], cons
 /* The welcome: 1, and the class is pinned; 0: it proves nothing, or none was waited for. */
 int class_take_welcome(struct vault *v, struct slice welcome, uint64_t now_ms);
 
-/* Keeps an item of the server about this account, if the anchor has signed it and it is no older. 1; 0: not. */
+/* Keeps an item of the server about this account, if the anchor has signed it and it is newer. 1; 0: not. */
 int class_take_entry(struct vault *v, const struct class_room *room, struct slice name, struct slice item,
                      uint64_t now_ms);
 

@@ -3,6 +3,7 @@
  * What comes in is client_frames.c.
  */
 #include "client_private.h"
+#include "fault.h"
 
 #include <poll.h>
 #include <sodium.h>
@@ -38,7 +39,7 @@ void client_tell(struct client *c, const struct client_event *e)
 struct client *client_new(const struct client_options *o)
 {
     struct wire_resume r;
-    if (vault_resume(o->vault, &r) < 0) return NULL;
+    if (vault_owner(o->vault, o->user, o->identity->device) < 0 || vault_resume(o->vault, &r) < 0) return NULL;
     struct client *c = xcalloc(1, sizeof *c);
     c->o = *o;
     c->o.host = o->host ? xstrdup(o->host) : NULL;
@@ -62,11 +63,14 @@ static void hang_up(struct client *c)
 void client_free(struct client *c)
 {
     if (!c) return;
+    vault_release(c->o.vault);
     hang_up(c);
     free((char *)c->o.host);
     free((char *)c->o.port);
     free(c->away);
     asks_free(&c->sealed.asks);
+    buf_free(&c->why.rows);
+    buf_free(&c->reads.shown);
     client_files_free(c);
     client_groups_free(c);
     client_devices_free(c);
@@ -99,6 +103,8 @@ void client_fail(struct client *c, const char *code, const char *text, const uin
 
 void client_vault_failed(struct client *c)
 {
+    vault_rollback(c->o.vault); /* what was held has not happened */
+    vault_release(c->o.vault);
     client_fail(c, "store", vault_words(c->o.vault), NULL);
 }
 
@@ -215,6 +221,15 @@ static void login(struct client *c, uint64_t now)
     link_login(c->link, c->o.identity, &m);
 }
 
+/* What was shown last is told before BYE, if its sender's keys are here. */
+static void tell_reads(struct client *c)
+{
+    if (client_reads_flush(c) < 0 || client_sealed_step(c) < 0)
+        client_vault_failed(c);
+    else
+        client_push(c);
+}
+
 void client_bye(struct client *c)
 {
     if (c->state == CLIENT_OFF || c->state == CLIENT_LEAVING) return;
@@ -222,6 +237,8 @@ void client_bye(struct client *c)
         left(c);
         return;
     }
+    if (client_reads_due(c) != UINT64_MAX) tell_reads(c);
+    if (c->state != CLIENT_OPEN) return;
     c->state = CLIENT_LEAVING;
     c->due = client_now(c) + CLIENT_LEAVE_MS;
     wire_put(link_out(c->link), WIRE_BYE, NULL, 0);
@@ -256,9 +273,27 @@ static void put_message(struct client *c, const struct vault_out *out)
     c->flight_bytes += out->body.len;
 }
 
+/* Nothing goes out, and no batch of what comes in begins, before what is held is durable. */
+static int release(struct client *c)
+{
+    c->held = 0;
+    if (vault_release(c->o.vault) == 0) return 0;
+    client_vault_failed(c);
+    return -1;
+}
+
+void client_hold(struct client *c)
+{
+    if (c->held == CLIENT_HOLD_MOST && release(c) < 0) return;
+    if (vault_hold(c->o.vault) < 0)
+        client_vault_failed(c);
+    else
+        c->held++;
+}
+
 void client_push(struct client *c)
 {
-    if (c->state != CLIENT_OPEN) return;
+    if (release(c) < 0 || c->state != CLIENT_OPEN) return;
     struct vault_out out;
     while (c->more && window_open(c)) {
         int r = vault_next(c->o.vault, c->sent_upto, &out);
@@ -277,6 +312,7 @@ void client_push(struct client *c)
     }
     link_flush(c->link);
     client_files_push(c);
+    FAULT(".", "client-wrote");
 }
 
 static int send_plain(struct client *c, struct slice room, uint8_t form, struct slice text,
@@ -299,9 +335,8 @@ int client_send(struct client *c, uint8_t kind, const char *to, uint8_t form, st
     const struct slice name = {(const uint8_t *)to, strlen(to)};
     if (text.len > CLIENT_TEXT_MAX || name.len == 0 || name.len >= NAME_SIZE) return -1;
     bool lobby = strcasecmp(to, "#lobby") == 0;
-    int r = kind != WIRE_TO_ROOM ? client_send_sealed(c, name, form, text, number)
-            : lobby              ? send_plain(c, name, form, text, number)
-                                 : client_send_room(c, name, form, text, number);
+    int r = kind == WIRE_TO_ROOM && lobby ? send_plain(c, name, form, text, number)
+                                          : client_send_sealed(c, kind, name, form, text, number);
     if (r < 0) client_vault_failed(c);
     return r < 0 ? -1 : 0;
 }
@@ -317,19 +352,26 @@ bool client_body(struct slice body, uint8_t *form, struct slice *text)
 
 /* --- time --- */
 
+/* When the server has been silent for too long: PING, and then no more of it. */
+static uint64_t silence_due(const struct client *c)
+{
+    bool flying = c->sent_upto > c->settled_upto;
+    uint64_t spoke = c->heard_at > c->sent_at ? c->heard_at : c->sent_at;
+    if (c->pinged_at) return c->pinged_at + CLIENT_PONG_MS;
+    return flying ? spoke + CLIENT_SILENCE_MS : c->heard_at + CLIENT_IDLE_MS;
+}
+
 /* When something is due in an open session. */
 static uint64_t open_due(const struct client *c)
 {
     bool flying = c->sent_upto > c->settled_upto;
-    uint64_t spoke = c->heard_at > c->sent_at ? c->heard_at : c->sent_at;
-    uint64_t due = c->pinged_at ? c->pinged_at + CLIENT_PONG_MS
-                   : flying     ? spoke + CLIENT_SILENCE_MS
-                                : c->heard_at + CLIENT_IDLE_MS;
+    uint64_t due = silence_due(c);
     if (flying && c->o.vault->shared && c->check_at < due) due = c->check_at;
     if (c->room_unread && c->room_due < due) due = c->room_due;
-    uint64_t keys = client_sealed_due(c), groups = client_groups_due(c);
+    uint64_t keys = client_sealed_due(c), groups = client_groups_due(c), reads = client_reads_due(c);
     if (keys < due) due = keys;
     uint64_t files = client_files_due(c);
+    if (reads < due) due = reads;
     if (files < due) due = files;
     return groups < due ? groups : due;
 }
@@ -341,7 +383,7 @@ int client_timeout_ms(struct client *c)
     case CLIENT_OFF: return -1;
     case CLIENT_DIALLING: due = c->link ? link_deadline(c->link) : now; break;
     case CLIENT_OPEN:
-        if ((c->more && window_open(c)) || buf_len(link_out(c->link)) || client_sealed_busy(c) ||
+        if (c->unread || (c->more && window_open(c)) || buf_len(link_out(c->link)) || client_sealed_busy(c) ||
             client_files_busy(c))
             return 0;
         due = open_due(c);
@@ -365,11 +407,12 @@ static void open_timers(struct client *c, uint64_t now)
     check_store(c, now);
     if (c->state != CLIENT_OPEN) return;
     client_ack_room(c);
-    if (client_sealed_step(c) < 0 || client_groups_step(c) < 0 || client_files_step(c) < 0) {
+    if (client_reads_step(c) < 0 || client_sealed_step(c) < 0 || client_groups_step(c) < 0 || client_why_step(c) < 0 ||
+        client_files_step(c) < 0) {
         client_vault_failed(c);
         return;
     }
-    if (now < open_due(c)) return;
+    if (now < silence_due(c)) return;
     if (c->pinged_at) {
         client_lost(c, "silent", "the server does not answer", 0);
         return;
@@ -400,8 +443,9 @@ short client_wants(const struct client *c)
 void client_step(struct client *c, short revents)
 {
     uint64_t now = client_now(c);
+    release(c);
     if (c->state == CLIENT_PAUSING && now >= c->due) dial(c, now);
-    if (c->link) link_step(c->link, revents, now);
+    if (c->link) link_step(c->link, c->unread ? (short)(revents & ~POLLIN) : revents, now);
     if (c->link && c->state == CLIENT_DIALLING && link_state(c->link) == LINK_PROVEN) login(c, now);
     if (c->link) client_take(c);
     if (c->link && link_state(c->link) == LINK_DOWN) link_down(c);

@@ -24,6 +24,7 @@
 
 #include "identity.h"
 #include "membership.h"
+#include "receipts.h"
 #include "vault.h"
 #include "trust.h"
 #include "wire_groups.h"
@@ -39,6 +40,8 @@ enum client_event_type {
     CLIENT_ACCEPTED,  /* accepted */
     CLIENT_REJECTED,  /* rejected: by the server, or by this client since it cannot be sealed */
     CLIENT_RECEIPT,   /* receipt */
+    CLIENT_READ,      /* read: somebody says that they have read messages of ours */
+    CLIENT_WHY,       /* why: the answer to client_why() */
     CLIENT_WAITS,     /* waits: one or more times for the same message */
     CLIENT_NOTE,      /* note: something about the keys of a person */
     CLIENT_CHANGES,   /* changes */
@@ -59,6 +62,7 @@ enum client_event_type {
     CLIENT_REFUSED,   /* refused: what client_moderate() asked for */
     CLIENT_DEVICE,    /* device: something about the devices of this account */
     CLIENT_CLASS,     /* class_news */
+    CLIENT_FILLED,    /* filled_upto: what client_fill() asked for has come */
     CLIENT_FILE,      /* file: client_files.h */
 };
 
@@ -131,6 +135,7 @@ struct client_event {
         struct {
             uint64_t number;
             uint8_t op;       /* enum membership_op */
+            bool earlier;     /* a process before this one was given it */
             const char *room; /* as given */
             const char *code; /* NULL: done; else wire_code_name() */
             struct slice text;
@@ -154,6 +159,13 @@ struct client_event {
             enum client_class_news what;
             const char *name, *words;
         } class_news;
+        struct {
+            const char *name;       /* who has read them */
+            uint8_t kind;           /* WIRE_TO_USER: they were to them alone; WIRE_TO_ROOM: to groups */
+            const uint64_t *number; /* n of them */
+            size_t n;
+        } read;
+        const struct client_why *why;
         const struct client_file_event *file;
         const struct wire_accepted *accepted; /* id: the number; so in the next two */
         const struct wire_rejected *rejected;
@@ -162,6 +174,7 @@ struct client_event {
         const struct wire_person *person;
         const struct wire_about *about;
         const struct wire_group *group;
+        uint64_t filled_upto; /* FILLED: the last number that came, or `after` of client_fill() */
         const struct wire_moderate_done *moderated;
         const struct wire_moderate_state *standing;
         const struct wire_keys_refused *refused;
@@ -178,7 +191,10 @@ struct client_options {
     void (*event)(void *arg, const struct client_event *e);
     void *arg;
     uint64_t (*clock)(void *arg); /* monotonic ms; NULL: the system's */
+    bool read_receipts; /* client_set_read_receipts() */
+    unsigned turn_frames; /* at most so many frames in one client_step(): a person waits; 0: all there are */
     const char *folder; /* for the state of transfers, borrowed; NULL: no files */
+    const char *downloads; /* where files go when nobody says, borrowed, may change; NULL or "": client_files.h */
     bool sparing; /* publishes no one-time prekeys: thousands of clients in one process */
 };
 
@@ -215,6 +231,13 @@ int client_timeout_ms(struct client *c);    /* -1: no timer runs */
 void client_step(struct client *c, short revents);
 /* Sends what has been put into the outbox since; client_step() does it too. */
 void client_push(struct client *c);
+
+/*
+ * Another text comes, and more may follow at once: what client_send() takes from here to the next
+ * client_push() or client_step() is durable then, and not before. Other processes of the same user
+ * wait meanwhile, so that has to be soon. When the store fails, FAILED is told.
+ */
+void client_hold(struct client *c);
 
 /*
  * Takes a text, durably, connected or not; kind and form as WIRE_TO_* and WIRE_FORM_*. 0 and its number;
@@ -278,8 +301,8 @@ int client_moderate(struct client *c, uint8_t act, const char *name, uint32_t se
  * membership log among them, in the same order for every member.
  *
  * An order is an entry of ours for the log. It is carried out when connected, one after the other, and then
- * told as ORDER under its number; a process that ends before leaves it undone. -1: no such name can be, or
- * the text is too long.
+ * told as ORDER under its number. It is kept until it was carried out or refused: what a process leaves undone
+ * the next one does. -1: no such name can be, the text is too long, or the store failed (FAILED is told).
  */
 struct client_group_order {
     uint8_t op; /* enum membership_op */
@@ -291,6 +314,12 @@ int client_order(struct client *c, const struct client_group_order *order, uint6
 /* Told as GROUPS, MEMBERS. -1 when not connected. */
 int client_ask_groups(struct client *c, bool open);
 int client_ask_members(struct client *c, const char *room);
+
+/*
+ * Asks the server for messages of the lobby that are not here: numbers above `after` and below `before`, at most
+ * WIRE_HISTORY_MAX of them. Each comes as MESSAGE, then FILLED. -1: not connected, or one is under way.
+ */
+int client_fill(struct client *c, uint64_t after, uint64_t before);
 
 /* Takes the body of a message apart: false when there is no text that this version can show. */
 bool client_body(struct slice body, uint8_t *form, struct slice *text);

@@ -70,6 +70,17 @@ int client_class_fetch(struct client *c)
     return 0;
 }
 
+int client_class_begin(struct client *c)
+{
+    struct class_room room;
+    if (!(c->o.caps & WIRE_CAP_RECEIVE) || client_now(c) < c->class_due) return 0;
+    int r = class_get(c->o.vault, &room);
+    class_wipe(&room);
+    if (r > 0) fetch(c, WIRE_ROSTER_ENTRY, sealed_slice("", 0), 0);
+    c->class_due = client_now(c) + CLIENT_CLASS_MS;
+    return r < 0 ? -1 : 0;
+}
+
 static int put_own(struct client *c, const struct class_room *room)
 {
     struct peer own;
@@ -214,6 +225,7 @@ static int take_items(struct client *c, const struct wire_roster_items *m)
         fetch(c, m->kind, m->name, m->next);
     } else if (r >= 0 && m->kind == WIRE_ROSTER_ENTRY) {
         r = all_seen(c);
+        client_logs_class(c);
         client_keep_class(c, CLIENT_CLASS_LISTED, "", "");
     } else if (r >= 0 && m->kind == WIRE_ROSTER_CLAIM) {
         client_keep_class(c, CLIENT_CLASS_ALL_SIGNED, "", "");

@@ -1,5 +1,5 @@
 /*
- * client_file_answers.c - what the server says of files (protocol.md section 6.8), judged when no batch is open:
+ * client_file_answers.c - what the server says of files (protocol.md section 6.9), judged when no batch is open:
  * what it means for a transfer, for its row, and for people.
  */
 #include "client_private.h"
@@ -11,11 +11,6 @@
 #include "transfers.h"
 
 enum { RETRY_MS = 1000 };
-
-static void text_of(struct slice s, char out[4096])
-{
-    snprintf(out, 4096, "%.*s", (int)(s.len < 4095 ? s.len : 4095), s.len ? (const char *)s.data : "");
-}
 
 /* What the server has of the content. */
 static uint64_t got_content(const struct transfer *t)
@@ -29,17 +24,12 @@ static bool at_server_no_more(uint16_t code)
     return code == WIRE_NO_SUCH_BLOB;
 }
 
-static void words_of(struct slice s, char out[256])
-{
-    snprintf(out, 256, "%.*s", (int)(s.len < 255 ? s.len : 255), (const char *)s.data);
-}
-
 /* The server will not have it. What it says of a full disk passes: what is stored there is kept for later. */
 static int refused(struct client *c, struct transfer *t, const struct wire_blob_no *m)
 {
     char words[256], hint[256];
-    words_of(m->text, words);
-    words_of(m->hint, hint);
+    file_text(m->text, words, sizeof words);
+    file_text(m->hint, hint, sizeof hint);
     bool gone = at_server_no_more(m->code), later = t->row.own && m->code == WIRE_DISK_FULL;
     enum file_state state = later ? FILE_SENDING : gone ? FILE_GONE : FILE_FAILED;
     bool keep = later || (!t->row.own && !gone);
@@ -62,9 +52,8 @@ static int offer(struct client *c, struct transfer *t)
     d.content = sealed_head(&bytes);
     if (r == 0) r = vault_begin(c->o.vault);
     if (r == 0) {
-        bool room = t->row.to.data[0] == '#';
-        r = room ? client_draft_room(c, &d, sealed_head(&body), content.time_ms)
-                 : client_draft_user(c, &d, sealed_head(&body), content.time_ms);
+        uint8_t kind = t->row.to.data[0] == '#' ? WIRE_TO_ROOM : WIRE_TO_USER;
+        r = client_draft(c, kind, &d, sealed_head(&body), content.time_ms);
         t->row.offered = true;
         if (r == 0) r = file_book_put(c->o.vault, &t->row);
         r = vault_finish(c->o.vault, r);
@@ -125,7 +114,7 @@ static int take_ready(struct client *c, struct slice p)
 static void try_later(struct client *c, struct transfer *t, const struct wire_blob_no *m)
 {
     char words[256];
-    words_of(m->text, words);
+    file_text(m->text, words, sizeof words);
     t->stage = STAGE_IDLE;
     t->ref = 0;
     t->retry_at = client_now(c) + (m->retry_ms > RETRY_MS ? m->retry_ms : RETRY_MS);
@@ -200,7 +189,7 @@ static int take_ok(struct client *c, struct slice p)
 static void end_of(struct file_row *row, const struct wire_blob_notice *m)
 {
     char words[256];
-    words_of(m->text, words);
+    file_text(m->text, words, sizeof words);
     bool done = m->end == WIRE_BLOB_FETCHED;
     row->state = done ? FILE_FETCHED : m->end == WIRE_BLOB_LOST ? FILE_FAILED : FILE_GONE;
     row->tell = 0;
@@ -215,8 +204,8 @@ static int put_anew(struct client *c, const struct file_row *row)
     uint64_t id;
     snprintf(to, sizeof to, "%.*s", (int)row->to.len, (const char *)row->to.data);
     snprintf(name, sizeof name, "%.*s", (int)row->name.len, (const char *)row->name.data);
-    text_of(row->path, path);
-    text_of(row->text, text);
+    file_text(row->path, path, sizeof path);
+    file_text(row->text, text, sizeof text);
     if (!path[0]) return 0;
     const struct client_put again = {.to = to, .path = path, .fd = -1, .name = name, .text = text};
     return client_put(c, &again, &id, &why) == CLIENT_FILE_STORE ? -1 : 0;
@@ -231,7 +220,7 @@ static int take_end(struct client *c, uint64_t id, const struct wire_blob_notice
     if (r > 0 && gone.row.own) {
         end_of(&gone.row, m);
         r = files_write(c, &gone.row);
-        text_of(gone.row.words, words);
+        file_text(gone.row.words, words, sizeof words);
         bool all = gone.row.state == FILE_FETCHED;
         if (r == 0) files_tell(c, &gone, all ? CLIENT_FILE_FETCHED : CLIENT_FILE_GONE, "no-such-blob", words, "");
         if (r == 0 && t) files_end_transfer(c, t, false);

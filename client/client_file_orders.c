@@ -160,9 +160,10 @@ enum client_file_result client_put(struct client *c, const struct client_put *pu
 
 /* --- get --- */
 
-const char *client_downloads(char out[4096])
+static const char *downloads_folder(const struct client *c, char out[4096])
 {
-    const char *said = getenv("XDG_DOWNLOAD_DIR"), *home = getenv("HOME");
+    const char *said = c->o.downloads && c->o.downloads[0] ? c->o.downloads : getenv("XDG_DOWNLOAD_DIR");
+    const char *home = getenv("HOME");
     struct stat st;
     snprintf(out, 4096, "%s", said ? said : "");
     if (out[0] == '/') return out;
@@ -173,11 +174,11 @@ const char *client_downloads(char out[4096])
 }
 
 /* Where the file is to be, with its folder's true path. */
-static enum client_file_result place(const struct file_row *row, const char *wish, char out[4096], struct why *why)
+static enum client_file_result place(const struct client *c, const struct file_row *row, const char *wish, char out[4096], struct why *why)
 {
     char folder[PATH_MAX], downloads[4096], copy[PATH_MAX], real[PATH_MAX];
     struct stat st;
-    const char *path = wish ? wish : client_downloads(downloads);
+    const char *path = wish ? wish : downloads_folder(c, downloads);
     bool is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     if (!is_folder && lstat(path, &st) == 0) {
         why_set(why, "\"%.200s\" is there already, and nothing is overwritten", path);
@@ -229,7 +230,7 @@ static enum client_file_result want(struct client *c, struct file_row *row, cons
 {
     char to[4096];
     bool begun = row->part.len && (row->state == FILE_WANTED || row->state == FILE_FAILED);
-    enum client_file_result r = begun && !path ? CLIENT_FILE_TAKEN : place(row, path, to, why);
+    enum client_file_result r = begun && !path ? CLIENT_FILE_TAKEN : place(c, row, path, to, why);
     if (r != CLIENT_FILE_TAKEN) return r;
     if (!(begun && (!path || equal(row->path, to)))) {
         forget_part(c, row);

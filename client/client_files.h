@@ -56,8 +56,8 @@ struct client_put {
 enum client_file_result client_put(struct client *c, const struct client_put *put, uint64_t *id, struct why *why);
 
 /*
- * Fetches an offered one. path: a folder, where it gets its name, or a file that is not there yet; NULL: the
- * folder of downloads. fd: written to instead, -1: none.
+ * Fetches an offered one. path: a folder, where it gets its name, or a file that is not there yet; NULL: that of
+ * client_options, else $XDG_DOWNLOAD_DIR, ~/Downloads if there is one, the present one. fd: written to instead, -1: none.
  */
 enum client_file_result client_get(struct client *c, uint64_t id, const char *path, int fd, struct why *why);
 
@@ -69,8 +69,5 @@ void client_files_auto(struct client *c);
 
 /* A descriptor that is readable when there is something to do (beside client_fd()); -1: none. */
 int client_files_fd(const struct client *c);
-
-/* Where downloads go when nobody says: $XDG_DOWNLOAD_DIR, ~/Downloads if there is one, else here. */
-const char *client_downloads(char out[4096]);
 
 #endif

@@ -12,6 +12,7 @@
  */
 #include "client_private.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* Opens the transaction when the first frame needs it. */
@@ -30,6 +31,7 @@ void client_drop_batch(struct client *c)
     c->room_unread = 0;
     c->flight_bytes = 0;
     c->pinged_at = 0;
+    c->fill.before = 0;
     buf_free(&c->told);
 }
 
@@ -68,7 +70,9 @@ static int take_welcome(struct client *c, struct slice p)
     if (c->away) client_set_away(c, true, c->away);
     client_keep(c, WIRE_WELCOME, 0, p);
     client_files_begin(c);
-    return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 ? TAKE_STORE : 0;
+    return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 || client_class_begin(c) < 0 || client_why_begin(c) < 0
+               ? TAKE_STORE
+               : 0;
 }
 
 static int take_error(struct client *c, struct slice p)
@@ -138,11 +142,11 @@ static int take_accepted(struct client *c, struct slice p)
     return r < 0 ? TAKE_STORE : 0;
 }
 
-/* Sealed for other devices than there are: sealed anew, under its number, when the list is known. */
+/* Sealed for others than there are: sealed anew, under its number, when the list, or the group's log, is known. */
 static bool to_seal_anew(struct client *c, const struct wire_rejected *m)
 {
     struct vault_out out;
-    return m->code == WIRE_DEVICES_CHANGED && vault_next(c->o.vault, m->id - 1, &out) > 0 &&
+    return (m->code == WIRE_DEVICES_CHANGED || m->code == WIRE_LOG_CHANGED) && vault_next(c->o.vault, m->id - 1, &out) > 0 &&
            out.id == m->id && out.content.len > 0;
 }
 
@@ -162,7 +166,8 @@ static int take_rejected(struct client *c, struct slice p)
     if (client_tell_settled(c, m.id - 1) < 0) return TAKE_STORE;
     settled(c, &gone);
     if (number) client_keep(c, WIRE_REJECTED, number, p);
-    return anew && client_stale(c, m.subject) < 0 ? TAKE_STORE : 0;
+    if (anew) r = m.code == WIRE_LOG_CHANGED ? client_room_outdated(c, m.subject) : client_stale(c, m.subject);
+    return r < 0 ? TAKE_STORE : 0;
 }
 
 static int take_receipt(struct client *c, struct slice p)
@@ -211,7 +216,7 @@ static int take_direct(struct client *c, const struct wire_deliver *m)
 }
 
 /* A message of this device in a room goes by its number, as far as the store still knows it. */
-static int keep_room(struct client *c, struct wire_deliver *m)
+int client_keep_room(struct client *c, struct wire_deliver *m)
 {
     uint64_t row, number = 0;
     int state, known = client_own(c, m) ? vault_state(c->o.vault, m->id, &state, &number) : 0;
@@ -229,13 +234,14 @@ static int take_deliver(struct client *c, struct slice p)
     bool room = m.flags & WIRE_FLAG_ROOM;
     if (room && !is_lobby(&m))
         return name_valid_room((const char *)m.to.data, m.to.len, NULL) ? client_take_room(c, &m) : -1;
+    if (room && client_fills(c, &m)) return client_take_fill(c, &m);
     int r = room ? take_room(c, &m) : take_direct(c, &m);
     if (r < 0) return r;
     if (client_in_batch(c) < 0) return TAKE_STORE;
     c->moved = true;
     r = vault_hear(c->o.vault, &m);
     if (r <= 0) return r < 0 ? TAKE_STORE : 0;
-    return room ? keep_room(c, &m) : client_take_direct(c, &m);
+    return room ? client_keep_room(c, &m) : client_take_direct(c, &m);
 }
 
 static int take_presence(struct client *c, struct slice p)
@@ -267,13 +273,6 @@ static int take_group(struct client *c, struct slice p)
     if (!wire_get_group(p, &m)) return -1;
     client_keep(c, WIRE_GROUP, 0, p);
     return 0;
-}
-
-static int take_history(struct client *c, struct slice p)
-{
-    struct wire_history m;
-    (void)c;
-    return wire_get_history(p, &m) ? 0 : -1; /* nothing here asks for it */
 }
 
 /* --- the batch --- */
@@ -351,7 +350,7 @@ static int take_resync(struct client *c, struct slice p)
     wire_put_resume(link_out(c->link), &r, token);
     if (c->away) client_set_away(c, true, c->away);
     client_files_begin(c);
-    return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 ? TAKE_STORE : 0;
+    return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 || client_why_begin(c) < 0 ? TAKE_STORE : 0;
 }
 
 int client_begin_stream(struct client *c, struct wire_resume *r)
@@ -418,10 +417,11 @@ static const struct handler {
     {WIRE_WELCOME, take_welcome}, {WIRE_ERROR, take_error},       {WIRE_PONG, take_pong},
     {WIRE_RESYNC, take_resync},   {WIRE_ACCEPTED, take_accepted}, {WIRE_REJECTED, take_rejected},
     {WIRE_DELIVER, take_deliver}, {WIRE_RECEIPT, take_receipt},   {WIRE_PRESENCE, take_presence},
-    {WIRE_GROUP, take_group},     {WIRE_HISTORY, take_history},   {WIRE_KEYS, client_take_keys},
+    {WIRE_GROUP, take_group},     {WIRE_HISTORY, client_take_history},   {WIRE_KEYS, client_take_keys},
     {WIRE_LIST, client_take_list},       {WIRE_MODERATE, client_take_moderate},
     {WIRE_ADMIT, client_take_admit},     {WIRE_ROSTER, client_take_roster},
-    {WIRE_BLOB, client_take_blob},       {WIRE_DATA, client_take_data},
+    {WIRE_WHY, client_take_why},         {WIRE_BLOB, client_take_blob},
+    {WIRE_DATA, client_take_data},
 };
 
 static const struct handler *handler_of(uint8_t type)
@@ -443,8 +443,9 @@ static int take_frame(struct client *c, const struct wire_frame *f)
 void client_take(struct client *c)
 {
     struct wire_frame f;
+    unsigned n = 0, most = c->o.turn_frames ? c->o.turn_frames : UINT_MAX;
     int r = 0;
-    while (r == 0 && c->link && link_frame(c->link, &f) > 0) {
+    for (c->unread = false; r == 0 && c->link && !c->unread && link_frame(c->link, &f) > 0; c->unread = ++n == most) {
         c->heard_at = client_now(c);
         c->pinged_at = 0;
         if (c->state != CLIENT_LEAVING) r = take_frame(c, &f);

@@ -2,8 +2,8 @@
  * client_orders.c - entries of our own for a group's log: create, invite, join, … One at a time: the log as
  * the server has it, the entry on its head, APPEND; when another one came first, all over again.
  *
- * Orders live in memory: a process that ends leaves them undone. Repeating an entry that was taken is
- * answered with its number, so an answer that was lost does no harm.
+ * Orders lie in the store until they are carried out or refused (order.h); an entry is there before it leaves.
+ * Repeating one that was taken is answered with its number, so neither a lost answer nor a lost process does harm.
  */
 #include "client_private.h"
 
@@ -19,12 +19,14 @@ static struct slice text_of(const char *s)
     return sealed_slice(s, strlen(s));
 }
 
-static void end(struct client *c, uint16_t code, struct slice words)
+static int end(struct client *c, uint16_t code, struct slice words)
 {
     struct group_order *o = c->groups.order;
     struct buf b = {0};
+    if (order_drop(c->o.vault, o) < 0) return -1;
     buf_put_u64(&b, o->number);
     buf_put_u8(&b, o->op);
+    buf_put_u8(&b, o->earlier);
     buf_put_u16(&b, code);
     buf_put_str8(&b, o->room, strlen(o->room));
     buf_put_str16(&b, words.data, words.len);
@@ -34,6 +36,7 @@ static void end(struct client *c, uint16_t code, struct slice words)
     if (!o->next) c->groups.last = NULL;
     buf_free(&o->entry);
     free(o);
+    return 0;
 }
 
 void client_groups_tell_order(struct client *c, struct slice p)
@@ -43,6 +46,7 @@ void client_groups_tell_order(struct client *c, struct slice p)
     char room[NAME_SIZE];
     e.order.number = cur_u64(&cur);
     e.order.op = cur_u8(&cur);
+    e.order.earlier = cur_u8(&cur);
     uint16_t code = cur_u16(&cur);
     struct slice name = cur_str8(&cur);
     e.order.text = cur_str16(&cur);
@@ -82,19 +86,21 @@ static enum found find_subject(struct client *c, struct group_seat *s, const str
 
 /* --- writing --- */
 
-static void write_entry(struct client *c, struct group_order *o, const struct membership *log,
+static int write_entry(struct client *c, struct group_order *o, const struct membership *log,
                         struct membership_entry *e)
 {
     e->op = o->op;
     e->time_ms = client_wall_ms();
     e->actor = text_of(c->name);
-    memcpy(e->actor_account, c->o.identity->account_key, SEALED_KEY);
+    const struct keyring k = client_keyring(c);
+    if (keyring_account(&k, e->actor_account) < 0) return -1;
     e->actor_device = c->o.identity->device;
     e->role = o->role;
     e->until_ms = o->until_ms;
     e->text = o->op == MEMBERSHIP_CREATE ? text_of(o->room) : text_of(o->text);
     buf_free(&o->entry);
     membership_write(log, e, c->o.identity->secret, &o->entry);
+    return order_keep(c->o.vault, o);
 }
 
 static void send_entry(struct client *c, struct group_order *o)
@@ -108,7 +114,8 @@ static int create(struct client *c, struct group_order *o)
 {
     const struct membership none = {0};
     struct membership_entry e = {0};
-    if (buf_len(&o->entry) == 0) write_entry(c, o, &none, &e);
+    o->repeated = buf_len(&o->entry) > 0;
+    if (!o->repeated && write_entry(c, o, &none, &e) < 0) return -1;
     send_entry(c, o);
     return 0;
 }
@@ -119,6 +126,7 @@ static int append(struct client *c, struct group_order *o)
     struct group_seat *s = client_seat(c, text_of(o->room));
     if (!s) return -1;
     if (buf_len(&o->entry)) { /* the answer was lost */
+        o->repeated = true;
         send_entry(c, o);
         return 0;
     }
@@ -126,37 +134,51 @@ static int append(struct client *c, struct group_order *o)
         client_want_log(s);
         return 0;
     }
+    if (s->g.broken) return end(c, WIRE_FORBIDDEN, text_of(client_broken_words(s)));
     bool about = o->subject[0] != '\0';
     enum found f = about ? find_subject(c, s, o, &e) : FOUND;
     if (f == FOUND_STORE) return -1;
     if (f == FOUND_LATER) return 0;
-    if (f == FOUND_NOBODY) {
-        end(c, WIRE_NO_SUCH_USER, text_of(o->op == MEMBERSHIP_INVITE
-                                              ? "their keys have changed: look at them first"
-                                              : "nobody of that name is in the group"));
-        return 0;
-    }
-    write_entry(c, o, &s->g.log, &e);
+    if (f == FOUND_NOBODY)
+        return end(c, WIRE_NO_SUCH_USER, text_of(o->op == MEMBERSHIP_INVITE ? "their keys have changed: look at them first"
+                                                                           : "nobody of that name is in the group"));
+    if (write_entry(c, o, &s->g.log, &e) < 0) return -1;
     send_entry(c, o);
     return 0;
+}
+
+/* The server judges us by our own list: it must be there. */
+static bool may_go(const struct client *c)
+{
+    const struct group_order *o = c->groups.order;
+    return o && !o->sent && c->state == CLIENT_OPEN && client_now(c) >= c->groups.held_until && c->sealed.listed;
 }
 
 int client_orders_step(struct client *c)
 {
     struct group_order *o = c->groups.order;
-    if (!o || o->sent || c->state != CLIENT_OPEN || client_now(c) < c->groups.held_until) return 0;
-    if (!c->sealed.listed) return 0; /* the server judges us by our own list */
+    if (!may_go(c)) return 0;
     return o->op == MEMBERSHIP_CREATE ? create(c, o) : append(c, o);
+}
+
+int client_orders_look(struct client *c)
+{
+    if (!may_go(c)) return 0;
+    return vault_begin(c->o.vault) < 0 ? -1 : vault_finish(c->o.vault, client_orders_step(c));
 }
 
 /* --- answers --- */
 
-/* The seat of a group that is ours from this number on. */
-static int enter(struct client *c, struct group_seat *s, const struct wire_group_head *m)
+/*
+ * The seat of a group that is ours from this number on. The server places us at that entry when it takes it; one
+ * that had been taken before the connection broke it only confirms.
+ */
+static int enter(struct client *c, struct group_seat *s, const struct wire_group_head *m, bool repeated)
 {
     s->g.over = false;
-    s->placed = true; /* by the server, at that entry */
     if (s->g.place < m->number - 1) s->g.place = m->number - 1;
+    s->placed = true;
+    if (repeated && client_receives(c)) client_room_place(c, s, s->g.place);
     return group_write(c->o.vault, &s->g);
 }
 
@@ -170,10 +192,9 @@ int client_orders_head(struct client *c, const struct wire_group_head *m)
     if (begins && s->g.log.seq && memcmp(s->g.id, m->id, sizeof s->g.id) != 0 && group_reset(c->o.vault, &s->g) < 0)
         return -1;
     if (client_seat_took(c, s, sealed_head(&o->entry), m->number) < 0) return -1;
-    if ((begins || o->op == MEMBERSHIP_JOIN) && enter(c, s, m) < 0) return -1;
+    if ((begins || o->op == MEMBERSHIP_JOIN) && enter(c, s, m, o->repeated) < 0) return -1;
     s->synced = s->synced || begins;
-    end(c, 0, text_of(""));
-    return client_orders_step(c);
+    return end(c, 0, text_of("")) < 0 ? -1 : client_orders_step(c);
 }
 
 int client_orders_refused(struct client *c, const struct wire_group_no *m)
@@ -188,19 +209,19 @@ int client_orders_refused(struct client *c, const struct wire_group_no *m)
         s->synced = false;
         client_want_log(s);
         buf_free(&o->entry);
+        o->repeated = false;
         return 0;
     }
-    end(c, m->code, m->text);
-    return client_orders_step(c);
+    return end(c, m->code, m->text) < 0 ? -1 : client_orders_step(c);
 }
 
-void client_orders_fail(struct client *c, const char *room, uint16_t code, struct slice text)
+int client_orders_fail(struct client *c, const char *room, uint16_t code, struct slice text)
 {
     char key[NAME_SIZE];
     struct group_order *o = c->groups.order;
-    if (!o || o->sent) return;
+    if (!o || o->sent) return 0;
     name_fold(key, o->room, strlen(o->room));
-    if (strcmp(key, room) == 0) end(c, code, text);
+    return strcmp(key, room) == 0 ? end(c, code, text) : 0;
 }
 
 int client_orders_no_user(struct client *c, const char *name)
@@ -209,8 +230,7 @@ int client_orders_no_user(struct client *c, const char *name)
     struct group_order *o = c->groups.order;
     if (!o || o->sent || o->op != MEMBERSHIP_INVITE) return 0;
     name_fold(key, o->subject, strlen(o->subject));
-    if (strcmp(key, name) == 0) end(c, WIRE_NO_SUCH_USER, text_of("no such user"));
-    return 0;
+    return strcmp(key, name) == 0 ? end(c, WIRE_NO_SUCH_USER, text_of("no such user")) : 0;
 }
 
 bool client_orders_enters(const struct client *c, const char *room)
@@ -225,26 +245,73 @@ bool client_orders_enters(const struct client *c, const char *room)
 
 /* --- orders --- */
 
-int client_order(struct client *c, const struct client_group_order *wanted, uint64_t *number)
+static void add(struct client *c, const struct group_order *given)
 {
-    const size_t room = strlen(wanted->room);
-    if (!name_valid_room(wanted->room, room, NULL) || strlen(wanted->text) > MEMBERSHIP_TEXT ||
-        strlen(wanted->subject) > NAME_LEN)
-        return -1;
-    struct group_order *o = xcalloc(1, sizeof *o);
-    o->number = *number = ++c->groups.last_order;
-    o->op = wanted->op;
-    o->role = wanted->role;
-    o->until_ms = wanted->until_ms;
-    snprintf(o->room, sizeof o->room, "%s", wanted->room);
-    snprintf(o->subject, sizeof o->subject, "%s", wanted->subject);
-    snprintf(o->text, sizeof o->text, "%s", wanted->text);
+    struct group_order *o = xmalloc(sizeof *o);
+    *o = *given;
+    o->next = NULL;
     if (c->groups.last)
         *c->groups.last = o;
     else
         c->groups.order = o;
     c->groups.last = &o->next;
     c->sealed.sweep = true; /* the next step comes at once */
+}
+
+static bool is_here(const struct client *c, uint64_t number)
+{
+    const struct group_order *o = c->groups.order;
+    while (o && o->number != number)
+        o = o->next;
+    return o != NULL;
+}
+
+/* Those given to this engine before it was connected are in memory already. */
+static int claim_all(struct client *c)
+{
+    struct group_order o = {0};
+    int r;
+    while ((r = order_claim(c->o.vault, o.number, &o)) > 0) {
+        if (is_here(c, o.number))
+            buf_free(&o.entry);
+        else
+            add(c, &o);
+    }
+    return r;
+}
+
+int client_orders_begin(struct client *c)
+{
+    char name[VAULT_NAME] = "";
+    uint64_t number = 0;
+    int r = vault_next_value(c->o.vault, VAULT_GROUP_ORDER, name, &number);
+    if (r > 0) r = client_in_batch(c) < 0 ? -1 : claim_all(c);
+    return r < 0 ? -1 : 0;
+}
+
+static int keep_new(struct vault *v, struct group_order *o)
+{
+    int r = vault_begin(v);
+    if (r == 0) r = vault_finish(v, vault_number(v, &o->number) < 0 ? -1 : order_keep(v, o));
+    return r;
+}
+
+int client_order(struct client *c, const struct client_group_order *wanted, uint64_t *number)
+{
+    const size_t room = strlen(wanted->room);
+    if (!name_valid_room(wanted->room, room, NULL) || strlen(wanted->text) > MEMBERSHIP_TEXT ||
+        strlen(wanted->subject) > NAME_LEN)
+        return -1;
+    struct group_order o = {.op = wanted->op, .role = wanted->role, .until_ms = wanted->until_ms};
+    snprintf(o.room, sizeof o.room, "%s", wanted->room);
+    snprintf(o.subject, sizeof o.subject, "%s", wanted->subject);
+    snprintf(o.text, sizeof o.text, "%s", wanted->text);
+    if (keep_new(c->o.vault, &o) < 0) {
+        client_vault_failed(c);
+        return -1;
+    }
+    *number = o.number;
+    add(c, &o);
     return 0;
 }
 

@@ -25,12 +25,14 @@ enum {
     CLIENT_CHECK_MAX_MS = 2000,
     CLIENT_LOGIN_TRIES = 3, /* bad-login can be a challenge that the server lost */
     CLIENT_SEAL_AT_ONCE = 256,   /* drafts in one transaction */
+    CLIENT_HOLD_MOST = 256,      /* texts of client_hold() in one transaction */
     CLIENT_LOOK_MS = 20 * 1000,  /* looking for drafts of other processes */
     CLIENT_DUTY_RETRY_MS = 1000, /* when the server refused an entry or prekeys, at least */
+    CLIENT_CLASS_MS = 3600 * 1000, /* between two looks at who is in the class */
 };
 
 /* What is kept to be told, beside types of frames; below WIRE_TYPES there is no such frame. */
-enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE, KEPT_ORDER, KEPT_DEVICE, KEPT_CLASS };
+enum { KEPT_MESSAGE = 0xf0, KEPT_WAITS, KEPT_NOTE, KEPT_ORDER, KEPT_DEVICE, KEPT_CLASS, KEPT_WHY, KEPT_READ };
 
 /* Keys and drafts: client_sealed.c. */
 struct sealed_side {
@@ -42,6 +44,20 @@ struct sealed_side {
     bool listed; /* the server has shown our own list, with this device in it */
     uint64_t duty_due, look_due;
     uint32_t max_text; /* of the server, 0: not known yet */
+};
+
+/* The question of client_why() that is not answered yet: client_why.c. */
+struct why_side {
+    uint64_t number;      /* of the message; 0: there is none */
+    bool asked;           /* the server is; else it waits to be sealed */
+    uint64_t id, room_number; /* which was asked about */
+    struct buf rows;      /* of an answer in parts */
+};
+
+/* What was shown and is not told yet: client_reads.c. */
+struct reads_side {
+    struct buf shown;
+    uint64_t due;
 };
 
 struct files_side;   /* client_files.c */
@@ -70,11 +86,13 @@ struct client {
     uint64_t sent_upto;    /* every id up to here was sent on this connection */
     size_t flight_bytes;   /* of those sent and not settled (at most) */
     bool more;             /* the outbox may hold more than was sent */
+    unsigned held;         /* texts since client_hold() */
     uint64_t check_at;
     unsigned check_ms;
 
     /* The batch: what one turn received. Committed, then acknowledged, then told. */
     bool in_batch, moved, ack_direct, ack_settled;
+    bool unread; /* the link has frames that were left for the next step */
     uint32_t window;      /* the server's */
     uint32_t room_unread; /* room messages whose acknowledgement waits for more of them, … */
     uint64_t room_due;    /* … until then at most */
@@ -82,9 +100,15 @@ struct client {
     struct vault_place place;
     struct buf told; /* events that wait for the commit */
 
+    struct {
+        uint64_t after, before; /* client_fill(); before 0: nothing was asked for */
+    } fill;
     struct sealed_side sealed;
     struct groups_side groups;
+    struct why_side why;
+    struct reads_side reads;
     struct class_side *joining;   /* client_class_join() looks for its class, NULL: it does not */
+    uint64_t class_due;           /* not before: looking at everybody's entries */
     struct files_side *files;     /* NULL: nothing is to be done about files */
     struct devices_side *devices; /* a change of the own list that is under way, NULL: none */
 };
@@ -124,7 +148,7 @@ enum { TAKE_STORE = -2, TAKE_OVER = -3 };
 /* Opens the batch's transaction if it is not. -1: the store failed. */
 int client_in_batch(struct client *c);
 
-/* Takes every frame the link has, as one batch (or several when RESYNC cuts it). */
+/* Takes the frames that the link has, up to turn_frames, as one batch (or several when RESYNC cuts it). */
 void client_take(struct client *c);
 /* Gives up what was received and not committed. */
 void client_drop_batch(struct client *c);
@@ -135,6 +159,16 @@ int client_begin_stream(struct client *c, struct wire_resume *r);
 int client_sync_settled(struct client *c);
 /* Keeps for telling what became of own ids up to one. */
 int client_tell_settled(struct client *c, uint64_t upto);
+
+/* A message of the lobby into the history. */
+int client_keep_room(struct client *c, struct wire_deliver *m);
+
+/* --- client_fill.c --- */
+
+/* Was it asked for? */
+bool client_fills(const struct client *c, const struct wire_deliver *m);
+int client_take_fill(struct client *c, struct wire_deliver *m);
+int client_take_history(struct client *c, struct slice payload);
 
 /* --- client_sealed.c --- */
 
@@ -155,17 +189,14 @@ int client_take_moderate(struct client *c, struct slice payload);
 int client_take_direct(struct client *c, const struct wire_deliver *m);
 /* The server's list of devices of this account is newer than ours. -1: the store failed. */
 int client_stale(struct client *c, struct slice name);
-/* A text to a user: seals it or keeps it. -1: the store failed. */
-int client_send_sealed(struct client *c, struct slice to, uint8_t form, struct slice text,
+/* A text to a user or a group: seals it or keeps it. -1: the store failed. */
+int client_send_sealed(struct client *c, uint8_t kind, struct slice to, uint8_t form, struct slice text,
                        uint64_t *number);
 /*
  * The same for any content, inside a transaction: body is what the history shows. A draft without a number gets
  * one. -1: the store failed.
  */
-int client_draft_user(struct client *c, struct vault_draft *d, struct slice body, uint64_t now_ms);
-int client_draft_room(struct client *c, struct vault_draft *d, struct slice body, uint64_t now_ms);
-/* A text to a group: keeps it, to be sealed by client_seal_room(). -1: the store failed. */
-int client_send_room(struct client *c, struct slice to, uint8_t form, struct slice text, uint64_t *number);
+int client_draft(struct client *c, uint8_t kind, struct vault_draft *d, struct slice body, uint64_t now_ms);
 /* Who does it, for what lies between engine and store. */
 struct keyring client_keyring(const struct client *c);
 /* Keeps the note that the log of a group is not what it must be. */
@@ -173,9 +204,34 @@ void client_keep_group_note(struct client *c, const struct group *g);
 /* Milliseconds since 1970. */
 uint64_t client_wall_ms(void);
 
+/* --- client_why.c --- */
+
+/* Logged in, or after RESYNC: asks about what was last heard of as stored. -1: the store failed. */
+int client_why_begin(struct client *c);
+/* Goes on with a question when what it waited for has come. -1: the store failed. */
+int client_why_step(struct client *c);
+/* It has turned out what this message waits for. */
+void client_why_waits(struct client *c, uint64_t number, enum client_wait why, const char *words);
+int client_take_why(struct client *c, struct slice payload);
+void client_tell_why(struct client *c, uint64_t number, struct slice payload);
+void client_tell_why_waits(struct client *c, uint64_t number, struct slice payload);
+
+/* --- client_reads.c --- */
+
+/* Drafts receipts, when it is time to or at once. -1: the store failed. */
+int client_reads_step(struct client *c);
+int client_reads_flush(struct client *c);
+/* When client_reads_step() has something to do; UINT64_MAX: not by itself. */
+uint64_t client_reads_due(const struct client *c);
+/* A receipt by the sender of m: its state, then u64 each what it is about. -1: the store failed. */
+int client_take_read(struct client *c, const struct wire_deliver *m, struct slice receipt);
+void client_tell_read(struct client *c, struct slice payload);
+
 /* --- client_class.c --- */
 
 int client_take_roster(struct client *c, struct slice payload);
+/* Logged in: whoever receives hears, once in a while, whom the class has signed. -1: the store failed. */
+int client_class_begin(struct client *c);
 void client_class_free(struct client *c);
 
 /* --- client_files.c --- */

@@ -139,7 +139,7 @@ static int work_off_room(struct client *c, const struct vault_draft *d)
         .subject = d->to,
         .text = text_of(code == WIRE_NO_SUCH_ROOM ? "there is no such group"
                         : code == WIRE_NOT_MEMBER ? "you are not a member of that group"
-                                                  : "its log of members is not what it must be"),
+                                                  : client_broken_words(client_seat(c, d->to))),
         .hint = text_of(code == WIRE_NOT_MEMBER ? "join it first" : "")};
     return refuse_draft(c, d, &no) < 0 ? -1 : 1;
 }
@@ -269,14 +269,15 @@ int client_sealed_begin(struct client *c)
 
 /* --- sending --- */
 
-int client_draft_user(struct client *c, struct vault_draft *d, struct slice body, uint64_t now_ms)
+/* To a group it is a draft in any case: its log and our key come first (client_seal_room()). */
+int client_draft(struct client *c, uint8_t kind, struct vault_draft *d, struct slice body, uint64_t now_ms)
 {
     struct vault_draft before;
     struct seal_need need = {0};
     if ((d->number == 0 && vault_number(c->o.vault, &d->number) < 0) ||
-        vault_note(c->o.vault, d->number, WIRE_TO_USER, d->to, body, now_ms) < 0)
+        vault_note(c->o.vault, d->number, kind, d->to, body, now_ms) < 0)
         return -1;
-    int behind = vault_next_draft(c->o.vault, d->to, 0, &before);
+    int behind = kind == WIRE_TO_ROOM ? 1 : vault_next_draft(c->o.vault, d->to, 0, &before);
     if (behind < 0) return -1;
     enum seal_result result = SEAL_WAIT;
     if (behind == 0 && !too_large(c, d->content)) result = try_draft(c, d, &need);
@@ -286,7 +287,7 @@ int client_draft_user(struct client *c, struct vault_draft *d, struct slice body
     return vault_draft(c->o.vault, d);
 }
 
-int client_send_sealed(struct client *c, struct slice to, uint8_t form, struct slice text,
+int client_send_sealed(struct client *c, uint8_t kind, struct slice to, uint8_t form, struct slice text,
                        uint64_t *number)
 {
     const struct content content = {
@@ -300,7 +301,7 @@ int client_send_sealed(struct client *c, struct slice to, uint8_t form, struct s
     d.content = sealed_head(&bytes);
     int r = vault_begin(c->o.vault);
     if (r == 0)
-        r = vault_finish(c->o.vault, client_draft_user(c, &d, sealed_head(&body), content.time_ms));
+        r = vault_finish(c->o.vault, client_draft(c, kind, &d, sealed_head(&body), content.time_ms));
     *number = d.number;
     sealed_buf_wipe(&body);
     sealed_buf_wipe(&bytes);
@@ -423,6 +424,7 @@ static int take_opened(struct client *c, const struct wire_deliver *m, const str
     case OPEN_TEXT: return show(c, m, VAULT_SEALED, text_of(o->to), sealed_head(&o->body));
     case OPEN_SENDER_KEY: return client_groups_key(c, o->group);
     case OPEN_ODD: return show(c, m, VAULT_SEALED, m->to, nothing);
+    case OPEN_RECEIPT: return client_take_read(c, m, sealed_head(&o->body));
     case OPEN_RESEND: return answer_resend(c, m, o->id);
     case OPEN_FAILED: return not_opened(c, m, (uint8_t)o->verdict);
     case OPEN_NEED_LIST: return 1;

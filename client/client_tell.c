@@ -50,6 +50,7 @@ void client_keep_words(struct client *c, uint8_t type, uint64_t number, uint8_t 
     else
         n += snprintf(at, room, "%s %s", name, peer_trouble_words(trouble));
     keep(c, &(struct kept){type, what, number, (uint32_t)n + 1}, words);
+    if (type == KEPT_WAITS) client_why_waits(c, number, (enum client_wait)what, at);
 }
 
 void client_keep_group_note(struct client *c, const struct group *g)
@@ -204,6 +205,30 @@ static void tell_moderate(struct client *c, const struct kept *k, struct slice p
         client_tell(c, &(struct client_event){CLIENT_REFUSED, .refused = &refused});
 }
 
+static void tell_history(struct client *c, const struct kept *k, struct slice p)
+{
+    struct wire_history m;
+    (void)k;
+    if (wire_get_history(p, &m))
+        client_tell(c, &(struct client_event){CLIENT_FILLED, .filled_upto = m.after});
+}
+
+static void tell_why(struct client *c, const struct kept *k, struct slice p)
+{
+    client_tell_why(c, k->extra, p);
+}
+
+static void tell_why_waits(struct client *c, const struct kept *k, struct slice p)
+{
+    client_tell_why_waits(c, k->extra, p);
+}
+
+static void tell_read(struct client *c, const struct kept *k, struct slice p)
+{
+    (void)k;
+    client_tell_read(c, p);
+}
+
 static const struct teller {
     uint8_t type;
     void (*tell)(struct client *c, const struct kept *k, struct slice payload);
@@ -211,9 +236,10 @@ static const struct teller {
     {WIRE_WELCOME, tell_welcome}, {WIRE_ACCEPTED, tell_accepted}, {WIRE_REJECTED, tell_rejected},
     {WIRE_RECEIPT, tell_receipt}, {WIRE_PRESENCE, tell_presence}, {WIRE_GROUP, tell_group},
     {KEPT_MESSAGE, tell_message}, {KEPT_WAITS, tell_waits},       {KEPT_NOTE, tell_note},
-    {KEPT_ORDER, tell_order},
+    {KEPT_ORDER, tell_order},     {WIRE_HISTORY, tell_history},
     {WIRE_MODERATE, tell_moderate}, {KEPT_DEVICE, tell_device},
-    {KEPT_CLASS, tell_class},
+    {KEPT_CLASS, tell_class},       {WIRE_WHY, tell_why},         {KEPT_WHY, tell_why_waits},
+    {KEPT_READ, tell_read},
 };
 
 static void tell_one(struct client *c, const struct kept *k, struct slice payload)

@@ -118,6 +118,13 @@ void file_row_set(struct file_row *row, struct slice *field, const char *text)
     (void)get_row(sealed_head(&row->bytes), row); /* just written */
 }
 
+void file_text(struct slice field, char *out, size_t cap)
+{
+    size_t n = field.len < cap ? field.len : cap - 1;
+    if (n) memcpy(out, field.data, n);
+    out[n] = '\0';
+}
+
 void file_row_free(struct file_row *row)
 {
     sealed_buf_wipe(&row->bytes);

@@ -54,6 +54,8 @@ int file_book_find(struct vault *v, const uint8_t blob[BLOB_ID], uint64_t *id);
 int file_book_put(struct vault *v, const struct file_row *row);
 /* Sets one of its slices; all of them point elsewhere then. */
 void file_row_set(struct file_row *row, struct slice *field, const char *text);
+/* One of its slices as a string, cut to what out holds. */
+void file_text(struct slice field, char *out, size_t cap);
 /* Wipes it. A zeroed one is fine. */
 void file_row_free(struct file_row *row);
 

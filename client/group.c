@@ -1,6 +1,6 @@
 /*
- * group.c - see group.h. The record: version u8 (1), flags u8, id 32, place u64, seq u32. An entry: number
- * u64, entry.
+ * group.c - see group.h. The record: version u8 (2), flags u8, id 32, place u64, seq u32, barrier u64 (none in
+ * version 1). An entry: number u64, with the highest bit when it stands by the server's word alone, entry.
  */
 #include "group.h"
 
@@ -8,7 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FORMAT = 1, OVER = 1, REKEY = 2, CHECK = 4, BROKEN = 8 };
+#include "group_actor.h"
+
+enum { FORMAT = 2, FORMAT_1 = 1, OVER = 1, REKEY = 2, CHECK = 4, BROKEN = 8, UNPROVEN = 16 };
+
+#define SAID (UINT64_C(1) << 63)
 
 static struct slice text_of(const char *s)
 {
@@ -42,7 +46,7 @@ struct slice group_name(const struct group *g)
 
 struct record {
     uint8_t flags, id[SEALED_HASH];
-    uint64_t place;
+    uint64_t place, barrier;
     uint32_t seq;
 };
 
@@ -51,11 +55,13 @@ static int get_record(struct vault *v, const struct group *g, struct record *r)
     struct buf value = {0};
     int there = vault_get(v, VAULT_GROUP, name_in_store(g), 0, &value);
     struct cur c = cur_of(value.data, buf_len(&value));
-    bool good = there > 0 && cur_u8(&c) == FORMAT;
+    uint8_t format = cur_u8(&c);
+    bool good = there > 0 && (format == FORMAT || format == FORMAT_1);
     r->flags = cur_u8(&c);
     cur_copy(&c, r->id, sizeof r->id);
     r->place = cur_u64(&c);
     r->seq = cur_u32(&c);
+    r->barrier = format == FORMAT_1 ? 0 : cur_u64(&c);
     good = good && cur_end(&c);
     buf_free(&value);
     return there > 0 ? good : there;
@@ -67,7 +73,7 @@ static int get_entry(struct vault *v, const struct group *g, uint32_t seq, struc
 {
     int r = vault_get(v, VAULT_GROUP_LOG, name_in_store(g), seq, value);
     struct cur c = cur_of(value->data, buf_len(value));
-    *number = cur_u64(&c);
+    *number = cur_u64(&c) & ~SAID;
     *entry = cur_rest(&c);
     return r > 0 ? !c.bad : r;
 }
@@ -103,10 +109,12 @@ int group_read(struct vault *v, struct group *g)
     }
     memcpy(g->id, r.id, sizeof r.id);
     g->place = r.place;
+    g->barrier = r.barrier;
     g->over = r.flags & OVER;
     g->rekey = r.flags & REKEY;
     g->check = r.flags & CHECK;
     g->broken = r.flags & BROKEN;
+    g->unproven = r.flags & UNPROVEN;
     return recall(v, g, &g->log, r.seq, UINT64_MAX, &g->log_number) < 0 ? -1 : 1;
 }
 
@@ -115,10 +123,11 @@ int group_write(struct vault *v, const struct group *g)
     struct buf b = {0};
     buf_put_u8(&b, FORMAT);
     buf_put_u8(&b, (uint8_t)((g->over ? OVER : 0) | (g->rekey ? REKEY : 0) | (g->check ? CHECK : 0) |
-                             (g->broken ? BROKEN : 0)));
+                             (g->broken ? BROKEN : 0) | (g->unproven ? UNPROVEN : 0)));
     buf_put(&b, g->id, sizeof g->id);
     buf_put_u64(&b, g->place);
     buf_put_u32(&b, g->log.seq);
+    buf_put_u64(&b, g->barrier);
     int r = vault_put(v, VAULT_GROUP, name_in_store(g), 0, sealed_head(&b));
     buf_free(&b);
     return r < 0 ? -1 : 0;
@@ -148,39 +157,10 @@ int group_reset(struct vault *v, struct group *g)
 
 /* --- entries --- */
 
-struct actor {
-    const struct keyring *k;
-    const char *fresh;
-    uint8_t ed[SEALED_KEY];
-    char key[NAME_SIZE];
-    bool wanted, failed;
-};
-
-/*
- * A device that was revoked since stays the author of what it has signed before. The roster's word for
- * instructors is not asked here: without it nobody is one.
- */
-static const uint8_t *key_of_actor(void *ctx, const struct membership_entry *e, bool *instructor)
-{
-    struct actor *a = ctx;
-    struct peer p;
-    int known = peers_get(a->k->vault, e->actor, &p);
-    const struct device_row *row = device_list_ever(&p.list, e->actor_device);
-    bool same = p.list.n > 0 && memcmp(p.list.account_key, e->actor_account, SEALED_KEY) == 0;
-    bool final = a->fresh && strcmp(a->fresh, p.key) == 0 && p.trouble == PEER_FINE;
-    *instructor = false;
-    memcpy(a->key, p.key, sizeof a->key);
-    a->failed = known < 0;
-    a->wanted = !(same && row) && !final;
-    if (row) memcpy(a->ed, row->ed, sizeof a->ed);
-    peer_free(&p);
-    return row && same ? a->ed : NULL;
-}
-
-static int keep_entry(struct vault *v, const struct group *g, struct slice entry, uint64_t number)
+static int keep_entry(struct vault *v, const struct group *g, struct slice entry, uint64_t number, bool said)
 {
     struct buf value = {0};
-    buf_put_u64(&value, number);
+    buf_put_u64(&value, number | (said ? SAID : 0));
     buf_put(&value, entry.data, entry.len);
     int r = vault_put(v, VAULT_GROUP_LOG, name_in_store(g), g->log.seq, sealed_head(&value));
     buf_free(&value);
@@ -199,29 +179,71 @@ static enum group_news as_known(struct vault *v, const struct group *g, uint32_t
     return r < 0 ? GROUP_STORE : same ? GROUP_KNOWN : GROUP_REFUSED;
 }
 
+/* What is under way comes back as log-changed, and must not be overtaken. */
+static int raise_barrier(struct vault *v, struct group *g)
+{
+    uint64_t next;
+    if (vault_id(v, &next) < 0) return -1;
+    g->barrier = next - 1;
+    return 0;
+}
+
+/* What follows from an entry that stands. */
+static int follow(struct vault *v, struct group *g, const struct membership_entry *e)
+{
+    memcpy(g->id, g->log.group, sizeof g->id);
+    g->check = true;
+    if (membership_rekeys(e->op)) g->rekey = true;
+    return membership_changes_readers(e->op) ? raise_barrier(v, g) : 0;
+}
+
+/* Or has the server shown the log of another group than the one that was asked for? */
+static bool same_room(const struct group *g, struct slice name)
+{
+    char key[NAME_SIZE];
+    name_fold(key, (const char *)name.data, name.len);
+    return strcmp(key, g->key) == 0;
+}
+
 enum group_news group_take(const struct keyring *k, struct group *g, struct slice entry, uint64_t number,
                            const char *fresh, char need[NAME_SIZE])
 {
     struct membership_entry e;
     uint8_t of[SEALED_HASH];
     uint32_t seq;
-    struct actor a = {.k = k, .fresh = fresh};
-    const struct membership_lookup lookup = {key_of_actor, &a};
     if (!membership_read(entry, &e, of, &seq)) return GROUP_REFUSED;
     if (seq == 0 || seq > g->log.seq + 1) return GROUP_MISSING;
     if (seq <= g->log.seq) return as_known(k->vault, g, seq, entry);
-    enum membership_verdict v = membership_apply(&g->log, entry, &lookup, NULL);
-    if (a.failed) return GROUP_STORE;
-    if (v == MEMBERSHIP_STRANGER && a.wanted) {
-        memcpy(need, a.key, NAME_SIZE);
-        return GROUP_NEED_LIST;
+    if (seq == 1 && !same_room(g, e.text)) return GROUP_REFUSED;
+    enum group_judgement j = group_judge(k, &g->log, entry, fresh, need);
+    switch (j) {
+    case GROUP_JUDGED_STORE: return GROUP_STORE;
+    case GROUP_JUDGED_UNKNOWN: return GROUP_NEED_LIST;
+    case GROUP_JUDGED_UNPROVEN: return GROUP_UNPROVEN;
+    case GROUP_JUDGED_BAD: return GROUP_REFUSED;
+    default: break;
     }
-    if (v != MEMBERSHIP_GOOD) return GROUP_REFUSED;
-    memcpy(g->id, g->log.group, sizeof g->id);
     g->log_number = number;
-    g->check = true;
-    if (membership_rekeys(e.op)) g->rekey = true;
-    return keep_entry(k->vault, g, entry, number) < 0 ? GROUP_STORE : GROUP_TAKEN;
+    if (follow(k->vault, g, &e) < 0 || keep_entry(k->vault, g, entry, number, j == GROUP_JUDGED_SAID) < 0)
+        return GROUP_STORE;
+    return GROUP_TAKEN;
+}
+
+int group_break(struct vault *v, struct group *g, bool unproven)
+{
+    g->unproven = unproven && (g->unproven || !g->broken);
+    g->broken = true;
+    return group_write(v, g);
+}
+
+int group_said(struct vault *v, const struct group *g, uint32_t seq)
+{
+    struct buf value = {0};
+    int r = vault_get(v, VAULT_GROUP_LOG, name_in_store(g), seq, &value);
+    struct cur c = cur_of(value.data, buf_len(&value));
+    if (r > 0) r = (cur_u64(&c) & SAID) != 0;
+    buf_free(&value);
+    return r;
 }
 
 int group_hash(struct vault *v, const struct group *g, uint32_t seq, uint8_t hash[SEALED_HASH])

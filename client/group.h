@@ -23,6 +23,8 @@ struct group {
     bool rekey;          /* somebody lost the right to read: a new generation before the next message */
     bool check;          /* members or their devices have changed: who has our key must be looked at */
     bool broken;         /* its log holds an entry that must not be there */
+    bool unproven;       /* … because the class does not say (yet) that its author is an instructor */
+    uint64_t barrier;    /* own ids up to here were sealed for who was in before; 0: none */
     uint64_t log_number; /* number in the room of the newest entry */
     struct membership log;
 };
@@ -51,6 +53,7 @@ enum group_news {
     GROUP_KNOWN,     /* it was already */
     GROUP_MISSING,   /* entries before it are not here */
     GROUP_NEED_LIST, /* the list of devices of `need` has to be fetched first */
+    GROUP_UNPROVEN,  /* an instructor may write it, and nobody but the server says that its author is one */
     GROUP_REFUSED,   /* not true, or not allowed */
 };
 
@@ -60,6 +63,12 @@ enum group_news {
  */
 enum group_news group_take(const struct keyring *k, struct group *g, struct slice entry, uint64_t number,
                            const char *fresh, char need[NAME_SIZE]);
+
+/* Notes that the log cannot be followed any further; nothing is sealed for such a group. */
+int group_break(struct vault *v, struct group *g, bool unproven);
+
+/* Does this entry stand only because the server says that its author is an instructor? 1, 0. */
+int group_said(struct vault *v, const struct group *g, uint32_t seq);
 
 /* The hash that a message naming this entry is bound to: 1; 0: it is not here. */
 int group_hash(struct vault *v, const struct group *g, uint32_t seq, uint8_t hash[SEALED_HASH]);

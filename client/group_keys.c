@@ -3,7 +3,7 @@
  *   VAULT_GROUP_OWN    sender_key_encode() of our generation
  *   VAULT_GROUP_GIVEN  the devices that have it, u64 each: device_mark()
  *   VAULT_GROUP_KEYS   number: device_mark(); account 32, device u64, then each generation that is kept with
- *                      its length u32, the oldest first
+ *                      its length u32, the oldest first, and behind them u64: the highest id of a message of that device
  */
 #include "group_keys.h"
 
@@ -44,6 +44,7 @@ static uint64_t device_mark(const uint8_t account_key[SEALED_KEY], uint64_t devi
 /* --- keys of others --- */
 
 struct kept {
+    uint64_t heard; /* highest id of a message of theirs: what a server repeats is not asked for again */
     size_t n;
     struct sender_key key[SENDER_KEY_GENERATIONS];
 };
@@ -66,12 +67,13 @@ static int get_kept(struct vault *v, const uint8_t group[SEALED_HASH], const uin
     struct cur c = cur_of(value.data, buf_len(&value));
     cur_copy(&c, account, sizeof account);
     bool same = r > 0 && cur_u64(&c) == device && memcmp(account, account_key, SEALED_KEY) == 0;
-    while (same && c.p != c.end && !c.bad && all->n < SENDER_KEY_GENERATIONS) {
+    while (same && c.end - c.p > 8 && all->n < SENDER_KEY_GENERATIONS) {
         size_t n = cur_u32(&c);
         const uint8_t *at = cur_bytes(&c, n);
         if (!at || !sender_key_decode(&all->key[all->n], sealed_slice(at, n))) break;
         all->n++;
     }
+    if (same && c.end - c.p == 8) all->heard = cur_u64(&c);
     sealed_buf_wipe(&value);
     return r < 0 ? -1 : 0;
 }
@@ -90,21 +92,27 @@ static int put_kept(struct vault *v, const uint8_t group[SEALED_HASH], const uin
         buf_put(&value, buf_head(&key), buf_len(&key));
         sealed_buf_wipe(&key);
     }
+    buf_put_u64(&value, all->heard);
     int r = vault_put(v, VAULT_GROUP_KEYS, text_of(name.text), device_mark(account_key, device),
                       sealed_head(&value));
     sealed_buf_wipe(&value);
     return r < 0 ? -1 : 0;
 }
 
+/* A device's messages come in the order of its generations: whatever is older has been read. */
+static void drop_first(struct kept *all, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sender_key_wipe(&all->key[i]);
+    memmove(all->key, all->key + n, (all->n - n) * sizeof all->key[0]);
+    all->n -= n;
+}
+
 /* Generations only grow; one that is here already changes nothing, the same or not. */
 static bool add_kept(struct kept *all, struct sender_key *key)
 {
     if (all->n && key->generation <= all->key[all->n - 1].generation) return false;
-    if (all->n == SENDER_KEY_GENERATIONS) {
-        sender_key_wipe(&all->key[0]);
-        memmove(all->key, all->key + 1, (all->n - 1) * sizeof all->key[0]);
-        all->n--;
-    }
+    if (all->n == SENDER_KEY_GENERATIONS) drop_first(all, 1);
     all->key[all->n++] = *key;
     *key = (struct sender_key){0};
     return true;
@@ -148,11 +156,15 @@ static enum group_verdict open_with(struct kept *all, const struct wire_deliver 
     uint32_t generation, log_seq;
     *verdict = SENDER_KEY_DAMAGED;
     if (!sender_key_peek(m->body, &generation, &log_seq)) return GROUP_CLOSED;
+    if (m->id <= all->heard) return GROUP_REPEATED;
     if (all->n == 0 || generation > all->key[all->n - 1].generation) return GROUP_NO_SENDER_KEY;
     *verdict = SENDER_KEY_NO_KEY;
-    for (size_t i = 0; i < all->n; i++)
-        if (all->key[i].generation == generation)
-            *verdict = sender_key_open(&all->key[i], bound, m->body, day, out);
+    for (size_t i = 0; i < all->n; i++) {
+        if (all->key[i].generation != generation) continue;
+        *verdict = sender_key_open(&all->key[i], bound, m->body, day, out);
+        if (*verdict == SENDER_KEY_GOOD) drop_first(all, i);
+        break;
+    }
     return *verdict == SENDER_KEY_GOOD ? GROUP_OPENED : GROUP_CLOSED;
 }
 
@@ -165,6 +177,7 @@ enum group_verdict group_open(const struct keyring *k, const struct group *g, co
     memcpy(bound.log_hash, log_hash, SEALED_HASH);
     *store_failed = get_kept(k->vault, g->id, from->account_key, from->device, &all) < 0;
     enum group_verdict v = open_with(&all, m, &bound, keyring_day(k), out, verdict);
+    if (v == GROUP_OPENED) all.heard = m->id;
     if (v == GROUP_OPENED && !*store_failed)
         *store_failed = put_kept(k->vault, g->id, from->account_key, from->device, &all) < 0;
     wipe_kept(&all);

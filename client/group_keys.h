@@ -42,6 +42,7 @@ enum group_verdict {
     GROUP_OPENED,
     GROUP_NO_SENDER_KEY, /* it may still come */
     GROUP_CLOSED,        /* *verdict says why */
+    GROUP_REPEATED,      /* not above the highest id of that device that was opened */
 };
 
 /* Opens a body: the content behind out. log_hash: of the entry that it names. */

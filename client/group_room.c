@@ -52,11 +52,8 @@ static void not_opened(struct taking *t, uint8_t why, bool ask)
 
 static bool is_own(const struct keyring *k, const uint8_t account_key[SEALED_KEY])
 {
-    struct peer own;
-    bool same = peers_get(k->vault, k->name, &own) > 0 &&
-                memcmp(own.list.account_key, account_key, SEALED_KEY) == 0;
-    peer_free(&own);
-    return same;
+    uint8_t own[SEALED_KEY];
+    return keyring_account(k, own) >= 0 && memcmp(own, account_key, SEALED_KEY) == 0;
 }
 
 /* Our own way in and out. Out: whatever could open or seal goes. A second time does no harm. */
@@ -72,6 +69,22 @@ static int note_own(struct taking *t, const struct membership_entry *e)
     return group_write(t->k->vault, t->g);
 }
 
+static uint32_t seq_of(struct slice entry)
+{
+    struct membership_entry e;
+    uint8_t of[SEALED_HASH];
+    uint32_t seq = 0;
+    return membership_read(entry, &e, of, &seq) ? seq : 0;
+}
+
+static void break_log(struct taking *t, bool unproven)
+{
+    if (group_break(t->k->vault, t->g, unproven) < 0)
+        result(t, ROOM_STORE);
+    else
+        not_opened(t, unproven ? OPEN_UNPROVEN : OPEN_BAD_ENTRY, false);
+}
+
 static void take_entry(struct taking *t)
 {
     struct membership_entry e;
@@ -80,15 +93,19 @@ static void take_entry(struct taking *t)
     switch (group_take(t->k, t->g, t->m->body, t->m->seq, t->fresh, t->out->name)) {
     case GROUP_STORE: result(t, ROOM_STORE); return;
     case GROUP_NEED_LIST: result(t, ROOM_NEED_LIST); return;
-    case GROUP_MISSING: result(t, ROOM_NEED_LOG); return;
-    case GROUP_REFUSED:
-        t->g->broken = true;
-        if (group_write(t->k->vault, t->g) < 0)
-            result(t, ROOM_STORE);
-        else
-            not_opened(t, OPEN_BAD_ENTRY, false);
+    case GROUP_MISSING:
+        if (t->g->broken) not_opened(t, OPEN_BAD_ENTRY, false); /* behind one that cannot be taken */
+        else result(t, ROOM_NEED_LOG);
         return;
+    case GROUP_UNPROVEN: break_log(t, true); return;
+    case GROUP_REFUSED: break_log(t, false); return;
     default: break;
+    }
+    int said = group_said(t->k->vault, t->g, seq_of(t->m->body));
+    t->out->said = said > 0;
+    if (said < 0) {
+        result(t, ROOM_STORE);
+        return;
     }
     show(t, VAULT_ENTRY);
     buf_put(&t->out->body, t->m->body.data, t->m->body.len);
@@ -166,6 +183,8 @@ static void open_body(struct taking *t, const struct device_who *who, const uint
         result(t, ROOM_STORE);
     else if (v == GROUP_OPENED)
         take_content(t, sealed_head(&content));
+    else if (v == GROUP_REPEATED)
+        result(t, ROOM_NOTHING);
     else if (v == GROUP_NO_SENDER_KEY && t->patient)
         result(t, ROOM_NEED_KEY);
     else if (v == GROUP_NO_SENDER_KEY)

@@ -27,6 +27,7 @@ struct room_taken {
     enum room_result result;
     enum vault_how how;
     bool ask;   /* it did not open: ask its sender to send it again */
+    bool said;  /* it stands by the server's word alone: group_said() */
     bool ended; /* it was the last that this account gets: keys of the group are gone */
     char name[NAME_SIZE];
     struct buf body; /* secret: room_done() */

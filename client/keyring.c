@@ -50,6 +50,16 @@ int keyring_save_prekeys(const struct keyring *k, const struct prekeys *p)
     return r < 0 ? -1 : 0;
 }
 
+int keyring_account(const struct keyring *k, uint8_t account_key[SEALED_KEY])
+{
+    struct peer own;
+    int r = peers_get(k->vault, k->name, &own);
+    bool listed = r > 0 && own.list.n > 0;
+    memcpy(account_key, listed ? own.list.account_key : k->identity->account_key, SEALED_KEY);
+    peer_free(&own);
+    return r < 0 ? -1 : listed;
+}
+
 bool keyring_self(const struct keyring *k, const struct peer *own, struct session_self *self)
 {
     const struct device_row *row = device_list_find(&own->list, k->identity->device);

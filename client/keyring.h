@@ -34,6 +34,12 @@ int keyring_save(const struct keyring *k, const char *key, uint64_t device, cons
 int keyring_prekeys(const struct keyring *k, struct prekeys *p);
 int keyring_save_prekeys(const struct keyring *k, const struct prekeys *p);
 
+/*
+ * The account's key, as the own list has it: 1; 0: no list is known yet, and it is this device's own. A device that
+ * was let in without the account's secret has another one in its identity, which means nothing.
+ */
+int keyring_account(const struct keyring *k, uint8_t account_key[SEALED_KEY]);
+
 /* This device as the own list has it. False: it is not in it (yet). Wipe it with keyring_wipe(). */
 bool keyring_self(const struct keyring *k, const struct peer *own, struct session_self *self);
 void keyring_wipe(struct session_self *self);

@@ -34,6 +34,7 @@ const char *open_words(uint8_t verdict)
     case OPEN_NO_SENDER_KEY: return "its sender's key has not come; it was asked for";
     case OPEN_NOT_MEMBER: return "its sender was not in the group";
     case OPEN_BAD_ENTRY: return "the group's log may not hold it";
+    case OPEN_UNPROVEN: return "only the server says that its author is an instructor";
     default: break;
     }
     if (verdict == OPEN_GOOD || verdict > OPEN_TOO_MANY) return "it was not readable";
@@ -189,9 +190,11 @@ static enum open_result take_file(struct opening *o, const struct content *c)
 static enum open_result take_resent(struct opening *o, const struct content *c)
 {
     struct content inner;
-    int r = again_came(o->k, o->m->from, o->m->from_device, c->u.resent.of, o->out->to);
+    struct slice to = c->u.resent.to;
+    int r = again_came(o->k, o->m->from, o->m->from_device, c->u.resent.of, to);
     if (r < 0) return OPEN_STORE;
     if (r == 0) return OPEN_SILENT;
+    snprintf(o->out->to, sizeof o->out->to, "%.*s", (int)to.len, (const char *)to.data);
     if (content_decode(&inner, c->u.resent.inner) != CONTENT_GOOD) return OPEN_ODD;
     return inner.kind == CONTENT_TEXT ? take_text(o, &inner) : inner.kind == CONTENT_FILE ? take_file(o, &inner) : OPEN_ODD;
 }
@@ -221,8 +224,15 @@ static enum open_result take_sender_key(struct opening *o, const struct content 
     return r < 0 ? OPEN_STORE : r > 0 ? OPEN_SENDER_KEY : OPEN_SILENT;
 }
 
-/* Kinds without a row are for the parts of the client that come later: receipts, what one's own devices tell
- * each other. */
+static enum open_result take_receipt(struct opening *o, const struct content *c)
+{
+    buf_put_u8(&o->out->body, c->u.receipt.state);
+    for (size_t i = 0; i < c->u.receipt.n; i++)
+        buf_put_u64(&o->out->body, c->u.receipt.id[i]);
+    return OPEN_RECEIPT;
+}
+
+/* Kinds without a row are for the parts of the client that come later: what one's own devices tell each other. */
 static const struct taker {
     enum content_kind kind;
     enum open_result (*take)(struct opening *o, const struct content *c);
@@ -230,6 +240,7 @@ static const struct taker {
     {CONTENT_TEXT, take_text},
     {CONTENT_FILE, take_file},
     {CONTENT_SENDER_KEY, take_sender_key},
+    {CONTENT_RECEIPT, take_receipt},
     {CONTENT_RESEND, take_resend},
     {CONTENT_RESENT, take_resent},
 };

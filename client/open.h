@@ -22,6 +22,7 @@ enum open_verdict {
     OPEN_NO_SENDER_KEY, /* of a group: its sender's key has not come */
     OPEN_NOT_MEMBER,    /* of a group: its sender was not in */
     OPEN_BAD_ENTRY,     /* of a group's log: forged, or not allowed */
+    OPEN_UNPROVEN,      /* of a group's log: its author would have to be an instructor */
 };
 
 /* The verdict for a person, a whole clause. */
@@ -34,6 +35,7 @@ enum open_result {
     OPEN_ODD,         /* opened; nothing that this version can show */
     OPEN_SILENT,      /* opened; nothing for the user */
     OPEN_SENDER_KEY,  /* opened; a sender key of `group` is new */
+    OPEN_RECEIPT,     /* opened; body is a state u8 and u64 each what it is about */
     OPEN_RESEND,      /* opened; its sender could not open our message `id` */
     OPEN_FAILED,      /* verdict says why */
     OPEN_NEED_LIST,   /* cannot be judged before the list of name is known */
@@ -48,7 +50,7 @@ struct opened {
     char name[NAME_SIZE]; /* NEED_LIST and behind */
     uint8_t group[SEALED_HASH]; /* SENDER_KEY */
     char to[NAME_SIZE];   /* TEXT: of a message that was sent again, of that one */
-    struct buf body;      /* PLAIN and TEXT; secret */
+    struct buf body;      /* PLAIN, TEXT and RECEIPT; secret */
 };
 
 /*

@@ -36,26 +36,33 @@ static enum seal_result needs(struct sealing *s, enum seal_result what, const st
     return what;
 }
 
-static enum seal_result ready(struct sealing *s, const struct peer *p, uint64_t lowest_id)
+/* Does anything wait in the outbox that was sealed for an older list than this one? */
+static int barred(const struct sealing *s, const struct peer *p)
+{
+    struct wire_resume r;
+    if (p->barrier == 0) return 0;
+    return vault_resume(s->k->vault, &r) < 0 ? -1 : r.next_id <= p->barrier;
+}
+
+static enum seal_result ready(struct sealing *s, const struct peer *p)
 {
     if (p->trouble != PEER_FINE) return needs(s, SEAL_TROUBLE, p, 0);
     if (p->list.n == 0 || p->stale) return needs(s, SEAL_NEED_LIST, p, 0);
-    if (p->barrier && lowest_id <= p->barrier) return needs(s, SEAL_WAIT, p, 0);
-    return SEAL_DONE;
+    int waits = barred(s, p);
+    if (waits < 0) return SEAL_STORE;
+    return waits ? needs(s, SEAL_WAIT, p, 0) : SEAL_DONE;
 }
 
 static enum seal_result read_peers(struct sealing *s)
 {
     struct vault *v = s->k->vault;
-    struct wire_resume r;
-    if (vault_resume(v, &r) < 0 || peers_get(v, s->k->name, &s->own) < 0 ||
-        peers_get(v, s->draft->to, &s->peer) < 0)
+    if (peers_get(v, s->k->name, &s->own) < 0 || peers_get(v, s->draft->to, &s->peer) < 0)
         return SEAL_STORE;
     s->to = strcmp(s->own.key, s->peer.key) == 0 ? &s->own : &s->peer;
-    enum seal_result result = ready(s, &s->own, r.next_id);
+    enum seal_result result = ready(s, &s->own);
     if (result == SEAL_DONE && !keyring_self(s->k, &s->own, &s->self))
         result = needs(s, SEAL_NEED_LIST, &s->own, 0);
-    return result == SEAL_DONE ? ready(s, s->to, r.next_id) : result;
+    return result == SEAL_DONE ? ready(s, s->to) : result;
 }
 
 static enum seal_result add_target(struct sealing *s, const struct peer *of,

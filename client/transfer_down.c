@@ -17,13 +17,6 @@
 
 #include "file_name.h"
 
-static void text_of(struct slice s, char out[4096])
-{
-    size_t n = s.len < 4095 ? s.len : 4095;
-    if (n) memcpy(out, s.data, n);
-    out[n] = '\0';
-}
-
 static bool to_descriptor(const struct transfer *t)
 {
     return t->down.out >= 0;
@@ -50,7 +43,7 @@ static void fail_damaged(struct transfer *t, const char *what)
 static bool open_folder(struct transfer *t, char name[FILE_NAME_CAP])
 {
     char path[4096], copy[4096];
-    text_of(t->row.path, path);
+    file_text(t->row.path, path, sizeof path);
     memcpy(copy, path, sizeof copy);
     const char *folder = dirname(copy);
     const char *last = strrchr(path, '/');
@@ -65,7 +58,7 @@ static bool open_part(struct transfer *t)
 {
     char part[4096];
     struct stat st;
-    text_of(t->row.part, part);
+    file_text(t->row.part, part, sizeof part);
     t->down.part = part[0] ? openat(t->down.folder, part, O_RDWR | O_NOFOLLOW | O_CLOEXEC) : -1;
     if (t->down.part < 0) return false;
     if (fstat(t->down.part, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid()) return true;
@@ -232,8 +225,8 @@ bool down_finish(struct transfer *t, char path[4096])
     char part[4096], name[FILE_NAME_CAP], made[FILE_NAME_CAP];
     path[0] = '\0';
     if (to_descriptor(t)) return true;
-    text_of(t->row.part, part);
-    text_of(t->row.path, path);
+    file_text(t->row.part, part, sizeof part);
+    file_text(t->row.path, path, 4096);
     char *last = strrchr(path, '/');
     snprintf(name, sizeof name, "%.*s", FILE_NAME_MAX, last ? last + 1 : path);
     if (fsync(t->down.part) != 0 || file_name_place(t->down.folder, part, name, made) != 0 ||
@@ -249,6 +242,6 @@ bool down_finish(struct transfer *t, char path[4096])
 void down_discard(struct transfer *t)
 {
     char part[4096];
-    text_of(t->row.part, part);
+    file_text(t->row.part, part, sizeof part);
     if (t->down.folder >= 0 && part[0]) unlinkat(t->down.folder, part, 0);
 }

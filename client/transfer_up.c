@@ -14,13 +14,6 @@
 
 #include "log.h"
 
-static void text_of(struct slice s, char out[4096])
-{
-    size_t n = s.len < 4095 ? s.len : 4095;
-    if (n) memcpy(out, s.data, n);
-    out[n] = '\0';
-}
-
 static uint64_t mtime_of(const struct stat *st)
 {
     return (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
@@ -36,7 +29,7 @@ bool up_same_source(const struct file_row *row, int fd)
 static void fail_changed(struct transfer *t)
 {
     char path[4096];
-    text_of(t->row.path, path);
+    file_text(t->row.path, path, sizeof path);
     transfer_fail(t, "changed", "\"%.180s\" was changed while it was sent", path);
     why_hint(&t->why, "the offer is taken back; put the file again");
 }
@@ -45,7 +38,7 @@ static bool open_source(struct transfer *t)
 {
     char path[4096];
     if (t->up.source >= 0) return true; /* a pipe, given to us */
-    text_of(t->row.path, path);
+    file_text(t->row.path, path, sizeof path);
     t->up.source = path[0] ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
     if (!path[0])
         transfer_fail(t, "changed", "the program that sent it has ended before its end");

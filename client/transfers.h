@@ -1,5 +1,5 @@
 /*
- * transfers.h - what client_files.c, transfer_up.c and transfer_down.c share; nobody else includes it.
+ * transfers.h - what client_file*.c, transfer_up.c and transfer_down.c share; nobody else includes it.
  *
  *   IDLE -> ASKED   put or get is under way          OPEN -> ENDING  all is sent, or here
  *   ASKED -> OPEN   ready                            any  -> IDLE    the connection is another one
@@ -68,8 +68,10 @@ struct files_side {
     uint8_t text[BLOB_CHUNK];
 };
 
-/* --- client_files.c --- */
+/* --- client_file_list.c --- */
 
+/* Of this client; made when there is none. */
+struct files_side *client_files_side(struct client *c);
 void files_tell(struct client *c, struct transfer *t, enum client_file_news what, const char *code, const char *words,
                 const char *hint);
 /* When it has moved, and not too often. */
@@ -80,6 +82,8 @@ void files_tell_waits(struct client *c, struct transfer *t, const char *code, co
 int files_write(struct client *c, const struct file_row *row);
 /* Asks or says something, if there is a connection. */
 void files_ask(struct client *c, const struct wire_blob_ask *m);
+/* Says what a row has to tell the server; until it has answered it is said again in each connection. */
+void files_say(struct client *c, const struct file_row *row);
 struct transfer *files_find_ref(struct client *c, uint32_t ref);
 /* A state with its words and what the server has to hear of it, durably. -1: the store failed. */
 int files_finish(struct client *c, struct transfer *t, enum file_state state, uint8_t say_op, const char *words);
@@ -87,13 +91,6 @@ int files_finish(struct client *c, struct transfer *t, enum file_state state, ui
 int files_fail(struct client *c, struct transfer *t);
 /* Closes it; what is kept of it on the disk goes, unless it may be gone on with. */
 void files_end_transfer(struct client *c, struct transfer *t, bool resumable);
-
-/* --- client_file_answers.c --- */
-
-/* Judges what has come. -1: the store failed. */
-int client_files_answers(struct client *c);
-
-/* --- the list, client_files.c --- */
 
 /* The transfer of this number that this process carries on; NULL: none. */
 struct transfer *client_files_find(struct client *c, uint64_t id);
@@ -103,6 +100,13 @@ struct transfer *client_files_add(struct client *c, struct file_row *row);
 void client_files_state(const struct client *c, const struct file_row *row, char out[4096]);
 /* Ends a file for good: declined, or taken back. -1: the store failed. */
 int client_files_end(struct client *c, struct file_row *row);
+/* Takes out what is over. */
+void client_files_reap(struct client *c);
+
+/* --- client_file_answers.c --- */
+
+/* Judges what has come. -1: the store failed. */
+int client_files_answers(struct client *c);
 
 /* --- transfer_up.c --- */
 

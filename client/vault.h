@@ -67,8 +67,21 @@ struct vault_settled {
     size_t n, bytes;
 };
 
-/* States of an own message, beside enum wire_state. A rejected one is VAULT_REJECTED + its code. */
-enum { VAULT_WAITING = 0, VAULT_REJECTED = 1000 };
+/*
+ * States of an own message, beside WIRE_STATE_* and WIRE_WHY_REVOKED. A rejected one is VAULT_REJECTED + its
+ * code; one to a user that they say they have read is VAULT_READ.
+ */
+enum { VAULT_WAITING = 0, VAULT_READ = 6, VAULT_REJECTED = 1000 };
+
+/* A message of our own, without its text. */
+struct vault_own {
+    uint64_t number, time_ms;
+    uint64_t id; /* 0: it was never in the outbox */
+    uint8_t kind;
+    int state;
+    bool draft; /* it waits to be sealed */
+    char to[WIRE_NAME_MAX + 2]; /* as given */
+};
 
 /* How a message came. */
 enum vault_how {
@@ -78,6 +91,9 @@ enum vault_how {
     VAULT_ENTRY = 3,    /* m.body is an entry of the group's log, verified: membership_read() */
     VAULT_GAP = 4,      /* m.body is two numbers, u64 each: what the server has not of the room any more */
 };
+
+/* In m.flags of an ENTRY, beside WIRE_FLAG_*: that its author is an instructor, says the server alone. */
+enum { VAULT_FLAG_SAID = 0x40 };
 
 /* A received message in the history. Slices are valid until the next call on the store. */
 struct vault_row {
@@ -105,6 +121,8 @@ enum vault_kind {
     VAULT_GROUP_OWN = 12,  /* name: the group's id, as of the next two */
     VAULT_GROUP_GIVEN = 13,
     VAULT_GROUP_KEYS = 14, /* number: the device */
+    VAULT_READ_BY = 15, /* who has read a message of ours to a group: name: the reader; number: the message's */
+    VAULT_GROUP_ORDER = 16, /* number: that of the order; order.h */
     VAULT_CLASS = 20, /* these four: class.h */
     VAULT_INVITED,    /* name: who was invited */
     VAULT_JOINING,
@@ -143,6 +161,9 @@ struct vault_ops {
     int (*bind)(struct vault *s, const uint8_t server_id[32], const uint8_t *instead_of);
     int (*state)(struct vault *s, uint64_t id, int *state, uint64_t *number);
     int (*sent)(struct vault *s, uint64_t id, struct vault_sent *out);
+    int (*own)(struct vault *s, uint64_t number, struct vault_own *out);
+    int (*own_open)(struct vault *s, uint64_t below, struct vault_own *out);
+    int (*own_read)(struct vault *s, uint64_t id);
     int (*get)(struct vault *s, enum vault_kind kind, struct slice name, uint64_t number,
                struct buf *out);
     int (*put)(struct vault *s, enum vault_kind kind, struct slice name, uint64_t number,
@@ -152,6 +173,8 @@ struct vault_ops {
     int (*next_value)(struct vault *s, enum vault_kind kind, char name[VAULT_NAME],
                       uint64_t *number);
     bool (*changed)(struct vault *s);
+    int (*holds)(struct vault *s, struct slice room, uint64_t seq);
+    int (*owner)(struct vault *s, const char *name, uint64_t device);
     int (*history)(struct vault *s, uint64_t after, struct vault_row *out);
     int (*last_row)(struct vault *s, uint64_t *row);
     const char *(*words)(const struct vault *s);
@@ -161,6 +184,8 @@ struct vault_ops {
 struct vault {
     const struct vault_ops *ops;
     bool shared; /* other processes may change it */
+    bool held;   /* between vault_hold() and vault_release() */
+    bool broken; /* something failed in between */
 };
 
 /* Opens (makes) the SQLite file, owner-only. NULL and why. */
@@ -186,21 +211,20 @@ int vault_submit(struct vault *s, uint8_t kind, struct slice to, struct slice bo
  * Several changes as one: they are durable together after vault_commit(), or none has happened. What
  * another process does waits meanwhile.
  */
-static inline int vault_begin(struct vault *s)
-{
-    return s->ops->begin(s);
-}
-static inline int vault_commit(struct vault *s)
-{
-    return s->ops->commit(s);
-}
-static inline void vault_rollback(struct vault *s)
-{
-    s->ops->rollback(s);
-}
+int vault_begin(struct vault *s);
+int vault_commit(struct vault *s);
+void vault_rollback(struct vault *s);
 
 /* Ends a transaction by the result of what was done in it: commits, or rolls back when r is -1. */
 int vault_finish(struct vault *s, int r);
+
+/*
+ * Makes one of all transactions up to vault_release(): a commit costs more than ten messages, and many
+ * come together. Until then nothing of them is durable, so nothing of them may leave the process; when
+ * one was rolled back, none happens. Twice does no harm. vault_release() without vault_hold() does nothing.
+ */
+int vault_hold(struct vault *s);
+int vault_release(struct vault *s);
 
 /* --- sending: all of it inside a transaction --- */
 
@@ -303,7 +327,10 @@ static inline int vault_recall(struct vault *s, uint64_t id, struct vault_settle
     return s->ops->recall(s, id, out);
 }
 
-/* Notes what became of a stored message later: 1 and its number; 0 when the store does not know it. */
+/*
+ * Notes what became later of a message to a user that was accepted or stored: 1 and its number; 0 when
+ * the store does not know it, or it is not so any more.
+ */
 static inline int vault_receipt(struct vault *s, uint64_t id, uint8_t state, uint64_t *number)
 {
     return s->ops->receipt(s, id, state, number);
@@ -359,6 +386,24 @@ static inline int vault_sent(struct vault *s, uint64_t id, struct vault_sent *ou
     return s->ops->sent(s, id, out);
 }
 
+/* The own message of this number, of number 0 the newest: 1; 0: there is none, or no history. */
+static inline int vault_own(struct vault *s, uint64_t number, struct vault_own *out)
+{
+    return s->ops->own(s, number, out);
+}
+
+/* The newest own message to a user, below this number, of which it is not known what became: 1; 0: none. */
+static inline int vault_own_open(struct vault *s, uint64_t below, struct vault_own *out)
+{
+    return s->ops->own_open(s, below, out);
+}
+
+/* Its recipient has read the own message of this id: 1; 0: that was known, or it is none. */
+static inline int vault_own_read(struct vault *s, uint64_t id)
+{
+    return s->ops->own_read(s, id);
+}
+
 /* --- values by kind, name and number, each replaced and dropped as a whole --- */
 
 /* Puts the value behind out: 1; 0 when there is none. It may be secret: sealed_buf_wipe(). */
@@ -398,6 +443,21 @@ static inline int vault_next_value(struct vault *s, enum vault_kind kind, char n
 static inline bool vault_changed(struct vault *s)
 {
     return s->ops->changed(s);
+}
+
+/* Is the message of a room with this number in the history? */
+static inline int vault_holds(struct vault *s, struct slice room, uint64_t seq)
+{
+    return s->ops->holds(s, room, seq);
+}
+
+/*
+ * To whom the store belongs; needed before history.h. A store of an earlier version is brought in order then, which
+ * takes a second for some 100,000 messages.
+ */
+static inline int vault_owner(struct vault *s, const char *name, uint64_t device)
+{
+    return s->ops->owner(s, name, device);
 }
 
 /* The first received message after a history row: 1, or 0 when there is none. */

@@ -29,17 +29,15 @@ enum {
     "UPDATE history SET body = " f "(body, 'text');"                                                   \
     "UPDATE value SET value = " f "(value, kind || '/' || name || '/' || number);"
 
-static const char seal_all[] = "BEGIN IMMEDIATE;" EACH("seal")
+/* The index holds words: it goes, and is made anew in memory by whoever searches. */
+#define NO_INDEX "DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS words_upto;"
+
+static const char seal_all[] = "BEGIN IMMEDIATE;" EACH("seal") NO_INDEX
     "CREATE TABLE lock(proof BLOB NOT NULL); INSERT INTO lock VALUES(seal(randomblob(16), 'lock')); COMMIT;";
 static const char unseal_all[] = "BEGIN IMMEDIATE;" EACH("unseal") "DROP TABLE lock; COMMIT;";
 
 /* What was overwritten is to be gone from the file, too. */
 static const char tidy[] = "PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE);";
-
-static struct sqlite *sqlite_of(struct vault *s)
-{
-    return (struct sqlite *)s;
-}
 
 /* --- the two functions of SQL --- */
 

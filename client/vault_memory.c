@@ -417,6 +417,18 @@ static int sent(struct vault *s, uint64_t id, struct vault_sent *out)
     return 0;
 }
 
+static int no_own(struct vault *s, uint64_t number, struct vault_own *out)
+{
+    (void)s, (void)number, (void)out;
+    return 0;
+}
+
+static int no_own_read(struct vault *s, uint64_t id)
+{
+    (void)s, (void)id;
+    return 0;
+}
+
 /* --- values --- */
 
 static int compare(const struct value *v, enum vault_kind kind, struct slice name, uint64_t number)
@@ -541,6 +553,18 @@ static bool changed(struct vault *s)
     return false;
 }
 
+static int holds(struct vault *s, struct slice room, uint64_t seq)
+{
+    (void)s, (void)room, (void)seq;
+    return 1; /* none is wanted */
+}
+
+static int owner(struct vault *s, const char *name, uint64_t device)
+{
+    (void)s, (void)name, (void)device;
+    return 0;
+}
+
 static int history(struct vault *s, uint64_t after, struct vault_row *out)
 {
     (void)s, (void)after, (void)out;
@@ -598,12 +622,17 @@ static const struct vault_ops memory_ops = {
     .bind = bind_server,
     .state = state,
     .sent = sent,
+    .own = no_own,
+    .own_open = no_own,
+    .own_read = no_own_read,
     .get = get,
     .put = put,
     .drop = drop,
     .forget = forget,
     .next_value = next_value,
     .changed = changed,
+    .holds = holds,
+    .owner = owner,
     .history = history,
     .last_row = last_row,
     .words = words,

@@ -12,6 +12,14 @@
  * same), and
  *   draft    messages to users that cannot be sealed yet; case of names does not matter
  *   value    keys and what is known of others, by kind, name and number: see vault.h
+ * Version 3, for reading by conversation (history.h):
+ *   conversation  a room, or the other person; up to where it was seen
+ *   line     the order of what was said in one: a row of history, a message of `sent`, or one that is both. place:
+ *            in a room the server's number, else the next one; era keeps those of another server apart. What a room
+ *            has not shown yet stands at the end, above every number. Two triggers keep it, so that a program of the
+ *            version before, still running, keeps it, too.
+ *   words, words_upto  the index of words, once something was searched: vault_index.c
+ * Version 4: an index of those of `sent` of which it is not known what became.
  * A store that is locked with a passphrase has one more, `lock`, and sealed bodies, contents and values:
  * vault_lock.h.
  * A version's changes are made in upgrade(), which raises user_version in the same transaction. An older
@@ -29,7 +37,7 @@
 #include "file.h"
 #include "log.h"
 
-enum { SCHEMA_VERSION = 2, BUSY_MS = 10000 };
+enum { SCHEMA_VERSION = 4, BUSY_MS = 10000 };
 
 static const char schema_1[] =
     "CREATE TABLE device(one INTEGER PRIMARY KEY CHECK(one = 1), next_id INTEGER NOT NULL,"
@@ -72,12 +80,59 @@ static const char schema_2[] =
     " value BLOB NOT NULL, PRIMARY KEY(kind, name, number));"
     "PRAGMA user_version = 2;";
 
+/* With whom a received message was said: the room, or the other one of the two. */
+#define WITH                                                                                                       \
+    "lower(CASE WHEN NEW.flags & 1 THEN NEW.recipient WHEN lower(NEW.sender) = (SELECT lower(owner) FROM device)" \
+    " THEN NEW.recipient ELSE NEW.sender END)"
+/* What this account has sent has a number: 0 from another device. */
+#define NUMBER                                                                                                      \
+    "CASE WHEN lower(NEW.sender) IS NOT (SELECT lower(owner) FROM device) THEN NULL"                                \
+    " WHEN NEW.device = (SELECT owner_device FROM device) AND EXISTS (SELECT 1 FROM sent WHERE number = NEW.id"     \
+    " AND lower(recipient) = lower(NEW.recipient)) THEN NEW.id ELSE 0 END"
+#define ID(with)   "(SELECT id FROM conversation WHERE name = " with ")"
+#define LAST(with) "(SELECT max(place) FROM line WHERE conversation = " ID(with) " AND place < 1 << 62)"
+/* Not OR IGNORE: within a trigger the statement that set it off says what a conflict does. */
+#define NEW_CONVERSATION(with) \
+    " INSERT INTO conversation(name) SELECT " with " WHERE NOT EXISTS (SELECT 1 FROM conversation WHERE name = " with ");"
+
+static const char schema_3[] =
+    "ALTER TABLE device ADD COLUMN owner TEXT;"
+    "ALTER TABLE device ADD COLUMN owner_device INTEGER;"
+    "ALTER TABLE device ADD COLUMN era INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE conversation(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " seen_place INTEGER NOT NULL DEFAULT 0, seen_line INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE line(line INTEGER PRIMARY KEY AUTOINCREMENT, conversation INTEGER NOT NULL,"
+    " place INTEGER NOT NULL, row INTEGER, number INTEGER);"
+    "CREATE INDEX line_place ON line(conversation, place, line, number);"
+    "CREATE INDEX line_number ON line(number) WHERE number > 0;"
+    "CREATE TRIGGER history_line AFTER INSERT ON history WHEN length(NEW.body) > 0 BEGIN"
+    NEW_CONVERSATION(WITH)
+    " DELETE FROM line WHERE number = NEW.id AND number > 0 AND row IS NULL AND NEW.flags & 1 AND number = " NUMBER ";"
+    " INSERT INTO line(conversation, place, row, number) VALUES(" ID(WITH) ","
+    " iif(NEW.flags & 1 AND NEW.seq > 0, (SELECT era << 40 FROM device) + NEW.seq,"
+    "  coalesce(" LAST(WITH) ", (SELECT era << 40 FROM device)) + (NEW.flags & 1 = 0)), NEW.row, " NUMBER ");"
+    " END;"
+    "CREATE TRIGGER sent_line AFTER INSERT ON sent"
+    " WHEN NOT EXISTS (SELECT 1 FROM line WHERE number = NEW.number AND number > 0) BEGIN"
+    NEW_CONVERSATION("lower(NEW.recipient)")
+    " INSERT INTO line(conversation, place, number) VALUES(" ID("lower(NEW.recipient)") ","
+    " iif(NEW.kind = 1, (1 << 62) + NEW.number,"
+    "  coalesce(" LAST("lower(NEW.recipient)") ", (SELECT era << 40 FROM device)) + 1), NEW.number);"
+    " END;"
+    "PRAGMA user_version = 3;";
+
+_Static_assert(WIRE_FLAG_ROOM == 1 && WIRE_TO_ROOM == 1 && WIRE_STATE_ACCEPTED == 1, "schema_3 has them as numbers");
+
+static const char schema_4[] = "CREATE INDEX sent_open ON sent(number) WHERE state IN (1, 3) AND kind = 0;"
+                               "PRAGMA user_version = 4;";
+
 /* secure_delete: a key that was used is to be gone from the disk, not only from the table. */
 static const char pragmas[] = "PRAGMA journal_mode = WAL;"
                               "PRAGMA synchronous = FULL;"
                               "PRAGMA cache_size = -512;"
                               "PRAGMA journal_size_limit = 1048576;"
                               "PRAGMA secure_delete = FAST;"
+                              "PRAGMA temp_store = MEMORY;" /* the index of a locked store is there */
                               "PRAGMA trusted_schema = OFF;";
 
 /* SQLite would make the file with the rights of the umask; WAL and index follow the file's. */
@@ -118,7 +173,9 @@ static int upgrade(struct sqlite *q, const char *path, struct why *why)
     if (version == SCHEMA_VERSION) return 0;
     if (sqlite3_exec(q->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) ||
         (version < 1 && sqlite3_exec(q->db, schema_1, NULL, NULL, NULL)) ||
-        sqlite3_exec(q->db, schema_2, NULL, NULL, NULL) || sqlite3_exec(q->db, "COMMIT", NULL, NULL, NULL))
+        (version < 2 && sqlite3_exec(q->db, schema_2, NULL, NULL, NULL)) ||
+        (version < 3 && sqlite3_exec(q->db, schema_3, NULL, NULL, NULL)) ||
+        sqlite3_exec(q->db, schema_4, NULL, NULL, NULL) || sqlite3_exec(q->db, "COMMIT", NULL, NULL, NULL))
         goto failed;
     return 0;
 failed:

@@ -4,6 +4,7 @@
 #include <gcrypt.h>
 #include <sodium.h>
 
+#include "libgcrypt.h"
 #include "log.h"
 
 static gcry_cipher_hd_t cipher;
@@ -11,11 +12,7 @@ static gcry_cipher_hd_t cipher;
 void aead_start(void)
 {
     if (cipher) return;
-    if (!gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P)) {
-        if (!gcry_check_version(GCRYPT_VERSION)) fatal("libgcrypt is older than %s: update it", GCRYPT_VERSION);
-        gcry_control(GCRYCTL_DISABLE_SECMEM, 0); /* its locked pages: keys of sessions lie in the slab anyway */
-        gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
-    }
+    libgcrypt_start();
     gcry_error_t e = gcry_cipher_open(&cipher, GCRY_CIPHER_CHACHA20, GCRY_CIPHER_MODE_POLY1305, 0);
     if (e) fatal("libgcrypt does not give ChaCha20-Poly1305: %s (is the system in FIPS mode?)", gcry_strerror(e));
 }

@@ -20,11 +20,13 @@ struct parse {
     const struct conf_key *table;
     size_t n;
     void *to;
+    const struct conf_more *more; /* NULL: the table's sections alone */
     FILE *in;
     const char *label;
     unsigned line;
     char raw[CONF_LINE_LEN + 1];   /* the line in hand, without its end */
     unsigned first[CONF_MAX_KEYS]; /* line in which a row was set, 0 when it was not */
+    unsigned first_more[CONF_MAX_KEYS]; /* the same in the section of conf_more in hand */
     bool failed;
     char *err;
     size_t size;
@@ -102,9 +104,10 @@ static void section_fault(const struct conf_key *table, size_t n, const char *se
     }
 }
 
-/* A key that is known in another section was meant for there; else the nearest one here. */
-static void key_fault(const struct conf_key *table, size_t n, const char *section, const char *key,
-                      struct conf_fault *f)
+/* A key that is known in another section was meant for there; else the nearest one here. written: the section
+ * as the file names it. */
+static void key_fault(const struct conf_key *table, size_t n, const char *section, const char *written,
+                      const char *key, struct conf_fault *f)
 {
     const char *names[CONF_MAX_KEYS], *elsewhere = NULL;
     char shown[80];
@@ -115,7 +118,7 @@ static void key_fault(const struct conf_key *table, size_t n, const char *sectio
     *f = (struct conf_fault){0};
     log_escape(shown, sizeof shown, key, strlen(key));
     if (*section)
-        conf_append(f->what, sizeof f->what, "unknown key \"%s\" in [%s]", shown, section);
+        conf_append(f->what, sizeof f->what, "unknown key \"%s\" in [%s]", shown, written);
     else
         conf_append(f->what, sizeof f->what, "\"%s\" stands before any [section]", shown);
     const char *near = conf_nearest(key, names, n);
@@ -149,7 +152,10 @@ static bool check_header(struct parse *p, const char *at)
         return parse_fail(p, rest, "a key stands on a line of its own", "text after \"]\"");
     memcpy(name, at + 1, len);
     name[len] = '\0';
+    void *to = p->to;
     if (find_section(p->table, p->n, name)) return true;
+    memset(p->first_more, 0, sizeof p->first_more);
+    if (p->more && p->more->section(p->more->arg, name, &to)) return true;
     section_fault(p->table, p->n, name, &fault);
     return parse_fail(p, at + 1, fault.hint, "%s", fault.what);
 }
@@ -189,46 +195,76 @@ static bool take_line(struct parse *p)
     return true;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Where the comment behind a value begins when rooms may stand in values: '#' alone. inih would see one in " #room". */
+static size_t without_comment(const char *line)
+{
+    size_t i = 0;
+    for (; line[i]; i++)
+        if (line[i] == '#' && i > 0 && is_blank(line[i - 1]) && (is_blank(line[i + 1]) || !line[i + 1])) break;
+    return i;
+}
+
 /* inih's reader: fgets with a memory. Blanks before a line would mean "goes on" to inih. */
 static char *read_line(char *out, int size, void *arg)
 {
     struct parse *p = arg;
     if (p->failed || !take_line(p) || !check_line(p)) return NULL;
     const char *line = skip_blank(p->raw);
-    size_t len = strlen(line);
+    size_t len = p->more ? without_comment(line) : strlen(line);
     assert(size > 0 && len + 2 <= (size_t)size);
     memcpy(out, line, len);
     memcpy(out + len, "\n", 2);
     return out;
 }
 
+/* Sets a row of the table; section and to are what stands for the section as written. */
+static bool take_key(struct parse *p, const char *section, void *to, const char *written, const char *key,
+                     const char *value, const char *at, const char *mark)
+{
+    struct conf_fault fault;
+    const struct conf_key *k = find_key(p->table, p->n, section, key);
+    if (!k) {
+        key_fault(p->table, p->n, section, written, key, &fault);
+        return parse_fail(p, at, fault.hint, "%s", fault.what);
+    }
+    unsigned *first = &(section == written ? p->first : p->first_more)[k - p->table];
+    if (*first)
+        return parse_fail(p, at, "", "\"%s\" stands in [%s] twice, first in line %u", key, written, *first);
+    *first = p->line;
+    if (conf_value_set(k, to, value, &fault) &&
+        (!p->more || !p->more->check || p->more->check(k, value, &fault)))
+        return true;
+    return parse_fail(p, skip_blank(mark + 1), fault.hint, "%s", fault.what);
+}
+
 /* inih's handler: 1 goes on, 0 stops. */
 static int take_pair(void *arg, const char *section, const char *key, const char *value)
 {
     struct parse *p = arg;
-    struct conf_fault fault;
+    struct conf_fault fault = {0};
     const char *at = skip_blank(p->raw);
     const char *mark = strpbrk(at, "=:"); /* inih would take either */
     if (*mark == ':') return parse_fail(p, mark, "write \"key = value\"", "\":\" instead of \"=\"");
-    const struct conf_key *k = find_key(p->table, p->n, section, key);
-    if (!k) {
-        key_fault(p->table, p->n, section, key, &fault);
-        return parse_fail(p, at, fault.hint, "%s", fault.what);
-    }
-    unsigned *first = &p->first[k - p->table];
-    if (*first)
-        return parse_fail(p, at, "", "\"%s\" stands in [%s] twice, first in line %u", key, section,
-                          *first);
-    *first = p->line;
-    if (conf_value_set(k, p->to, value, &fault)) return 1;
-    return parse_fail(p, skip_blank(mark + 1), fault.hint, "%s", fault.what);
+    void *to = p->to;
+    const char *stands_for = section;
+    if (p->more && *section && !find_section(p->table, p->n, section))
+        stands_for = p->more->section(p->more->arg, section, &to);
+    assert(stands_for); /* the header was checked */
+    if (*stands_for || !*section) return take_key(p, stands_for, to, section, key, value, at, mark);
+    if (p->more->pair(p->more->arg, section, key, value, &fault)) return 1;
+    return parse_fail(p, at, fault.hint, "%s", fault.what);
 }
 
-/* inih is set up by variables of the process, always to the same. */
-static void set_up_inih(void)
+/* inih is set up by variables of the process. */
+static void set_up_inih(bool rooms)
 {
     ini_allow_multiline = false;
-    ini_allow_inline_comments = true;
+    ini_allow_inline_comments = !rooms;
     ini_allow_no_value = false;
     ini_stop_on_first_error = true;
     ini_start_comment_prefixes = "#";
@@ -247,15 +283,15 @@ static const char *reason(int error)
     }
 }
 
-static int parse_stream(const struct conf_key *table, size_t n, void *to, FILE *in,
+static int parse_stream(const struct conf_key *table, size_t n, void *to, const struct conf_more *more, FILE *in,
                         const char *label, char *err, size_t size)
 {
     assert(n <= CONF_MAX_KEYS && size > 0);
     char shown[160];
     log_escape(shown, sizeof shown, label, strlen(label));
     struct parse p = {
-        .table = table, .n = n, .to = to, .in = in, .label = shown, .err = err, .size = size};
-    set_up_inih();
+        .table = table, .n = n, .to = to, .more = more, .in = in, .label = shown, .err = err, .size = size};
+    set_up_inih(more != NULL);
     int rc = ini_parse_stream(read_line, &p, take_pair, &p);
     if (rc != 0) parse_fail(&p, p.raw, "", "this is not \"key = value\"");
     if (!p.failed && ferror(in)) {
@@ -277,7 +313,7 @@ int conf_parse_file(const struct conf_key *table, size_t n, void *to, const char
         errno = why;
         return -1;
     }
-    int rc = parse_stream(table, n, to, in, path, err, size);
+    int rc = parse_stream(table, n, to, NULL, in, path, err, size);
     fclose(in);
     return rc;
 }
@@ -285,10 +321,16 @@ int conf_parse_file(const struct conf_key *table, size_t n, void *to, const char
 int conf_parse_text(const struct conf_key *table, size_t n, void *to, const char *label,
                     const char *text, size_t len, char *err, size_t size)
 {
+    return conf_parse_more(table, n, to, NULL, label, text, len, err, size);
+}
+
+int conf_parse_more(const struct conf_key *table, size_t n, void *to, const struct conf_more *more, const char *label,
+                    const char *text, size_t len, char *err, size_t size)
+{
     if (len == 0) return 0;
     FILE *in = fmemopen((void *)(uintptr_t)text, len, "r"); /* reading alone, so const stays true */
     if (!in) fatal("cannot read %zu bytes of configuration: %s", len, strerror(errno));
-    int rc = parse_stream(table, n, to, in, label, err, size);
+    int rc = parse_stream(table, n, to, more, in, label, err, size);
     fclose(in);
     return rc;
 }
@@ -324,7 +366,7 @@ static bool assign(const struct conf_key *table, size_t n, void *to, const char 
     const struct conf_key *k = find_key(table, n, section, key);
     if (k) return conf_value_set(k, to, value, fault);
     if (find_section(table, n, section))
-        key_fault(table, n, section, key, fault);
+        key_fault(table, n, section, section, key, fault);
     else
         section_fault(table, n, section, fault);
     return false;

@@ -26,6 +26,7 @@ struct buf;
 #define CONF_ERR_SIZE 512
 #define CONF_LINE_LEN 1000 /* longest line in bytes, without its end */
 #define CONF_MAX_KEYS 128  /* rows of one table */
+#define CONF_WHAT_SIZE 200 /* half of a message */
 
 enum conf_type {
     CONF_BOOL,   /* bool: yes no on off true false */
@@ -34,6 +35,7 @@ enum conf_type {
     CONF_TIME,   /* uint64_t, milliseconds: ms s m h d; a unit is a must but for 0 */
     CONF_STRING, /* char[max + 1], terminated; max leaves room for the key in CONF_LINE_LEN */
     CONF_LIST,   /* as CONF_STRING: several, with commas between; none of them empty */
+    CONF_ROOMS,  /* as CONF_LIST, and '#' may begin a word; in files with struct conf_more alone */
     CONF_WORD,   /* unsigned, or an enum: place of the word in words[] */
 };
 
@@ -64,6 +66,31 @@ int conf_parse_file(const struct conf_key *table, size_t n, void *to, const char
 int conf_parse_text(const struct conf_key *table, size_t n, void *to, const char *label,
                     const char *text, size_t len, char *err, size_t size);
 
+/* What is wrong, and what to do about it ("" when there is nothing to add). */
+struct conf_fault {
+    char what[CONF_WHAT_SIZE];
+    char hint[CONF_WHAT_SIZE];
+};
+
+/*
+ * Sections beyond those of the table, and values that must be more than of their type. In such a file '#' behind a
+ * value begins a comment only when it stands alone, since names of rooms begin with it.
+ */
+struct conf_more {
+    void *arg;
+    /*
+     * Which section of the table one that it does not have stands for, and in *to the struct that its values
+     * go to (else the one given); "": any key is told to pair(). NULL: there is no such section.
+     */
+    const char *(*section)(void *arg, const char *name, void **to);
+    /* False and *fault refuses. */
+    bool (*pair)(void *arg, const char *section, const char *key, const char *value, struct conf_fault *fault);
+    /* Of a key of the table, after its own rules; may be NULL. */
+    bool (*check)(const struct conf_key *k, const char *value, struct conf_fault *fault);
+};
+int conf_parse_more(const struct conf_key *table, size_t n, void *to, const struct conf_more *more, const char *label,
+                    const char *text, size_t len, char *err, size_t size);
+
 /* One assignment, "section.key=value", as from a command line. */
 int conf_set(const struct conf_key *table, size_t n, void *to, const char *assignment, char *err,
              size_t size);
@@ -82,5 +109,7 @@ void conf_print_defaults(const struct conf_key *table, size_t n, FILE *out);
  * bytes, has spaces at an end, or would begin a comment.
  */
 const char *conf_text_fits(const char *text);
+/* The same for CONF_ROOMS, and for values told to pair(). */
+const char *conf_rooms_fit(const char *text);
 
 #endif

@@ -105,7 +105,8 @@ void conf_value_range(const struct conf_key *k, char *out, size_t size)
     case CONF_BOOL: conf_append(out, size, "yes or no"); break;
     case CONF_WORD: words_text(k->words, out, size); break;
     case CONF_STRING:
-    case CONF_LIST: conf_append(out, size, "at most %" PRIu64 " bytes", k->max); break;
+    case CONF_LIST:
+    case CONF_ROOMS: conf_append(out, size, "at most %" PRIu64 " bytes", k->max); break;
     case CONF_INT:
     case CONF_SIZE:
     case CONF_TIME:
@@ -223,6 +224,19 @@ const char *conf_text_fits(const char *text)
     return NULL;
 }
 
+const char *conf_rooms_fit(const char *text)
+{
+    size_t len = strlen(text);
+    if (len == 0) return NULL;
+    if (text[0] == ' ' || text[len - 1] == ' ') return "has a space at an end";
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) return "holds a control byte";
+        if (text[i] == '#' && (i == 0 || text[i - 1] == ' ') && (text[i + 1] == ' ' || !text[i + 1]))
+            return "holds # alone, as a comment does";
+    }
+    return NULL;
+}
+
 /* Between two commas, or a comma and an end, there must be more than spaces. */
 static bool list_has_gap(const char *text)
 {
@@ -237,13 +251,13 @@ static bool list_has_gap(const char *text)
 static bool set_string(const struct conf_key *k, void *to, const char *text,
                        struct conf_fault *fault)
 {
-    const char *why = conf_text_fits(text);
+    const char *why = k->type == CONF_ROOMS ? conf_rooms_fit(text) : conf_text_fits(text);
     size_t len = strlen(text);
     if (why) return refuse(fault, text, "%s", why);
     if (len < k->min) return refuse(fault, text, "is too short for %s", k->key);
     if (len > k->max)
         return refuse(fault, text, "is too long: %s takes %" PRIu64 " bytes", k->key, k->max);
-    if (k->type == CONF_LIST && len > 0 && list_has_gap(text))
+    if (k->type != CONF_STRING && len > 0 && list_has_gap(text))
         return refuse(fault, text, "has nothing where a comma promises something");
     memset(to, 0, k->max + 1);
     memcpy(to, text, len);
@@ -258,7 +272,8 @@ bool conf_value_set(const struct conf_key *k, void *to, const char *text, struct
     case CONF_BOOL: return set_bool(at, text, fault);
     case CONF_WORD: return set_word(k, at, text, fault);
     case CONF_STRING:
-    case CONF_LIST: return set_string(k, at, text, fault);
+    case CONF_LIST:
+    case CONF_ROOMS: return set_string(k, at, text, fault);
     case CONF_INT:
     case CONF_SIZE:
     case CONF_TIME: break;
@@ -285,7 +300,8 @@ void conf_value_put(const struct conf_key *k, const void *from, struct buf *out)
         break;
     case CONF_STRING:
     case CONF_LIST:
-        assert(!conf_text_fits(at));
+    case CONF_ROOMS:
+        assert(!(k->type == CONF_ROOMS ? conf_rooms_fit : conf_text_fits)(at));
         text = at;
         break;
     case CONF_INT:

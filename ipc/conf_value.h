@@ -4,14 +4,6 @@
 
 #include "conf.h"
 
-#define CONF_WHAT_SIZE 200
-
-/* What is wrong, and what to do about it ("" when there is nothing to add). */
-struct conf_fault {
-    char what[CONF_WHAT_SIZE];
-    char hint[CONF_WHAT_SIZE];
-};
-
 /* Puts text, without spaces at its ends, into the struct; false and *fault when it is refused. */
 bool conf_value_set(const struct conf_key *k, void *to, const char *text, struct conf_fault *fault);
 

@@ -220,8 +220,11 @@ static void take(struct device_list *list, const struct entry *e)
         memcpy(r->ed, e->ed, SEALED_KEY);
         memcpy(r->x, e->x, SEALED_KEY);
     } else {
-        for (size_t i = 0; i < list->n; i++)
-            if (list->row[i].device == e->device) list->row[i].revoked = e->seq;
+        for (size_t i = 0; i < list->n; i++) {
+            if (list->row[i].device != e->device) continue;
+            list->row[i].revoked = e->seq;
+            list->row[i].gone = e->time;
+        }
     }
     struct buf b = {0};
     put_bound(&b, list, e->whole);

@@ -37,7 +37,7 @@ struct device_row {
     uint64_t device;
     uint8_t ed[SEALED_KEY], x[SEALED_KEY];
     uint64_t by;             /* the device that admitted it; 0: the account key alone */
-    uint64_t time;           /* when, ms, as its admitter said */
+    uint64_t time, gone;     /* when it came, and was revoked, ms, as who did it said */
     uint32_t added, revoked; /* seq of the entries; revoked 0: it is in */
 };
 

@@ -4,39 +4,30 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "sha256.h"
+
 void hkdf_extract(struct slice salt, struct slice ikm, uint8_t prk[HKDF_HASH_LEN])
 {
-    crypto_auth_hmacsha256_state st;
-
-    crypto_auth_hmacsha256_init(&st, salt.data, salt.len);
-    crypto_auth_hmacsha256_update(&st, ikm.data, ikm.len);
-    crypto_auth_hmacsha256_final(&st, prk);
-    sodium_memzero(&st, sizeof st);
+    sha256_hmac(salt, &ikm, 1, prk);
 }
 
 int hkdf_expand(const uint8_t prk[HKDF_HASH_LEN], struct slice info, uint8_t *out, size_t n)
 {
     if (n > HKDF_OUT_MAX) return -1;
 
-    crypto_auth_hmacsha256_state keyed, st;
+    const struct slice key = {prk, HKDF_HASH_LEN};
     uint8_t block[HKDF_HASH_LEN];
     uint8_t counter = 0;
-    crypto_auth_hmacsha256_init(&keyed, prk, HKDF_HASH_LEN);
     for (size_t done = 0; done < n;) {
         /* T(i) = HMAC(prk, T(i-1) || info || i), T(0) is empty */
-        st = keyed;
-        if (counter > 0) crypto_auth_hmacsha256_update(&st, block, sizeof block);
-        crypto_auth_hmacsha256_update(&st, info.data, info.len);
+        const struct slice text[] = {{block, counter ? sizeof block : 0}, info, {&counter, 1}};
         counter++;
-        crypto_auth_hmacsha256_update(&st, &counter, 1);
-        crypto_auth_hmacsha256_final(&st, block);
+        sha256_hmac(key, text, 3, block);
 
         size_t take = n - done < sizeof block ? n - done : sizeof block;
         memcpy(out + done, block, take);
         done += take;
     }
-    sodium_memzero(&keyed, sizeof keyed);
-    sodium_memzero(&st, sizeof st);
     sodium_memzero(block, sizeof block);
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * hkdf.h - HKDF-SHA256 (RFC 5869), the one key derivation of this project: the Noise handshake,
- * session tickets and the ratchets all use it. HMAC-SHA256 underneath is libsodium's.
+ * session tickets and the ratchets all use it. HMAC-SHA256 underneath is sha256.h.
  *
  * Outputs must not overlap inputs. Every slice may be empty (data may then be NULL). The caller
  * wipes what it gets.

@@ -58,6 +58,11 @@ bool membership_rekeys(uint8_t op)
     return op == MEMBERSHIP_LEAVE || op == MEMBERSHIP_KICK;
 }
 
+bool membership_changes_readers(uint8_t op)
+{
+    return op == MEMBERSHIP_CREATE || op == MEMBERSHIP_JOIN || membership_rekeys(op);
+}
+
 void membership_free(struct membership *m)
 {
     free(m->person);
@@ -362,6 +367,7 @@ static void take(struct membership *m, struct slice raw, const struct judged *j,
 {
     op_of(j->e.op)->act(m, j);
     m->seq = j->seq;
+    if (membership_changes_readers(j->e.op)) m->readers = j->seq;
     membership_hash(raw, m->head);
     if (m->seq == 1) memcpy(m->group, m->head, SEALED_HASH);
     if (taken) *taken = j->e;

@@ -43,6 +43,7 @@ struct membership_person {
 struct membership {
     uint8_t group[SEALED_HASH], head[SEALED_HASH];
     uint32_t seq; /* entries taken; 0: no group yet */
+    uint32_t readers; /* seq of the newest entry by which somebody came in or went out */
     bool open;
     uint8_t name_len, topic_len;
     char name[SEALED_NAME_MAX + 1], topic[MEMBERSHIP_TEXT];
@@ -115,6 +116,8 @@ size_t membership_count(const struct membership *m);
 
 /* After this op every sender needs a new generation (sender_key.h). */
 bool membership_rekeys(uint8_t op);
+/* Does it change who may read? A message that was sealed before is sealed anew. */
+bool membership_changes_readers(uint8_t op);
 
 void membership_free(struct membership *m);
 

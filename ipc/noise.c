@@ -1,7 +1,7 @@
 /*
  * noise.c - see noise.h. A pattern is a row of tokens per message; writing and reading run the
  * tokens in order. Numbers in comments are sections of the Noise specification, revision 34.
- * DH, hash and HMAC are libsodium's, the AEAD is aead.h; here is only their order.
+ * DH is libsodium's, hash and HMAC are sha256.h, the AEAD is aead.h; here is only their order.
  */
 #include "noise.h"
 
@@ -11,6 +11,7 @@
 #include "aead.h"
 #include "buf.h"
 #include "hkdf.h"
+#include "sha256.h"
 
 enum { MESSAGES_MAX = 3, TOKENS_MAX = 4 };
 enum token { TOKEN_END, TOKEN_E, TOKEN_S, TOKEN_EE, TOKEN_ES, TOKEN_SE };
@@ -82,12 +83,9 @@ static int decrypt(const uint8_t key[NOISE_KEY_LEN], uint64_t nonce, struct slic
 
 static void mix_hash(struct noise_handshake *hs, const void *data, size_t n)
 {
-    crypto_hash_sha256_state st;
+    const struct slice both[] = {{hs->h, sizeof hs->h}, {data, n}};
 
-    crypto_hash_sha256_init(&st);
-    crypto_hash_sha256_update(&st, hs->h, sizeof hs->h);
-    crypto_hash_sha256_update(&st, data, n);
-    crypto_hash_sha256_final(&st, hs->h);
+    sha256(both, 2, hs->h);
 }
 
 /* HKDF of 4.3 with two outputs: RFC 5869 with the chaining key as salt and no info. */

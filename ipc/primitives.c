@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hkdf.h"
+#include "sha256.h"
 
 static void system_fill(void *ctx, void *out, size_t n)
 {
@@ -72,27 +73,17 @@ bool sealed_verify(const uint8_t public_key[SEALED_KEY], const char *label, stru
 
 void sealed_hash(const char *label, struct slice text, uint8_t out[SEALED_HASH])
 {
-    crypto_hash_sha256_state st;
-    uint8_t n = (uint8_t)strlen(label);
-    crypto_hash_sha256_init(&st);
-    crypto_hash_sha256_update(&st, &n, 1);
-    crypto_hash_sha256_update(&st, (const uint8_t *)label, n);
-    crypto_hash_sha256_update(&st, solid(text).data, text.len);
-    crypto_hash_sha256_final(&st, out);
-    sodium_memzero(&st, sizeof st);
+    const uint8_t n = (uint8_t)strlen(label);
+    const struct slice all[] = {{&n, 1}, {(const uint8_t *)label, n}, text};
+    sha256(all, 3, out);
 }
 
 void sealed_mac(const uint8_t key[SEALED_KEY], const char *label, struct slice text,
                 uint8_t out[SEALED_HASH])
 {
-    crypto_auth_hmacsha256_state st;
-    uint8_t n = (uint8_t)strlen(label);
-    crypto_auth_hmacsha256_init(&st, key, SEALED_KEY);
-    crypto_auth_hmacsha256_update(&st, &n, 1);
-    crypto_auth_hmacsha256_update(&st, (const uint8_t *)label, n);
-    crypto_auth_hmacsha256_update(&st, solid(text).data, text.len);
-    crypto_auth_hmacsha256_final(&st, out);
-    sodium_memzero(&st, sizeof st);
+    const uint8_t n = (uint8_t)strlen(label);
+    const struct slice all[] = {{&n, 1}, {(const uint8_t *)label, n}, text};
+    sha256_hmac(sealed_slice(key, SEALED_KEY), all, 3, out);
 }
 
 void sealed_derive(struct slice salt, struct slice ikm, const char *info, uint8_t *out, size_t n)

@@ -13,6 +13,7 @@
 #include "wire_keys.h"
 #include "wire_moderate.h"
 #include "wire_roster.h"
+#include "wire_why.h"
 
 static const uint8_t client_magic[4] = {'C', 'S', 'M', 'G'};
 static const uint8_t server_magic[2] = {'C', 'S'};
@@ -35,6 +36,8 @@ static const struct wire_row rows[WIRE_TYPES] = {
     [WIRE_DELIVER] =      {"DELIVER",    WIRE_SERVER, WIRE_OPEN,  45, WIRE_PAYLOAD_MAX},
     [WIRE_ACK] =          {"ACK",        WIRE_CLIENT, WIRE_OPEN,  18, 273},
     [WIRE_RECEIPT] =      {"RECEIPT",    WIRE_SERVER, WIRE_OPEN,  10, 265},
+    [WIRE_WHY_ASK] =      {"WHY",        WIRE_CLIENT, WIRE_OPEN,  11, 258 + 8 * WIRE_WHY_IDS_MAX},
+    [WIRE_WHY] =          {"WHY",        WIRE_SERVER, WIRE_OPEN,  11, WIRE_PAYLOAD_MAX},
     [WIRE_PRESENCE_ASK] = {"PRESENCE",   WIRE_CLIENT, WIRE_OPEN,  1, 512},
     [WIRE_PRESENCE] =     {"PRESENCE",   WIRE_SERVER, WIRE_OPEN,  1, WIRE_PAYLOAD_MAX},
     [WIRE_KEYS_ASK] =     {"KEYS",       WIRE_CLIENT, WIRE_OPEN,  1, 1 + WIRE_PUBLISH_MAX},
@@ -95,6 +98,7 @@ const char *wire_code_name(uint16_t code)
         [WIRE_BAD_KEYS] = "bad-keys",
         [WIRE_LIST_CHANGED] = "list-changed",
         [WIRE_BAD_ENTRY] = "bad-entry",
+        [WIRE_NO_SUCH_MESSAGE] = "no-such-message",
         [WIRE_MUTED] = "muted",
         [WIRE_BANNED] = "banned",
         [WIRE_ANNOUNCE_ONLY] = "announce-only",

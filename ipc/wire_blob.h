@@ -1,5 +1,5 @@
 /*
- * wire_blob.h - the frames BLOB and DATA: docs/protocol.md, section 6.8, in code. What a blob is, who may do
+ * wire_blob.h - the frames BLOB and DATA: docs/protocol.md, section 6.9, in code. What a blob is, who may do
  * what with it and what happens when somebody dies is docs/files.md.
  *
  * As in wire.h: wire_put_X appends one whole frame, wire_get_X takes a payload and gives slices of it.

@@ -13,6 +13,7 @@
 enum {
     WIRE_GROUP_ENTRY_MAX = 1024,   /* bytes of an entry of the log */
     WIRE_GROUP_ANSWER_MAX = 49152, /* … of entries, groups or members in one answer */
+    WIRE_GROUP_BODY_LOG = 9,       /* where a body of suite 2 says the entry of the log that it is sealed for, u32 */
     WIRE_GROUP_MORE = 4189,        /* bytes that a body of suite 2 may be longer than max_text */
 };
 

@@ -61,8 +61,8 @@ static const struct row rows[WIRE_TYPES] = {
     [WIRE_KEYS_ASK] = {8, pass_on},     [WIRE_LIST_ASK] = {8, pass_on},
     [WIRE_GROUP_ASK] = {1, pass_on},    [WIRE_HISTORY_ASK] = {8, pass_on},
     [WIRE_ADMIT_ASK] = {8, pass_on},    [WIRE_ROSTER_ASK] = {8, pass_on},
-    [WIRE_MODERATE_ASK] = {8, pass_on}, [WIRE_BLOB_ASK] = {1, blob_on_ask},
-    [WIRE_DATA_UP] = {0, blob_on_data},
+    [WIRE_MODERATE_ASK] = {8, pass_on}, [WIRE_WHY_ASK] = {8, pass_on},
+    [WIRE_BLOB_ASK] = {1, blob_on_ask}, [WIRE_DATA_UP] = {0, blob_on_data},
 };
 
 static void bad(struct session *s, uint16_t code, const char *what, uint8_t type)

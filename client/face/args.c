@@ -27,10 +27,11 @@ static const struct row rows[] = {
      "trust a server that was never seen before"},
     {"wait", "STATE", offsetof(struct args, wait),
      "send: wait for accepted (default) or delivered"},
-    {"count", "N", offsetof(struct args, count), "tail: end after N messages"},
+    {"count", "N", offsetof(struct args, count), "tail: end after N messages; read, search: so many (also -n N)"},
+    {"since", "TIME", offsetof(struct args, since), "read, search: 30m, 2h, 7d back, or from a day such as 2024-10-10"},
+    {"in", "ROOM", offsetof(struct args, in), "search: in this room, or with this person"},
+    {"fetch", NULL, offsetof(struct args, fetch), "read: asks the server for what of #lobby is not here"},
     {"name", "NAME", offsetof(struct args, name), "put: the name that the recipients see"},
-    {"auto-accept", "RULES", offsetof(struct args, auto_accept),
-     "fetch files by itself: WHO:SIZE,... as in frank:10MiB,#chess:1MiB,*:64KiB"},
     {"timeout", "S", offsetof(struct args, timeout), "give up after so many seconds"},
     {"yes", NULL, offsetof(struct args, yes), "the answer to what is asked: keys verify, keys paper, keys revoke"},
     {"password-file", "FILE", offsetof(struct args, password_file),
@@ -40,10 +41,17 @@ static const struct row rows[] = {
     {"paper", NULL, offsetof(struct args, paper), "device add: by the 24 words of the paper key"},
     {"with-account-key", NULL, offsetof(struct args, with_account_key),
      "device admit: the new device may admit and revoke others, too"},
+    {"read-receipts", NULL, offsetof(struct args, read_receipts),
+     "tell senders what you have read, if they tell you, and see what others have"},
+    {"config", "FILE", offsetof(struct args, config_file),
+     "the config file; default: $XDG_CONFIG_HOME/csmsg/config"},
+    {"profile", "NAME", offsetof(struct args, profile), "use the [profile NAME] of the config file, too"},
     {"json", NULL, offsetof(struct args, json), "write one JSON object a line"},
     {"quiet", NULL, offsetof(struct args, quiet), "say nothing but errors"},
     {"verbose", NULL, offsetof(struct args, verbose), "say more about the connection"},
     {"no-color", NULL, offsetof(struct args, no_color), "no colours (NO_COLOR does the same)"},
+    {"plain", NULL, offsetof(struct args, plain), "talk in lines, without the full screen"},
+    {"theme", "NAME", offsetof(struct args, theme), "colours of the full screen: auto, dark, light, ansi, none"},
     {"help", NULL, offsetof(struct args, help), "show this help and exit"},
     {"version", NULL, offsetof(struct args, version), "show the version and exit"},
 };
@@ -136,8 +144,8 @@ int args_parse(int argc, char *const argv[], struct args *o, struct why *why)
             ended = true;
         } else if (!ended && strcmp(text, "-h") == 0) {
             o->help = true;
-        } else if (!ended && text[0] == '-' && text[1] == '-') {
-            int r = take(o, text + 2, i + 1 < argc ? argv[i + 1] : NULL, why);
+        } else if (!ended && text[0] == '-' && (text[1] == '-' || strcmp(text, "-n") == 0)) {
+            int r = take(o, text[1] == '-' ? text + 2 : "count", i + 1 < argc ? argv[i + 1] : NULL, why);
             if (r < 0) return -1;
             i += r;
         } else if (!ended && text[0] == '-' && text[1]) {
@@ -152,6 +160,36 @@ int args_parse(int argc, char *const argv[], struct args *o, struct why *why)
         }
     }
     return numbers(o, why);
+}
+
+/* One option that was not given, from the key of its name. */
+static void fill(struct args *o, const struct row *row, const struct config_values *v)
+{
+    const struct conf_key *k = config_find(row->name);
+    if (!k) return; /* of one run alone, such as --yes */
+    void *at = (char *)o + row->offset;
+    const void *value = (const char *)v + k->offset;
+    if (k->type == CONF_BOOL) {
+        *(bool *)at |= *(const bool *)value;
+    } else if (k->type == CONF_TIME) {
+        if (o->timeout_ms < 0 && *(const uint64_t *)value) o->timeout_ms = (int64_t)*(const uint64_t *)value;
+    } else if (!*(const char **)at) {
+        const char *text = k->type == CONF_WORD ? k->words[*(const unsigned *)value] : value;
+        if (*text) *(const char **)at = text;
+    }
+}
+
+void args_configure(struct args *o, struct config *config)
+{
+    o->config = config;
+    for (size_t i = 0; i < ROWS; i++)
+        fill(o, &rows[i], &config->v);
+}
+
+const char *args_option(size_t i, const char **argument)
+{
+    *argument = i < ROWS ? rows[i].argument : NULL;
+    return i < ROWS ? rows[i].name : "";
 }
 
 void args_help(struct buf *out)

@@ -14,6 +14,7 @@
 #include "errand.h"
 #include "keys_people.h"
 #include "lobby.h"
+#include "receipts.h"
 #include "report.h"
 
 void chat_init(struct chat *c, const struct chat_ops *ops, void *arg, const char *me)
@@ -76,6 +77,10 @@ void chat_say(struct chat *c, const char *to, uint8_t form, const char *text)
     uint64_t id;
     bool room = to[0] == '#';
     if (!text[0]) return;
+    if (!to[0]) {
+        chat_error(c, "nobody is talked to here; nothing was sent", "/query NAME, or /win 2");
+        return;
+    }
     if (room && !c->in_lobby && strcasecmp(to, "#lobby") == 0) {
         chat_error(c, "you are not in the lobby", "/join #lobby comes back");
         return;
@@ -90,7 +95,7 @@ void chat_say(struct chat *c, const char *to, uint8_t form, const char *text)
         return;
     }
     remember(c, id, to, room);
-    if (!c->connected) chat_print(c, "  - waits in the outbox for the connection");
+    if (!c->connected && !c->screen) chat_print(c, "  - waits in the outbox for the connection");
 }
 
 static void on_accepted(struct chat *c, const struct wire_accepted *m)
@@ -171,7 +176,8 @@ static void show_message(struct chat *c, const struct vault_row *row)
     bool copy = is_copy(c, m);
     if (!copy && !(m->flags & WIRE_FLAG_ROOM) && name_valid((const char *)m->from.data, m->from.len, NULL))
         show_word(c->last_from, sizeof c->last_from, m->from);
-    report_message_line(&line, m, row->how, copy ? REPORT_SHORT | REPORT_COPY : REPORT_SHORT);
+    report_message_at(&line, m, row->how, copy ? REPORT_SHORT | REPORT_COPY : REPORT_SHORT,
+                      c->config ? c->config->v.time_format : "%H:%M");
     print_buf(c, &line);
 }
 
@@ -181,6 +187,7 @@ void chat_show_rows(struct chat *c)
     while (c->vault && vault_history(c->vault, *c->shown->row, &row) > 0) {
         show_message(c, &row);
         *c->shown->row = row.row;
+        c->ops->seen(c->arg, &row);
     }
 }
 
@@ -327,6 +334,8 @@ void chat_event(struct chat *c, const struct client_event *e)
     case CLIENT_WAITS: on_waits(c, e); return;
     case CLIENT_NOTE: chat_print(c, "*** %s", e->note.words); return;
     case CLIENT_REJECTED: on_rejected(c, e->rejected); return;
+    case CLIENT_READ: receipts_read(c, e); return;
+    case CLIENT_WHY: receipts_told(c, e->why); return;
     case CLIENT_RECEIPT: on_receipt(c, e->receipt); return;
     case CLIENT_CHANGES: on_changes(c, e->changes); return;
     case CLIENT_PERSON: on_person(c, e->person); return;

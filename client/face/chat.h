@@ -8,10 +8,14 @@
 #include "../client.h"
 #include "chat_files.h"
 #include "name.h"
+#include "config.h"
 #include "names.h"
 #include "shown.h"
 
 enum { CHAT_ECHOES = 64 };
+
+/* What only a face with several conversations on a screen can do. */
+enum chat_view { CHAT_VIEW_WINDOW, CHAT_VIEW_CLOSE, CHAT_VIEW_BARE, CHAT_VIEW_EDITOR, CHAT_VIEW_SEARCH };
 
 /* What the conversation asks of its client; tests put their own in. */
 struct chat_ops {
@@ -22,6 +26,8 @@ struct chat_ops {
     int (*away)(void *arg, bool away, const char *text);
     int (*group)(void *arg, uint8_t op, const char *room);
     int (*accept)(void *arg, const char *name); /* client_accept() */
+    int (*why)(void *arg, uint64_t number);     /* client_why() */
+    void (*seen)(void *arg, const struct vault_row *row); /* client_shown() */
     int (*order)(void *arg, const struct client_group_order *order);
     int (*groups)(void *arg, bool open);
     int (*members)(void *arg, const char *room);
@@ -34,11 +40,13 @@ struct chat_ops {
     enum client_file_result (*put)(void *arg, const struct client_put *put, uint64_t *id, struct why *why);
     enum client_file_result (*get)(void *arg, uint64_t id, const char *path, struct why *why);
     enum client_file_result (*decline)(void *arg, uint64_t id, struct why *why);
-    void (*accept_offers)(void *arg, const struct accept *rules);
+    void (*accept_offers)(void *arg);
     void (*connect)(void *arg);
     void (*disconnect)(void *arg);
     void (*clear)(void *arg);
     void (*quit)(void *arg);
+    bool (*view)(void *arg, enum chat_view what, const char *rest); /* false: this face cannot; NULL is fine */
+    void (*configured)(void *arg); /* a setting, an alias or a bound key has changed */
     /* One piece of output, without newline at its end, safe for a terminal. */
     void (*print)(void *arg, const char *text);
 };
@@ -56,15 +64,18 @@ struct chat {
     void *arg;
     struct vault *vault; /* messages are read from its history */
     struct shown *shown;
+    struct config *config; /* NULL: as by default, and nothing can be set */
     char me[NAME_SIZE];
     uint64_t device;
-    char target[NAME_SIZE]; /* "#lobby", a group or a user */
+    char target[NAME_SIZE]; /* "#lobby", a group or a user; empty: nobody is talked to */
     char last_from[NAME_SIZE];
     bool in_lobby, connected;
+    bool screen; /* it shows by itself who is talked to, and where own messages are */
     bool listing;                       /* /who was typed: show the list that comes */
     unsigned asking;                    /* answers still to come */
     unsigned listing_groups;            /* lists of /list that are still to come */
     uint8_t standing;                   /* WIRE_STATE_* as last told */
+    unsigned alias_depth;               /* aliases within aliases, now */
     char held[16];                      /* a line like " /msg" was held back: its word */
     struct names names;                 /* for completion */
     struct chat_sent sent[CHAT_ECHOES]; /* a ring */

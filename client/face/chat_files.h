@@ -2,13 +2,12 @@
 #ifndef FACE_CHAT_FILES_H
 #define FACE_CHAT_FILES_H
 
-#include "accept.h"
+#include "buf.h"
 #include "progress.h"
 
 enum { CHAT_FILES = 8 };
 
 struct chat_files {
-    struct accept accept;
     struct {
         struct progress progress;
         uint64_t said_ms; /* when a line was last printed of it */

@@ -2,14 +2,19 @@
 #include "command.h"
 
 #include "admit.h"
+#include "command_config.h"
 #include "command_files.h"
 #include "command_groups.h"
+#include "command_view.h"
 #include "keys_people.h"
 #include "lobby.h"
+#include "receipts.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { ALIAS_DEPTH = 8 };
 
 /* Copies the first word of *rest and moves past it and the blanks behind. */
 static size_t first_word(const char **rest, char *out, size_t cap)
@@ -64,8 +69,8 @@ static void cmd_query(struct chat *c, const char *rest)
     else if (!lobby && !command_take_name(c, &rest, name))
         return;
     memcpy(c->target, name, sizeof name);
-    chat_print(c, "*** you talk to %s now%s", name,
-               lobby ? "" : "; /query alone goes back to #lobby");
+    if (!c->screen)
+        chat_print(c, "*** you talk to %s now%s", name, lobby ? "" : "; /query alone goes back to #lobby");
     if (!lobby && rest[0]) chat_say(c, name, WIRE_FORM_SAYS, rest);
 }
 
@@ -296,6 +301,7 @@ const struct command commands[] = {
     {"who", "w", "", "list who is connected", "/who", cmd_who},
     {"names", "n", "[#GROUP]", "who is in a group; in the lobby the same as /who", "/names #chess", cmd_names},
     {"whois", "wi", "NAME", "about a person", "/whois bob", cmd_whois},
+    {"why", "", "[ID]", "what a message of yours waits for; alone: the newest", "/why 12", receipts_why},
     {"join", "j", "[#GROUP]", "come into a group, or the lobby", "/join #chess", cmd_join},
     {"part", "leave", "[#GROUP]", "leave this group for good, or the lobby for now", "/part #chess", cmd_part},
     {"create", "", "#GROUP [open]", "make a group; open: anybody may join", "/create #chess", cmd_create},
@@ -318,6 +324,18 @@ const struct command commands[] = {
     {"unmute", "", "NAME", "let somebody write in the lobby again", "/unmute bob", cmd_unmute},
     {"announce", "", "[10m] [WHY]", "only instructors and assistants write in the lobby", "/announce 30m exam", cmd_announce},
     {"open", "", "", "everybody writes in the lobby again", "/open", cmd_open},
+    {"window", "win buffer", "NUMBER|NAME", "go to another conversation on the screen", "/win 3", cmd_window},
+    {"close", "wc", "", "close this conversation on the screen; it is not left", "/close", cmd_close},
+    {"search", "lastlog", "TEXT", "find a text in this conversation, newest first", "/search select", cmd_search},
+    {"editor", "", "", "write a long text with $EDITOR", "/editor", cmd_editor},
+    {"bare", "", "", "the lines alone, for copying with the mouse; any key ends it", "/bare", cmd_bare},
+    {"set", "", "[KEY [VALUE]]", "show settings, or one with its help, or set one; -default KEY: as it was",
+     "/set theme dark", cmd_set},
+    {"alias", "", "[WORD [LINE]]", "a word of yours for a line, $1 $* stand for what follows; -WORD takes it away",
+     "/alias hug /me hugs $1", cmd_alias},
+    {"bind", "", "[KEY [LINE]]", "a key for a line, or for a function of readline; -KEY takes it away", "/bind C-t /who",
+     cmd_bind},
+    {"hilight", "hl", "[WORD]", "a word that counts as a mention; -WORD takes it away", "/hilight printf", cmd_hilight},
     {"clear", "c", "", "clear the screen", "/clear", cmd_clear},
     {"connect", "reconnect", "", "connect, or try again at once", "/connect", cmd_connect},
     {"disconnect", "", "", "end the connection and stay", "/disconnect", cmd_disconnect},
@@ -355,13 +373,29 @@ static void unknown(struct chat *c, const char *word, size_t len)
     chat_error(c, "unknown command; nothing was sent", hint);
 }
 
+/* An alias is typed in its place. One that leads to itself ends somewhere. */
+static bool run_alias(struct chat *c, const char *line, size_t n)
+{
+    struct buf typed = {0};
+    bool found = alias_line(c, line, n, line + n + strspn(line + n, " "), &typed);
+    if (found && c->alias_depth == ALIAS_DEPTH)
+        chat_error(c, "this alias leads to itself", "/alias lists them");
+    else if (found) {
+        c->alias_depth++;
+        chat_line(c, (const char *)buf_head(&typed));
+        c->alias_depth--;
+    }
+    buf_free(&typed);
+    return found;
+}
+
 static void run_line(struct chat *c, const char *line)
 {
     size_t n = strcspn(line, " ");
     const struct command *cmd = command_find(line, n);
     char rest[4096];
     if (!cmd) {
-        unknown(c, line, n);
+        if (!run_alias(c, line, n)) unknown(c, line, n);
         return;
     }
     line += n;

@@ -196,7 +196,7 @@ void files_event(struct chat *c, const struct client_file_event *e)
 
 void files_accept(struct chat *c)
 {
-    if (c->ops->accept_offers && c->files.accept.n) c->ops->accept_offers(c->arg, &c->files.accept);
+    if (c->ops->accept_offers) c->ops->accept_offers(c->arg);
 }
 
 void files_free(struct chat *c)

@@ -159,14 +159,19 @@ void cmd_list(struct chat *c, const char *rest)
 static void on_order(struct chat *c, const struct client_event *e)
 {
     char text[300];
-    if (c->asking) c->asking--;
+    if (c->asking && !e->order.earlier) c->asking--;
     if (e->order.code) {
         show_word(text, sizeof text, e->order.text);
         chat_print(c, "error: %s: %s", e->order.room, text[0] ? text : e->order.code);
+        if (e->order.earlier) return;
         bool in = e->order.op != MEMBERSHIP_CREATE && e->order.op != MEMBERSHIP_JOIN;
         if (in || strcasecmp(c->target, e->order.room) != 0) return;
         talk_to(c, "#lobby");
         chat_print(c, "*** you talk to #lobby now");
+        return;
+    }
+    if (e->order.earlier) {
+        chat_print(c, "*** %s: %s is done now", e->order.room, report_op(e->order.op));
         return;
     }
     if (e->order.op == MEMBERSHIP_CREATE || e->order.op == MEMBERSHIP_JOIN) {

@@ -9,12 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 #include <readline/readline.h>
-#include <readline/history.h>
 
-#include "command.h"
+#include "complete.h"
 #include "plain.h"
-
-enum { HISTORY_LINES = 1000, TWICE_MS = 2000 };
+#include "typed.h"
 
 static struct plain *current;
 static bool in_handler; /* readline has taken its line off the screen itself */
@@ -24,7 +22,8 @@ static void make_prompt(const struct plain *p, char out[NAME_SIZE + 8])
     snprintf(out, NAME_SIZE + 8, "[%s] ", p->chat.target);
 }
 
-void editor_prompt(struct plain *p)
+/* The conversation has another target. */
+static void editor_prompt(struct plain *p)
 {
     char prompt[NAME_SIZE + 8];
     make_prompt(p, prompt);
@@ -35,12 +34,12 @@ static void on_line(char *line)
 {
     struct plain *p = current;
     if (!line) { /* Ctrl-D on an empty line */
-        p->ended = p->quitting = true;
+        plain_quit(p);
         rl_crlf();
         return;
     }
     p->interrupted_at = 0;
-    if (line[strspn(line, " \t")]) add_history(line);
+    typed_add(line);
     in_handler = true;
     chat_line(&p->chat, line);
     in_handler = false;
@@ -48,43 +47,67 @@ static void on_line(char *line)
     editor_prompt(p);
 }
 
-/* --- completion: commands at the start of a line, names elsewhere --- */
+/* --- completion, and keys of the config file --- */
 
-static char *next_command(const char *text, int state)
-{
-    static int at;
-    if (state == 0) at = 0;
-    while (commands[at].name) {
-        const char *name = commands[at++].name;
-        if (strncasecmp(name, text + 1, strlen(text + 1)) != 0) continue;
-        char *word = malloc(strlen(name) + 2);
-        if (word) snprintf(word, strlen(name) + 2, "/%s", name);
-        return word;
-    }
-    return NULL;
-}
+static int word_start; /* where the word that is completed begins */
 
-static char *next_name(const char *text, int state)
+static char *next_word(const char *text, int state)
 {
     static size_t at;
-    const struct names *names = &current->chat.names;
     if (state == 0) at = 0;
-    at = names_match(names, at, text);
-    return at < names->n ? strdup(names->name[at++]) : NULL;
+    char *word = complete_word(&current->chat, rl_line_buffer, word_start, text, at++);
+    char *copy = word ? strdup(word) : NULL; /* readline frees it */
+    free(word);
+    return copy;
 }
 
 static char **complete(const char *text, int start, int end)
 {
     (void)end;
+    word_start = start;
     rl_attempted_completion_over = 1; /* never file names */
-    return rl_completion_matches(text, start == 0 && text[0] == '/' ? next_command : next_name);
+    return rl_completion_matches(text, next_word);
+}
+
+/* A key that stands for a line: which one, only its bytes say. */
+static int bound_key(int count, int key)
+{
+    struct plain *p = current;
+    char bytes[8];
+    const struct config_pairs *keys = &p->chat.config->bind;
+    (void)count, (void)key;
+    for (size_t i = 0; i < keys->n; i++) {
+        if (!config_key_bytes(keys->pair[i].name, bytes) || strcmp(bytes, rl_executing_keyseq) != 0) continue;
+        chat_line(&p->chat, keys->pair[i].line);
+        if (p->face->ran) p->face->ran(p);
+        break;
+    }
+    return 0;
+}
+
+void editor_keys(struct plain *p)
+{
+    static char bound[CONFIG_PAIRS][8]; /* by the last call: what is not in the file any more goes */
+    static size_t n;
+    char bytes[8];
+    const struct config_pairs *keys = &p->chat.config->bind;
+    current = p;
+    while (n)
+        rl_bind_keyseq(bound[--n], NULL);
+    for (size_t i = 0; i < keys->n; i++) {
+        rl_command_func_t *function = rl_named_function(keys->pair[i].line);
+        if (!config_key_bytes(keys->pair[i].name, bytes)) continue;
+        rl_bind_keyseq(bytes, function ? function : bound_key);
+        memcpy(bound[n++], bytes, sizeof bytes);
+    }
 }
 
 /* --- the terminal --- */
 
-void editor_open(struct plain *p)
+static bool editor_open(struct plain *p, struct why *why)
 {
-    char path[PATH_MAX], prompt[NAME_SIZE + 8];
+    (void)why;
+    char prompt[NAME_SIZE + 8];
     current = p;
     rl_readline_name = NAME;
     rl_catch_signals = 0; /* they come by signalfd */
@@ -92,61 +115,31 @@ void editor_open(struct plain *p)
     rl_attempted_completion_function = complete;
     rl_completer_word_break_characters = " ";
     rl_variable_bind("enable-bracketed-paste", "on");
-    using_history();
-    stifle_history(HISTORY_LINES);
-    if (!p->s.identity.lock.on) read_history(home_file(&p->s.home, "history", path));
+    typed_open(&p->s);
     make_prompt(p, prompt);
     rl_callback_handler_install(prompt, on_line);
+    editor_keys(p);
+    return true;
 }
 
-void editor_close(struct plain *p)
+static void editor_close(struct plain *p)
 {
-    char path[PATH_MAX];
     if (!current) return;
     rl_clear_visible_line();
     rl_callback_handler_remove();
     fflush(stdout);
-    if (!p->s.identity.lock.on) write_history(home_file(&p->s.home, "history", path));
-    clear_history();
+    typed_close(&p->s);
     current = NULL;
 }
 
-void editor_key(struct plain *p)
+static void editor_key(struct plain *p)
 {
     (void)p;
     rl_callback_read_char();
 }
 
-void editor_interrupt(struct plain *p)
-{
-    uint64_t now = errand_now();
-    if (p->interrupted_at && now - p->interrupted_at < TWICE_MS) {
-        p->quitting = true;
-        return;
-    }
-    p->interrupted_at = now;
-    rl_callback_sigcleanup();
-    rl_replace_line("", 0);
-    editor_print(p, "(Ctrl-C once more quits)");
-}
-
-void editor_resize(struct plain *p)
-{
-    (void)p;
-    rl_resize_terminal();
-}
-
-void editor_suspend(struct plain *p)
-{
-    (void)p;
-    rl_clear_visible_line();
-    rl_deprep_terminal();
-    kill(getpid(), SIGSTOP);
-    rl_prep_terminal(1);
-    rl_forced_update_display();
-}
-
-void editor_print(struct plain *p, const char *text)
+/* Prints above the line being typed. */
+static void editor_print(struct plain *p, const char *text)
 {
     (void)p;
     if (!in_handler) rl_clear_visible_line();
@@ -159,8 +152,53 @@ void editor_print(struct plain *p, const char *text)
     fflush(stdout);
 }
 
-void editor_clear(struct plain *p)
+/* Clears the line. */
+static void editor_interrupt(struct plain *p)
+{
+    if (plain_interrupted(p)) return;
+    rl_callback_sigcleanup();
+    rl_replace_line("", 0);
+    editor_print(p, "(Ctrl-C once more quits)");
+}
+
+static void editor_resize(struct plain *p)
+{
+    (void)p;
+    rl_resize_terminal();
+}
+
+static void editor_suspend(struct plain *p)
+{
+    (void)p;
+    rl_clear_visible_line();
+    rl_deprep_terminal();
+    kill(getpid(), SIGSTOP);
+    rl_prep_terminal(1);
+    rl_forced_update_display();
+}
+
+static void editor_clear(struct plain *p)
 {
     (void)p;
     rl_clear_screen(0, 0);
 }
+
+/* What the line led to may have changed whom one talks to. */
+static void editor_ran(struct plain *p)
+{
+    editor_prompt(p);
+    rl_forced_update_display();
+}
+
+const struct face editor_face = {
+    .open = editor_open,
+    .close = editor_close,
+    .key = editor_key,
+    .interrupt = editor_interrupt,
+    .resize = editor_resize,
+    .suspend = editor_suspend,
+    .print = editor_print,
+    .clear = editor_clear,
+    .configured = editor_keys,
+    .ran = editor_ran,
+};

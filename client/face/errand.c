@@ -22,7 +22,11 @@
 #include "errand_trust.h"
 #include "passphrase.h"
 
-enum { PUBLISH_MS = 3000, LEAVE_MS = 500 };
+enum {
+    PUBLISH_MS = 3000,
+    LEAVE_MS = 500,
+    TURN_FRAMES = 200, /* some 10 ms of work: keys and Ctrl-C wait no longer in a flood */
+};
 
 uint64_t errand_now(void)
 {
@@ -205,6 +209,9 @@ enum face_exit errand_open(struct errand *s, const struct args *o, uint32_t caps
                                                     .identity = &s->identity,
                                                     .vault = s->vault,
                                                     .folder = s->home.folder,
+                                                    .downloads = o->config ? o->config->v.download : NULL,
+                                                    .read_receipts = o->read_receipts,
+                                                    .turn_frames = TURN_FRAMES,
                                                     .trust = errand_trust,
                                                     .event = on_event,
                                                     .arg = s});

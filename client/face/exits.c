@@ -13,6 +13,7 @@ enum face_exit exit_of(const char *code)
         {"no-such-user", EXIT_NO_SUCH},
         {"no-such-room", EXIT_NO_SUCH},
         {"no-device", EXIT_NO_SUCH},
+        {"no-such-message", EXIT_NO_SUCH},
         {"no-such-file", EXIT_NO_SUCH},
         {"no-such-blob", EXIT_NO_SUCH},
         {"no-keys", EXIT_TIME},

@@ -1,6 +1,6 @@
 /*
  * group.c - csce513fall24Msg group …: one entry for a group's log, or a list. What becomes of an order is
- * the exit code; it is not kept for later when the server is not reached.
+ * the exit code; when the server is not reached, the next process that is connected for long enough carries it out.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +21,7 @@ struct grouping {
     struct client_group_order order;
     struct buf text;
     bool asked;
+    uint64_t number; /* of the order */
     unsigned lists; /* still to come */
 };
 
@@ -114,12 +115,10 @@ static const char *take_operands(struct grouping *m, const struct args *o)
 
 static void begin(struct grouping *m)
 {
-    uint64_t number;
     if (m->asked) return;
     m->asked = true;
-    if (m->order.op)
-        client_order(m->s.client, &m->order, &number);
-    else if (m->action->takes & TAKES_NOTHING)
+    if (m->order.op) return; /* it was given before */
+    if (m->action->takes & TAKES_NOTHING)
         m->lists = client_ask_groups(m->s.client, false) == 0 && client_ask_groups(m->s.client, true) == 0 ? 2 : 0;
     else
         client_ask_members(m->s.client, m->order.room);
@@ -136,6 +135,7 @@ static void refuse(struct grouping *m, const char *code, struct slice text)
 
 static void on_order(struct grouping *m, const struct client_event *e)
 {
+    if (e->order.number != m->number) return; /* left over from a command before */
     if (e->order.code) {
         refuse(m, e->order.code, e->order.text);
         return;
@@ -204,13 +204,14 @@ static enum face_exit run(struct grouping *m)
     int64_t ms = m->s.args->timeout_ms;
     m->s.event = on_event;
     m->s.arg = m;
+    if (m->order.op && client_order(m->s.client, &m->order, &m->number) < 0) return EXIT_LOCAL;
     client_connect(m->s.client);
     bool done = errand_run(&m->s, errand_now() + (uint64_t)(ms < 0 ? DEFAULT_MS : ms));
     errand_leave(&m->s);
     if (done) return m->s.exit;
     why_set(&why, "cannot reach %s: %s", m->s.place,
             m->s.lost_reason[0] ? m->s.lost_reason : "no answer in time");
-    why_hint(&why, "nothing of this is kept: say it again");
+    why_hint(&why, m->order.op ? "it is kept: a conversation, or tail, carries it out when the server is there" : "");
     return errand_error(m->s.args, "unreachable", &why);
 }
 

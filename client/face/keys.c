@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../class.h"
 #include "../link.h"
 #include "../sealed/safety_number.h"
 #include "../show.h"
@@ -28,7 +29,31 @@ static bool find_pin(struct errand *s, struct trust_pin *pin)
     return trust_check(s->home.known_servers, s->place, none, pin, &why) == TRUST_CHANGED;
 }
 
-static void show_json(struct errand *s, const char *device, const char *account, const char *server)
+static struct slice text_of(const char *s)
+{
+    return (struct slice){(const uint8_t *)s, strlen(s)};
+}
+
+static enum face_exit store_trouble(struct errand *s)
+{
+    struct why why;
+    why_set(&why, "the message store failed: %s", vault_words(s->vault));
+    return errand_error(s->args, "local", &why);
+}
+
+/* What keys show shows; texts are empty for what there is not (yet). */
+struct own_keys {
+    char device[TRUST_FINGERPRINT], server[TRUST_FINGERPRINT];
+    char account[SAFETY_PHRASE], anchor[SAFETY_PHRASE];
+    char class_name[ANCHOR_CLASS_MAX + 1];
+};
+
+static json_t *text_or_null(const char *text)
+{
+    return text[0] ? out_text(text_of(text)) : json_null();
+}
+
+static void show_json(const struct errand *s, const struct own_keys *k)
 {
     json_t *o = json_object();
     char number[24];
@@ -36,34 +61,53 @@ static void show_json(struct errand *s, const char *device, const char *account,
     json_object_set_new(o, "ev", json_string("key"));
     json_object_set_new(o, "user", json_string(s->home.user));
     json_object_set_new(o, "device", json_string(number));
-    json_object_set_new(o, "fingerprint", json_string(device));
-    json_object_set_new(o, "account", account[0] ? json_string(account) : json_null());
+    json_object_set_new(o, "fingerprint", json_string(k->device));
+    json_object_set_new(o, "account", text_or_null(k->account));
+    json_object_set_new(o, "class", text_or_null(k->class_name));
+    json_object_set_new(o, "class_key", text_or_null(k->anchor));
     json_object_set_new(o, "server", json_string(s->place));
-    json_object_set_new(o, "server_fingerprint", server[0] ? json_string(server) : json_null());
+    json_object_set_new(o, "server_fingerprint", text_or_null(k->server));
     out_json(o);
+}
+
+static void show_lines(const struct errand *s, const struct own_keys *k)
+{
+    struct buf b = {0};
+    char class_name[ANCHOR_CLASS_MAX + 1];
+    report_put(&b, "user    %s\ndevice  %016llx\nkey     %s\naccount %s\n", s->home.user,
+               (unsigned long long)s->identity.device, k->device, k->account[0] ? k->account : "not at the server yet");
+    if (k->class_name[0])
+        report_put(&b, "class   %s\n        %s\n", show_word(class_name, sizeof class_name, text_of(k->class_name)), k->anchor);
+    report_put(&b, "server  %s\n        %s", s->place, k->server[0] ? k->server : "not known yet");
+    out_line(STDOUT_FILENO, &b);
+    buf_free(&b);
+}
+
+static int own_class(struct vault *v, struct own_keys *k)
+{
+    struct class_room room;
+    int r = class_get(v, &room);
+    memcpy(k->class_name, room.name, sizeof k->class_name);
+    if (r > 0) safety_fingerprint(room.anchor_key, k->anchor);
+    class_wipe(&room);
+    return r;
 }
 
 static enum face_exit show(const struct args *o)
 {
     struct errand s;
     struct trust_pin pin;
-    char device[TRUST_FINGERPRINT], server[TRUST_FINGERPRINT] = "", account[SAFETY_PHRASE] = "";
+    struct own_keys k = {0};
     enum face_exit exit = errand_open(&s, o, 0);
     if (exit == EXIT_DONE) {
-        trust_fingerprint(s.identity.public_key, device);
-        keys_account_words(s.vault, s.home.user, account);
-        if (find_pin(&s, &pin)) trust_fingerprint(pin.server_id, server);
-        if (o->json)
-            show_json(&s, device, account, server);
-        else {
-            struct buf b = {0};
-            report_put(&b, "user    %s\ndevice  %016llx\nkey     %s\naccount %s\nserver  %s\n        %s",
-                       s.home.user, (unsigned long long)s.identity.device, device,
-                       account[0] ? account : "not at the server yet", s.place,
-                       server[0] ? server : "not known yet");
-            out_line(STDOUT_FILENO, &b);
-            buf_free(&b);
-        }
+        trust_fingerprint(s.identity.public_key, k.device);
+        if (find_pin(&s, &pin)) trust_fingerprint(pin.server_id, k.server);
+        if (keys_account_words(s.vault, s.home.user, k.account) == KEYS_STORE || own_class(s.vault, &k) < 0)
+            exit = store_trouble(&s);
+        else if (o->json)
+            show_json(&s, &k);
+        else
+            show_lines(&s, &k);
     }
     errand_close(&s);
     return exit;
@@ -128,19 +172,12 @@ static enum face_exit replace(struct errand *s)
 
 /* --- people --- */
 
-static enum face_exit store_trouble(struct errand *s)
-{
-    struct why why;
-    why_set(&why, "the message store failed: %s", vault_words(s->vault));
-    return errand_error(s->args, "local", &why);
-}
-
 static enum face_exit unknown_person(struct errand *s, const char *name)
 {
     struct why why;
     char shown[NAME_SIZE];
     why_set(&why, "nothing is known of the keys of \"%s\" yet",
-            show_word(shown, sizeof shown, (struct slice){(const uint8_t *)name, strlen(name)}));
+            show_word(shown, sizeof shown, text_of(name)));
     why_hint(&why, "they are fetched with the first message to them");
     return errand_error(s->args, "no-such-user", &why);
 }
@@ -157,14 +194,14 @@ static void verify_json(struct errand *s, const char *name, const struct peer *p
     char number[SAFETY_NUMBER], words[SAFETY_PHRASE];
     struct safety_account a = {0}, b = {0};
     json_t *o = json_object();
-    peers_get(s->vault, (struct slice){(const uint8_t *)s->home.user, strlen(s->home.user)}, &own);
+    peers_get(s->vault, text_of(s->home.user), &own);
     memcpy(a.key, own.list.account_key, sizeof a.key);
     memcpy(b.key, p->list.account_key, sizeof b.key);
     a.name = (struct slice){(const uint8_t *)own.list.name, own.list.name_len};
     b.name = (struct slice){(const uint8_t *)p->list.name, p->list.name_len};
     safety_number(&a, &b, number, words);
     json_object_set_new(o, "ev", json_string("safety"));
-    json_object_set_new(o, "user", out_text((struct slice){(const uint8_t *)name, strlen(name)}));
+    json_object_set_new(o, "user", out_text(text_of(name)));
     json_object_set_new(o, "number", json_string(number));
     json_object_set_new(o, "words", json_string(words));
     json_object_set_new(o, "verified", json_boolean(p->verified));
@@ -181,7 +218,7 @@ static enum face_exit verify(struct errand *s, const char *name)
     enum keys_known known = keys_safety_lines(s->vault, s->home.user, name, &lines);
     if (known == KEYS_STORE) return store_trouble(s);
     if (known == KEYS_UNKNOWN) return unknown_person(s, name);
-    peers_get(s->vault, (struct slice){(const uint8_t *)name, strlen(name)}, &p);
+    peers_get(s->vault, text_of(name), &p);
     bool sound = p.trouble == PEER_FINE, ask = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
     if (!s->args->json) print(&lines);
     buf_free(&lines);

@@ -1,6 +1,6 @@
 /*
  * plain.c - the conversation in a terminal, or by lines from a pipe: one poll over keyboard, socket
- * and signals. The engine says when it next has something to do; idle, nothing runs.
+ * and signals. The engine and the face say when they next have something to do; idle, nothing runs.
  */
 #include "plain.h"
 
@@ -15,17 +15,23 @@
 #include <unistd.h>
 
 #include "../client_files.h"
+#include "accept.h"
 #include "out.h"
 #include "verbs.h"
+#include "window/window.h"
 
-enum { GREET_MS = 3000, SETTLE_MS = 30000, LEAVE_MS = 1000 };
+enum { GREET_MS = 3000, SETTLE_MS = 30000, LEAVE_MS = 1000, TWICE_MS = 2000 };
 
 /* --- what the conversation asks for --- */
 
 static int do_send(void *arg, uint8_t kind, const char *to, uint8_t form, struct slice text,
                    uint64_t *id)
 {
-    return client_send(((struct plain *)arg)->s.client, kind, to, form, text, id);
+    struct plain *p = arg;
+    if (p->gathering) client_hold(p->s.client);
+    int r = client_send(p->s.client, kind, to, form, text, id);
+    if (r == 0 && p->face && p->face->sent) p->face->sent(p, to, form, text, *id);
+    return r;
 }
 
 static int do_list(void *arg)
@@ -51,6 +57,16 @@ static int do_group(void *arg, uint8_t op, const char *room)
 static int do_accept(void *arg, const char *name)
 {
     return client_accept(((struct plain *)arg)->s.client, name);
+}
+
+static int do_why(void *arg, uint64_t number)
+{
+    return client_why(((struct plain *)arg)->s.client, number, true);
+}
+
+static void do_seen(void *arg, const struct vault_row *row)
+{
+    client_shown(((struct plain *)arg)->s.client, row);
 }
 
 static int do_order(void *arg, const struct client_group_order *order)
@@ -107,10 +123,10 @@ static enum client_file_result do_decline(void *arg, uint64_t id, struct why *wh
     return client_decline(((struct plain *)arg)->s.client, id, why);
 }
 
-static void do_accept_offers(void *arg, const struct accept *rules)
+static void do_accept_offers(void *arg)
 {
     struct plain *p = arg;
-    accept_offers(rules, p->s.client, p->s.vault, p->s.home.user);
+    accept_offers(p->s.args->config, p->s.client, p->s.vault);
 }
 
 static void do_connect(void *arg)
@@ -128,7 +144,13 @@ static void do_disconnect(void *arg)
 static void do_clear(void *arg)
 {
     struct plain *p = arg;
-    if (p->terminal) editor_clear(p);
+    if (p->terminal) p->face->clear(p);
+}
+
+static bool do_view(void *arg, enum chat_view what, const char *rest)
+{
+    struct plain *p = arg;
+    return p->face && p->face->view && p->face->view(p, what, rest);
 }
 
 static void do_quit(void *arg)
@@ -136,6 +158,29 @@ static void do_quit(void *arg)
     struct plain *p = arg;
     p->quitting = p->terminal;
     p->stopped = p->ended = true; /* a pipe's messages still get their time to arrive */
+}
+
+static void do_configured(void *arg)
+{
+    struct plain *p = arg;
+    bool receipts = p->chat.config->v.read_receipts;
+    if (receipts != p->receipts) client_set_read_receipts(p->s.client, receipts);
+    p->receipts = receipts;
+    if (p->terminal && p->face->configured) p->face->configured(p);
+}
+
+bool plain_interrupted(struct plain *p)
+{
+    uint64_t now = errand_now();
+    bool twice = p->interrupted_at && now - p->interrupted_at < TWICE_MS;
+    p->interrupted_at = now;
+    p->quitting |= twice;
+    return twice;
+}
+
+void plain_quit(struct plain *p)
+{
+    p->ended = p->quitting = true;
 }
 
 /* Our own marks and errors in colour; the words say the same. */
@@ -152,6 +197,10 @@ static const char *colour_of(const char *text)
 static void do_print(void *arg, const char *text)
 {
     struct plain *p = arg;
+    if (p->window) {
+        p->face->print(p, text);
+        return;
+    }
     const char *colour = p->colour ? colour_of(text) : NULL;
     struct buf b = {0};
     if (colour) buf_put(&b, colour, strlen(colour));
@@ -160,7 +209,7 @@ static void do_print(void *arg, const char *text)
     bool open = true;
     if (p->terminal) {
         buf_put_u8(&b, 0);
-        editor_print(p, (const char *)buf_head(&b));
+        p->face->print(p, (const char *)buf_head(&b));
     } else
         open = out_line(STDOUT_FILENO, &b);
     buf_free(&b);
@@ -174,6 +223,8 @@ static const struct chat_ops ops = {
     .away = do_away,
     .group = do_group,
     .accept = do_accept,
+    .why = do_why,
+    .seen = do_seen,
     .order = do_order,
     .groups = do_groups,
     .members = do_members,
@@ -188,30 +239,42 @@ static const struct chat_ops ops = {
     .connect = do_connect,
     .disconnect = do_disconnect,
     .clear = do_clear,
+    .view = do_view,
     .quit = do_quit,
+    .configured = do_configured,
     .print = do_print,
 };
 
 static void on_event(void *arg, const struct client_event *e)
 {
     struct plain *p = arg;
-    chat_event(&p->chat, e);
+    if (p->face && p->face->event)
+        p->face->event(p, e);
+    else
+        chat_event(&p->chat, e);
 }
 
 /* --- input --- */
 
-/* Lines of a pipe. The last one need not end. */
+/*
+ * Lines of a pipe. The last one need not end. Texts that come together become durable together, when the
+ * last one was taken; a command does what it does after them.
+ */
 static void pipe_lines(struct plain *p)
 {
     uint8_t *newline;
+    p->gathering = p->s.connected;
     while (!p->quitting && !p->stopped && buf_len(&p->input) &&
            (newline = memchr(buf_head(&p->input), '\n', buf_len(&p->input)))) {
         char *line = (char *)buf_head(&p->input);
         size_t n = (size_t)(newline - buf_head(&p->input));
         *newline = '\0';
+        if (*line == '/') client_push(p->s.client);
         chat_line(&p->chat, line);
         buf_drop(&p->input, n + 1);
     }
+    p->gathering = false;
+    client_push(p->s.client);
 }
 
 static void pipe_read(struct plain *p)
@@ -234,9 +297,9 @@ static void read_signals(struct plain *p)
 {
     struct signalfd_siginfo info;
     while (read(p->s.signals, &info, sizeof info) == sizeof info) {
-        if (info.ssi_signo == SIGWINCH && p->terminal) editor_resize(p);
-        if (info.ssi_signo == SIGINT && p->terminal) editor_interrupt(p);
-        if (info.ssi_signo == SIGTSTP && p->terminal) editor_suspend(p);
+        if (info.ssi_signo == SIGWINCH && p->terminal) p->face->resize(p);
+        if (info.ssi_signo == SIGINT && p->terminal) p->face->interrupt(p);
+        if (info.ssi_signo == SIGTSTP && p->terminal) p->face->suspend(p);
         if (info.ssi_signo == SIGTERM || (info.ssi_signo == SIGINT && !p->terminal)) {
             p->quitting = true;
             p->s.exit = EXIT_INTERRUPTED;
@@ -252,24 +315,30 @@ static bool reads(const struct plain *p)
     return !p->ended && (p->terminal || p->s.connected);
 }
 
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static void turn(struct plain *p, int most_ms)
 {
-    int timeout = client_timeout_ms(p->s.client);
+    int timeout = sooner(client_timeout_ms(p->s.client), most_ms);
+    if (p->terminal && p->face->timeout_ms) timeout = sooner(timeout, p->face->timeout_ms(p));
     struct pollfd f[4] = {
         {.fd = reads(p) ? STDIN_FILENO : -1, .events = POLLIN},
         {.fd = client_fd(p->s.client), .events = client_wants(p->s.client)},
         {.fd = p->s.signals, .events = POLLIN},
         {.fd = client_files_fd(p->s.client), .events = POLLIN},
     };
-    if (most_ms >= 0 && (timeout < 0 || timeout > most_ms)) timeout = most_ms;
     if (poll(f, 4, timeout) < 0) {
         if (errno != EINTR) p->quitting = true;
         return;
     }
     if (f[2].revents) read_signals(p);
-    if (f[0].revents && p->terminal) editor_key(p);
+    if (f[0].revents && p->terminal) p->face->key(p);
     if (f[0].revents && !p->terminal) pipe_read(p);
     client_step(p->s.client, f[1].fd >= 0 ? f[1].revents : 0);
+    if (p->terminal && p->face->turn) p->face->turn(p);
 }
 
 /* What was said is to arrive, and what was asked to be answered; a person waits a moment only. */
@@ -317,6 +386,13 @@ static bool wants_colour(const struct args *o)
            isatty(STDOUT_FILENO);
 }
 
+/* The full screen, unless the terminal is none that could show it. */
+static bool wants_window(const struct args *o)
+{
+    const char *term = getenv("TERM");
+    return !o->plain && term && term[0] && strcmp(term, "dumb") != 0;
+}
+
 static enum face_exit run(struct plain *p)
 {
     struct why why;
@@ -330,24 +406,28 @@ static enum face_exit run(struct plain *p)
     chat_init(&p->chat, &ops, p, p->s.home.user);
     p->chat.vault = p->s.vault;
     p->chat.shown = &p->shown;
+    p->chat.config = p->s.args->config;
+    p->receipts = p->chat.config && p->chat.config->v.read_receipts;
     p->chat.device = p->s.identity.device;
-    if (accept_parse(&p->chat.files.accept, p->s.args->auto_accept, &why) < 0)
-        return errand_error(p->s.args, "usage", &why);
     client_files_auto(p->s.client);
     p->s.event = on_event;
     p->s.arg = p;
-    chat_show_rows(&p->chat);
+    if (tty) p->face = wants_window(p->s.args) ? &window_face : &editor_face;
+    if (tty && p->face->begin)
+        p->face->begin(p);
+    else
+        chat_show_rows(&p->chat);
     if (!greet(p)) return p->s.exit;
     p->s.no_questions = true;
-    p->terminal = tty;
     if (tty) p->s.say = do_print;
     if (tty) {
         errand_watch(&p->s, SIGTSTP);
-        editor_open(p);
+        if (!p->face->open(p, &why)) return errand_error(p->s.args, "local", &why);
+        p->terminal = true;
         hello(p);
     }
     talk(p);
-    if (tty) editor_close(p);
+    if (tty) p->face->close(p);
     p->terminal = false;
     bool settled = client_settled(p->s.client);
     errand_leave(&p->s);
@@ -364,6 +444,7 @@ enum face_exit verb_chat(const struct args *o)
     umask(077); /* the input history is private */
     enum face_exit exit = errand_open(&p.s, o, WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY);
     if (exit == EXIT_DONE) exit = run(&p);
+    window_free(p.window);
     shown_close(&p.shown);
     chat_free(&p.chat);
     buf_free(&p.input);

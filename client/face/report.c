@@ -31,7 +31,7 @@ void report_put(struct buf *out, const char *fmt, ...)
 
 static void put_time(struct buf *out, uint64_t ms, const char *format)
 {
-    char text[32];
+    char text[64];
     struct tm tm;
     time_t t = (time_t)(ms / 1000);
     if (!localtime_r(&t, &tm) || strftime(text, sizeof text, format, &tm) == 0) return;
@@ -45,25 +45,37 @@ static void put_unopened(struct buf *out, const struct wire_deliver *m)
     report_put(out, " could not be opened: %s", open_words(m->body.len ? m->body.data[0] : 0));
 }
 
-/* What stands in a room's row of messages without being one. */
-static void put_event(struct buf *out, const struct wire_deliver *m, enum vault_how how)
+bool report_event_words(struct buf *out, const struct wire_deliver *m, enum vault_how how)
 {
-    report_put(out, "*** ");
-    if (how == VAULT_ENTRY && report_entry_line(out, m->body)) return;
+    if (how != VAULT_UNOPENED && how != VAULT_ENTRY && how != VAULT_GAP) return false;
+    if (how == VAULT_UNOPENED) put_unopened(out, m);
+    if (how == VAULT_UNOPENED) return true;
+    if (how == VAULT_ENTRY && report_entry_line(out, m->body)) {
+        if (m->flags & VAULT_FLAG_SAID) report_put(out, " (an instructor, says the server)");
+        return true;
+    }
     if (how == VAULT_GAP && m->body.len == 16)
         report_put(out, "messages %llu to %llu are not there any more", (unsigned long long)get_u64(m->body.data),
                    (unsigned long long)get_u64(m->body.data + 8));
     else
         report_put(out, "[a line that this version cannot read]");
+    return true;
 }
 
 void report_message_line(struct buf *out, const struct wire_deliver *m, enum vault_how how,
                          enum report_style style)
 {
+    report_message_at(out, m, how, style, style & REPORT_SHORT ? "%H:%M" : "%Y-%m-%d %H:%M:%S");
+}
+
+void report_message_at(struct buf *out, const struct wire_deliver *m, enum vault_how how, enum report_style style,
+                       const char *time_format)
+{
     bool dated = !(style & REPORT_SHORT), copy = style & REPORT_COPY, room = m->flags & WIRE_FLAG_ROOM;
     uint8_t form = WIRE_FORM_SAYS;
     struct slice text;
-    put_time(out, m->time_ms, dated ? "%Y-%m-%d %H:%M:%S " : "%H:%M ");
+    put_time(out, m->time_ms, time_format);
+    report_put(out, " ");
     if (room) {
         show_line(out, m->to);
         report_put(out, " ");
@@ -75,7 +87,8 @@ void report_message_line(struct buf *out, const struct wire_deliver *m, enum vau
     }
     if (!room && how == VAULT_PLAIN) report_put(out, "[not sealed] ");
     if (how == VAULT_ENTRY || how == VAULT_GAP) {
-        put_event(out, m, how);
+        report_put(out, "*** ");
+        report_event_words(out, m, how);
         return;
     }
     bool known = client_body(m->body, &form, &text), sealed = how == VAULT_SEALED;
@@ -125,12 +138,13 @@ void report_accepted_line(struct buf *out, const struct wire_accepted *m, const 
     case WIRE_STATE_EXPIRED:
         report_put(out, "expired: %s did not come for it in time", name);
         return;
+    case WIRE_WHY_REVOKED: report_put(out, "never delivered: the device of %s that it was for was revoked", name); return;
     default: report_put(out, "accepted"); return;
     }
 }
 
 /* When another process of ours heard the server's own words, only the code is left. */
-static const char *refusal_words(uint16_t code)
+const char *report_refusal_words(uint16_t code)
 {
     switch (code) {
     case WIRE_MUTED: return "you are muted there";
@@ -149,7 +163,7 @@ void report_rejected_lines(struct buf *what, struct buf *hint, const struct wire
     if (m->text.len)
         show_line(what, m->text);
     else
-        report_put(what, "%s", refusal_words(m->code));
+        report_put(what, "%s", report_refusal_words(m->code));
     if (m->hint.len) show_line(hint, m->hint);
     if (m->hint.len || m->near == 0) return;
     report_put(hint, "did you mean ");

@@ -33,12 +33,31 @@ enum report_style {
 void report_message_line(struct buf *out, const struct wire_deliver *m, enum vault_how how,
                          enum report_style style);
 
+/* The same as REPORT_SHORT, and the time as strftime(3) has it. */
+void report_message_at(struct buf *out, const struct wire_deliver *m, enum vault_how how, enum report_style style,
+                       const char *time_format);
+
+/* What a row says that is no message of its sender: an entry of a log, a gap, one that did not open. Else false. */
+bool report_event_words(struct buf *out, const struct wire_deliver *m, enum vault_how how);
+
 /* "stored: frank is absent, 3 wait for him, kept 30 days", or the other states. */
 void report_accepted_line(struct buf *out, const struct wire_accepted *m, const char *to);
 
 /* "cannot deliver to "frnak": no such user", and "did you mean "frank"?" (may be empty). */
 void report_rejected_lines(struct buf *what, struct buf *hint, const struct wire_rejected *m,
                            const char *to);
+
+/* The words of a refusal of which only the code is known. */
+const char *report_refusal_words(uint16_t code);
+
+/* "accepted", "stored", "delivered", "expired", "revoked" of WIRE_STATE_*, WIRE_WHY_REVOKED. */
+const char *report_state_name(uint8_t state);
+
+/* "7 to bob, 14:03: stored, 3rd in the queue, kept until 2026-12-08 14:03; bob is absent since 14:01". */
+void report_why_line(struct buf *out, const struct client_why *w);
+json_t *report_why_answer(const struct client_why *w);
+/* Somebody has read these. */
+json_t *report_read(const char *name, const uint64_t *number, size_t n);
 
 /* "bob, carol and 6 more joined", nothing when the changes are none of this kind. */
 void report_changes_line(struct buf *out, const struct wire_changes *m, uint8_t change);

@@ -52,6 +52,7 @@ static json_t *report_log_entry(const struct wire_deliver *m)
     if (e.op == MEMBERSHIP_CREATE || e.op == MEMBERSHIP_OPEN) set(o, "open", json_boolean(e.role == 1));
     if (e.op == MEMBERSHIP_MUTE) set(o, "until", e.until_ms ? out_time(e.until_ms) : json_null());
     if (e.text.len) set(o, "text", out_text(e.text));
+    if (m->flags & VAULT_FLAG_SAID) set(o, "instructor", json_string("says the server"));
     return o;
 }
 
@@ -96,12 +97,13 @@ json_t *report_waits(uint64_t id, enum client_wait why, const char *to, const ch
     return o;
 }
 
-static const char *state_name(uint8_t state)
+const char *report_state_name(uint8_t state)
 {
     switch (state) {
     case WIRE_STATE_DELIVERED: return "delivered";
     case WIRE_STATE_STORED: return "stored";
     case WIRE_STATE_EXPIRED: return "expired";
+    case WIRE_WHY_REVOKED: return "revoked";
     default: return "accepted";
     }
 }
@@ -110,7 +112,7 @@ json_t *report_accepted(const struct wire_accepted *m, uint64_t id, const char *
 {
     json_t *o = event("accepted");
     set(o, "id", number(id));
-    set(o, "state", json_string(state_name(m->state)));
+    set(o, "state", json_string(report_state_name(m->state)));
     set(o, "to", m->to.len ? out_text(m->to) : words(to));
     if (m->state == WIRE_STATE_STORED) {
         set(o, "waiting", number(m->waiting));

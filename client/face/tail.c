@@ -21,7 +21,6 @@
 struct tailing {
     struct errand s;
     struct shown shown;
-    struct accept accept;
     long written;
 };
 
@@ -70,6 +69,7 @@ static void put_rows(struct tailing *t)
     while (!t->s.done && (r = vault_history(t->s.vault, *t->shown.row, &row)) > 0) {
         if (!put_message(t, &row)) return;
         *t->shown.row = row.row;
+        client_shown(t->s.client, &row);
         if (++t->written == count) errand_end(&t->s, EXIT_DONE);
     }
     if (!t->s.done && r < 0) errand_end(&t->s, store_trouble(t));
@@ -119,14 +119,23 @@ static void put_file(struct tailing *t, const struct client_file_event *e)
     buf_free(&line);
 }
 
+static void put_read(struct tailing *t, const struct client_event *e)
+{
+    struct buf line = {0};
+    if (!t->s.args->json) return;
+    out_json_text(&line, report_read(e->read.name, e->read.number, e->read.n));
+    put(t, &line);
+}
+
 static void on_event(void *arg, const struct client_event *e)
 {
     struct tailing *t = arg;
     if (e->type == CLIENT_MESSAGE) put_rows(t);
     if (e->type == CLIENT_MESSAGE || e->type == CLIENT_CONNECTED)
-        accept_offers(&t->accept, t->s.client, t->s.vault, t->s.home.user);
+        accept_offers(t->s.args->config, t->s.client, t->s.vault);
     if (e->type == CLIENT_FILE) put_file(t, e->file);
     if (e->type == CLIENT_CHANGES && !t->s.done) put_changes(t, e->changes);
+    if (e->type == CLIENT_READ && !t->s.done) put_read(t, e);
     if (e->type == CLIENT_MODERATED && !t->s.done) put_moderated(t, e->moderated);
     if (e->type == CLIENT_NOTE && !t->s.args->quiet) out_say("note: %s", e->note.words);
     if (e->type == CLIENT_CONNECTED && !t->s.args->quiet)
@@ -154,8 +163,7 @@ static enum face_exit run(struct tailing *t)
     if (vault_last_row(t->s.vault, &last) < 0) return store_trouble(t);
     if (shown_open(&t->shown, home_file(&t->s.home, "shown", path), last, &why) < 0)
         return errand_error(t->s.args, "local", &why);
-    if (accept_parse(&t->accept, t->s.args->auto_accept, &why) < 0) return errand_error(t->s.args, "usage", &why);
-    if (t->accept.n) client_files_auto(t->s.client);
+    if (t->s.args->config && t->s.args->config->v.auto_accept[0]) client_files_auto(t->s.client);
     t->s.event = on_event;
     t->s.arg = t;
     put_rows(t);

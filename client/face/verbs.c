@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "errand.h"
 #include "name.h"
 #include "out.h"
 #include "report.h"
@@ -13,33 +14,47 @@
 const struct verb verbs[] = {
     {"send", "send TO [TEXT|-]",
      "send one message to a user, a '#group' or '#lobby'; - or no text reads stdin",
-     "send frank 'see you at nine' --wait delivered", verb_send},
+     "send frank 'see you at nine' --wait delivered", verb_send, false},
     {"tail", "tail", "show messages as they come, each once, also across runs",
-     "tail --json --count 10 --timeout 60", verb_tail},
-    {"who", "who", "list who is connected", "who --json", verb_who},
+     "tail --json --count 10 --timeout 60", verb_tail, false},
+    {"read", "read [ROOM|NAME]", "show what was said in a room, or with a person; alone: in #lobby", "read bob -n 20 --json",
+     verb_read, false},
+    {"search", "search TEXT", "find words in what was said; in quotes: one after the other", "search 'recvmsg loop' --in '#lobby'",
+     verb_search, false},
+    {"inbox", "inbox", "show what is for you and not seen yet: messages to you alone, mentions", "inbox --json", verb_inbox,
+     false},
+    {"rooms", "rooms", "list the rooms and people of your history", "rooms --json", verb_rooms, false},
+    {"export", "export [ROOM|NAME]", "write all that was said, in plain text; alone: in every room", "export --json > talk.jsonl",
+     verb_export, false},
+    {"who", "who", "list who is connected", "who --json", verb_who, false},
+    {"why", "why [ID]", "what a message of yours waits for; without its number: the newest", "why 12", verb_why, false},
     {"put", "put FILE... TO",
      "send files, folders as one tar file each, to a user or a '#group'; - sends standard input",
-     "put report.pdf frank", verb_put},
+     "put report.pdf frank", verb_put, false},
     {"get", "get ID [PATH|-]", "fetch an offered file: to a folder, under another name, or to standard output",
-     "get 44 ~/Downloads", verb_get},
-    {"files", "files", "list the files that were offered, fetched and sent", "files --json", verb_files},
-    {"decline", "decline ID", "refuse an offered file, or take back one that you have sent", "decline 44", verb_decline},
+     "get 44 ~/Downloads", verb_get, false},
+    {"files", "files", "list the files that were offered, fetched and sent", "files --json", verb_files, false},
+    {"decline", "decline ID", "refuse an offered file, or take back one that you have sent", "decline 44", verb_decline,
+     false},
     {"group", "group create '#NAME' [open] | group invite '#NAME' USER | group join '#NAME' | group leave '#NAME'"
      " | group kick '#NAME' USER [WHY] | group role '#NAME' USER ROLE | group mute '#NAME' USER SPAN [WHY]"
      " | group topic '#NAME' TEXT | group open '#NAME' | group close '#NAME' | group members '#NAME' | group list",
      "make groups, come and go, say who may what; the name is followed by a user where it is about one",
-     "group invite '#chess' bob", verb_group},
+     "group invite '#chess' bob", verb_group, false},
     {"keys",
      "keys show | keys devices | keys revoke DEVICE | keys paper | keys lock | keys unlock | keys verify NAME | keys accept NAME"
      " | keys replace-server HOST[:PORT]",
-     "show own keys and devices; compare or accept those of a person or a server", "keys verify frank", verb_keys},
+     "show own keys and devices; compare or accept those of a person or a server", "keys verify frank", verb_keys, false},
     {"device", "device add | device admit",
      "add: make this machine a device of --user; admit: let a new one in, by the code it shows", "device add --user alice",
-     verb_device},
+     verb_device, false},
     {"class", "class init CLASS | class invite NAME [assistant] | class sign | class list | class join CODE [CLASS]"
      " | class members",
-     "one key for a class: who has its code is verified by everybody in it", "class join 4T7QX-...", verb_class},
-    {"help", "help [COMMAND]", "show help", "help send", verb_help},
+     "one key for a class: who has its code is verified by everybody in it", "class join 4T7QX-...", verb_class, false},
+    {"config", "config show | config defaults | config check | config set KEY VALUE",
+     "the config file: what holds, all keys with their defaults, is it right, change it", "config set server lab.example",
+     verb_config, true},
+    {"help", "help [COMMAND]", "show help", "help send", verb_help, true},
     {0},
 };
 
@@ -117,6 +132,18 @@ static enum face_exit wrong_usage(const struct args *o, const struct why *why)
     return EXIT_USAGE;
 }
 
+/* Reads the config file and runs the command with what it says. */
+static enum face_exit configured(struct args *o, enum face_exit (*run)(const struct args *o))
+{
+    struct config config;
+    struct why why;
+    if (config_load(&config, o->config_file, o->profile, &why) < 0) return errand_error(o, "local", &why);
+    args_configure(o, &config);
+    enum face_exit exit = run(o);
+    config_free(&config);
+    return exit;
+}
+
 int face_main(int argc, char *argv[])
 {
     struct args o;
@@ -138,6 +165,7 @@ int face_main(int argc, char *argv[])
         const struct args help = {.operands = v ? 2 : 1, .operand = {"help", v ? v->name : NULL}};
         return (int)verb_help(&help);
     }
-    if (!o.operands) return (int)verb_chat(&o);
-    return (int)(v ? v->run(&o) : unknown(&o, o.operand[0]));
+    if (!o.operands) return (int)configured(&o, verb_chat);
+    if (!v) return (int)unknown(&o, o.operand[0]);
+    return (int)(v->bare ? v->run(&o) : configured(&o, v->run));
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { FORMAT = 1, FRONT = 10, REASON_MAX = 15 };
+enum { FORMAT = 1, FRONT = 10, REASON_MAX = 15, ROOM_NAME = SEALED_NAME_MAX + 1 };
 
 static void text_put(const struct content *c, struct buf *out)
 {
@@ -127,21 +127,23 @@ static bool resend_good(const struct content *c)
 static void resent_put(const struct content *c, struct buf *out)
 {
     buf_put_u64(out, c->u.resent.of);
+    buf_put_str8(out, c->u.resent.to.data, c->u.resent.to.len);
     buf_put(out, c->u.resent.inner.data, c->u.resent.inner.len);
 }
 
 static void resent_get(struct content *c, struct cur *in)
 {
     c->u.resent.of = cur_u64(in);
+    c->u.resent.to = cur_str8(in);
     c->u.resent.inner = cur_rest(in);
 }
 
 /* What is inside must be content of its own, and not of these two kinds: no nesting without end. */
 static bool resent_good(const struct content *c)
 {
-    struct slice in = c->u.resent.inner;
-    return in.len >= FRONT && in.len <= CONTENT_MAX - FRONT - 8 && in.data[1] != CONTENT_RESEND &&
-           in.data[1] != CONTENT_RESENT;
+    struct slice in = c->u.resent.inner, to = c->u.resent.to;
+    return to.len >= 1 && to.len <= ROOM_NAME && in.len >= FRONT && in.len <= CONTENT_MAX - FRONT - 9 - to.len &&
+           in.data[1] != CONTENT_RESEND && in.data[1] != CONTENT_RESENT;
 }
 
 static const struct kind {

@@ -66,6 +66,7 @@ struct content {
         } resend;
         struct {
             uint64_t of;
+            struct slice to;    /* whom, or which room, it was written to */
             struct slice inner; /* content again, neither RESEND nor RESENT */
         } resent;
     } u;

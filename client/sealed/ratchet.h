@@ -79,9 +79,14 @@ enum ratchet_verdict ratchet_open(struct ratchet *r, struct slice message, size_
                                   uint32_t day, struct buf *out)
     __attribute__((warn_unused_result));
 
-/* For the store; secret. False: damaged, and *r is empty. */
+/*
+ * For the store; secret. False: damaged, and *r is empty. public_key: what belongs to the secret of
+ * DHs (core.self.public_key), when it was kept beside the state; NULL: it is made anew, which takes
+ * longer than a message.
+ */
 void ratchet_encode(const struct ratchet *r, struct buf *out);
-bool ratchet_decode(struct ratchet *r, struct slice in) __attribute__((warn_unused_result));
+bool ratchet_decode(struct ratchet *r, struct slice in, const uint8_t *public_key)
+    __attribute__((warn_unused_result));
 
 void ratchet_wipe(struct ratchet *r);
 

@@ -35,7 +35,7 @@ void ratchet_encode(const struct ratchet *r, struct buf *out)
     }
 }
 
-static void decode_core(struct ratchet_core *c, struct cur *in)
+static void decode_core(struct ratchet_core *c, struct cur *in, const uint8_t *public_key)
 {
     uint8_t flags = cur_u8(in);
     if (flags > (CAN_SEND | SENDING | RECEIVING) || ((flags & SENDING) && !(flags & CAN_SEND)))
@@ -54,7 +54,11 @@ static void decode_core(struct ratchet_core *c, struct cur *in)
     c->chain = cur_u32(in);
     cur_copy(in, c->peer, sizeof c->peer);
     if (c->receiving != (c->chain > 0)) in->bad = true;
-    if (!in->bad) sealed_pair_from(&c->self, c->self.secret);
+    if (in->bad) return;
+    if (public_key)
+        memcpy(c->self.public_key, public_key, SEALED_KEY);
+    else
+        sealed_pair_from(&c->self, c->self.secret);
 }
 
 static void decode_skipped(struct ratchet *r, struct cur *in)
@@ -76,12 +80,12 @@ static void decode_skipped(struct ratchet *r, struct cur *in)
     }
 }
 
-bool ratchet_decode(struct ratchet *r, struct slice in)
+bool ratchet_decode(struct ratchet *r, struct slice in, const uint8_t *public_key)
 {
     struct cur c = cur_of(in.data, in.len);
     *r = (struct ratchet){0};
     if (cur_u8(&c) != FORMAT) return false;
-    decode_core(&r->core, &c);
+    decode_core(&r->core, &c, public_key);
     decode_skipped(r, &c);
     if (cur_end(&c)) return true;
     ratchet_wipe(r);

@@ -17,7 +17,7 @@ enum {
     SENDER_KEY_SKIP_DAYS = 30,
     SENDER_KEY_DAYS = 7,        /* our own are replaced after so many days */
     SENDER_KEY_MESSAGES = 1000, /* or messages */
-    SENDER_KEY_GENERATIONS = 4, /* of one device, kept */
+    SENDER_KEY_GENERATIONS = 64, /* of one device, kept until a message of a later one was opened */
     SENDER_KEY_DISTRIBUTION = 32 + 4 + 4 + 32 + 32,
     SENDER_KEY_FRONT = 13, /* bytes of a body before the ciphertext */
 };

@@ -5,7 +5,8 @@
 #include <sodium.h>
 #include <string.h>
 
-enum { FORMAT = 1, NUMBER_SENT = 8, OPEN = 1, TEXT_MAX = 100 };
+/* A session of FORMAT_BARE has no public key beside its ratchet's state; it is read, not written. */
+enum { FORMAT = 1, FORMAT_BARE = 1, FORMAT_KEY = 2, NUMBER_SENT = 8, OPEN = 1, TEXT_MAX = 100 };
 
 const char *session_verdict_words(enum session_verdict v)
 {
@@ -234,11 +235,12 @@ static void put_length(struct buf *out, size_t from)
 
 static void session_encode(const struct session *s, struct buf *out)
 {
-    buf_put_u8(out, FORMAT);
+    buf_put_u8(out, FORMAT_KEY);
     buf_put_u8(out, s->open ? OPEN : 0);
     buf_put(out, s->number, SEALED_HASH);
     buf_put_u32(out, s->used);
     x3dh_part_put(out, &s->part);
+    buf_put(out, s->ratchet.core.self.public_key, SEALED_KEY);
     buf_put_u32(out, 0);
     size_t from = buf_len(out);
     ratchet_encode(&s->ratchet, out);
@@ -249,7 +251,7 @@ void sessions_encode(const struct sessions *all, struct buf *out)
 {
     size_t need = 8;
     for (size_t i = 0; i < all->n; i++)
-        need += 120 + RATCHET_STATE + all->s[i].ratchet.n_skipped * RATCHET_STATE_KEY;
+        need += 152 + RATCHET_STATE + all->s[i].ratchet.n_skipped * RATCHET_STATE_KEY;
     buf_room(out, need); /* growing would leave copies of secrets behind */
     buf_put_u8(out, FORMAT);
     buf_put_u8(out, (uint8_t)all->current);
@@ -274,14 +276,15 @@ static struct slice take(struct cur *c)
 static bool session_decode(struct session *s, struct slice in)
 {
     struct cur c = cur_of(in.data, in.len);
-    if (in.len == 0 || cur_u8(&c) != FORMAT) return false;
-    uint8_t flags = cur_u8(&c);
+    uint8_t format = cur_u8(&c), flags = cur_u8(&c);
+    if (format != FORMAT_BARE && format != FORMAT_KEY) return false;
     s->open = flags & OPEN;
     cur_copy(&c, s->number, SEALED_HASH);
     s->used = cur_u32(&c);
     x3dh_part_get(&c, &s->part);
+    const uint8_t *key = format == FORMAT_KEY ? cur_bytes(&c, SEALED_KEY) : NULL;
     struct slice state = take(&c);
-    return cur_end(&c) && flags <= OPEN && state.len > 0 && ratchet_decode(&s->ratchet, state);
+    return cur_end(&c) && flags <= OPEN && state.len > 0 && ratchet_decode(&s->ratchet, state, key);
 }
 
 bool sessions_decode(struct sessions *all, struct slice in)

@@ -17,14 +17,14 @@
 
 #include "log.h"
 
-enum { HEX = 2 * BLOB_ID, NAME_SIZE = HEX + 8 };
+enum { HEX = 2 * BLOB_ID, NAME_SIZE = HEX + 8, THREADS = 2 };
 
 struct job_list {
     struct blob_job *first, **last;
 };
 
 struct blob_disk {
-    pthread_t thread;
+    pthread_t thread[THREADS];
     pthread_mutex_t lock;
     pthread_cond_t more;
     struct job_list todo, done;
@@ -92,12 +92,13 @@ static int finish(struct blob_disk *d, struct blob_job *job)
     return renameat(d->dir, part, d->dir, whole) || fsync(d->dir) ? errno : 0;
 }
 
+/* The upload's name first: what another thread is renaming meanwhile is met under one of the two. */
 static int remove_both(struct blob_disk *d, const struct blob_job *job)
 {
     char name[NAME_SIZE];
     int error = 0;
-    for (int upload = 0; upload < 2; upload++) {
-        name_of(name, job->id, upload);
+    for (int k = 0; k < 2; k++) {
+        name_of(name, job->id, k == 0);
         if (unlinkat(d->dir, name, 0) && errno != ENOENT) error = errno;
     }
     return error;
@@ -175,8 +176,9 @@ struct blob_disk *blob_disk_start(const char *dir)
     sigset_t all, old;
     sigfillset(&all); /* signals are the loop's */
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    if (d->event < 0 || pthread_create(&d->thread, NULL, run, d))
-        fatal("cannot start the thread for files: %s", strerror(errno));
+    for (int i = 0; i < THREADS; i++)
+        if (d->event < 0 || pthread_create(&d->thread[i], NULL, run, d))
+            fatal("cannot start the threads for files: %s", strerror(errno));
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return d;
 }
@@ -186,9 +188,10 @@ void blob_disk_stop(struct blob_disk *d)
     if (!d) return;
     pthread_mutex_lock(&d->lock);
     d->stop = true;
-    pthread_cond_signal(&d->more);
+    pthread_cond_broadcast(&d->more);
     pthread_mutex_unlock(&d->lock);
-    pthread_join(d->thread, NULL);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(d->thread[i], NULL);
     close(d->event);
     close(d->dir);
     free(d);

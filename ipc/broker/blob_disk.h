@@ -1,6 +1,7 @@
 /*
- * blob_disk.h - what is slow in the file system, done by a thread of its own: the folder blobs/ with the files
- * that people send each other. Jobs are done in the order in which they come; their ends are told on the loop.
+ * blob_disk.h - what is slow in the file system, done by threads of their own: the folder blobs/ with the files
+ * that people send each other. There are two threads, so that nobody's file is opened only when somebody else's
+ * gigabyte is on the disk; jobs about one blob may pass each other. Their ends are told on the loop.
  */
 #ifndef BLOB_DISK_H
 #define BLOB_DISK_H
@@ -34,18 +35,18 @@ struct blob_job {
 struct blob_disk;
 
 /*
- * Makes DIR/blobs when it is missing, and starts the thread: between sandbox_before_threads() and
+ * Makes DIR/blobs when it is missing, and starts the threads: between sandbox_before_threads() and
  * sandbox_enter(). Fatal when the folder cannot be used.
  */
 struct blob_disk *blob_disk_start(const char *dir);
-/* Does what was asked for (without telling its end), ends the thread. NULL is fine. */
+/* Does what was asked for (without telling its end), ends the threads. NULL is fine. */
 void blob_disk_stop(struct blob_disk *d);
 
 /* Becomes readable when jobs have ended. */
 int blob_disk_fd(const struct blob_disk *d);
 /* Tells the ends of jobs. */
 void blob_disk_reap(struct blob_disk *d);
-/* The job is the thread's until it is told. */
+/* The job is a thread's until it is told. */
 void blob_disk_submit(struct blob_disk *d, struct blob_job *job);
 /* Submitted and not told yet. */
 unsigned blob_disk_pending(const struct blob_disk *d);

@@ -24,7 +24,9 @@
  *   group*.c    groups: who is in, and who has read how far (group.h)
  *   presence.c  joins, leaves, away, lists
  *   ask.c       the operator's questions; ask_moderation.c, ask_groups.c his orders
+ *   blob*.c     files (blob.h)
  *   orphan.c    the time between two masters
+ *   why.c       what a message waits for
  *   store*.c    what lasts
  */
 #ifndef BROKER_H
@@ -44,6 +46,7 @@
 #include "table.h"
 #include "wire_keys.h"
 #include "wire_roster.h"
+#include "wire_why.h"
 
 struct broker;
 struct guest;
@@ -62,6 +65,8 @@ struct keyring {
     struct store_list list; /* head 0: there is none */
     struct member *groups;  /* those that it is in, invited to, or has not read to the end */
     uint64_t full_us;       /* prekeys.c: when it may ask as much as ever again */
+    uint64_t files_full_us; /* blob_ask.c: the same about files */
+    uint64_t file_bytes;    /* blob.c: what its files count */
     bool appending;         /* an entry is on its way into the list */
 };
 
@@ -218,6 +223,7 @@ struct session {
     bool returned : 1;  /* opened by a ticket: an earlier broker, or worker, had it */
     bool resyncing : 1; /* RESYNC said, RESUME awaited: what comes before it is old */
     bool knows_groups : 1; /* has asked about groups: it is told of them */
+    struct transfer *transfers; /* blob_transfer.c: files under way */
     struct place lobby;
     char peer[];
 };
@@ -241,6 +247,7 @@ static inline struct guest *seat_guest(const struct seat *seat) { return seat->c
 
 struct link {
     struct stream stream;
+    struct chan files; /* descriptors for the worker (blob_transfer.c) */
     struct broker *broker;
     struct link *next;
     uint32_t slot, generation;
@@ -316,6 +323,7 @@ struct broker {
     struct room lobby;
     struct room *fanning; /* rooms that have frames to send at the end of this turn */
     uint64_t loads;       /* portions asked of the store: none is taken for another */
+    struct files *files; /* blob.h */
     struct table groups, group_names, group_looks, group_rooms;
     uint64_t last_room;
     struct reader *moved; /* readers whose place the disk does not know */
@@ -432,13 +440,18 @@ void prekeys_load(struct broker *b);
 void prekeys_ask(struct session *s, const struct wire_keys_ask *m);
 /* Just logged in: it is told when few of its prekeys are left. */
 void prekeys_welcome(struct session *s);
-/* type: WIRE_KEYS, LIST, ADMIT, ROSTER or MODERATE; asked: the op of the question. */
+/* type: WIRE_KEYS, LIST, ADMIT, ROSTER, MODERATE or WHY; asked: the op of the question. */
 void keys_refuse(struct session *s, uint8_t type, uint8_t asked, struct slice name, uint16_t code, uint32_t retry_ms,
                  const char *text);
 void keys_refuse_at(struct link *l, uint64_t sid, uint8_t type, uint8_t asked, struct slice name, uint16_t code,
                     uint32_t retry_ms, const char *text);
 /* There is nobody of this name; names like it are told. */
 void keys_unknown(struct session *s, uint8_t type, uint8_t asked, struct slice name);
+/*
+ * A token bucket as the time at which it is full again. Takes a token, of so many a minute and ten times that at
+ * once: 0, or the ms after which there is one.
+ */
+uint32_t bucket_take(uint64_t *full_us, uint64_t now_ms, uint64_t a_minute);
 /* Takes a token for a question of this account; 0, or the ms after which there is one. */
 uint32_t keys_charge(struct session *s);
 /* May this account ask one more question of these kinds? If not, it has been told. */
@@ -449,6 +462,9 @@ void devices_load(struct broker *b);
 void devices_ask(struct session *s, const struct wire_list_ask *m);
 /* The account whose devices are others than those that m has heads for; NULL: there is a head for each. */
 struct account *devices_differ(const struct device *sender, struct account *to, const struct wire_send *m);
+
+/* why.c */
+void why_ask(struct session *s, const struct wire_why_ask *m);
 
 /* class_roster.c */
 void class_roster_load(struct broker *b);

@@ -230,10 +230,6 @@ static void numbered(void *ctx, enum store_status status, uint64_t number)
 
 void room_send(struct broker *b, struct room *r, struct message *m)
 {
-    if (m->id <= m->sender->out.room_id) { /* numbered before the last broker died */
-        route_accepted(b, m);
-        return;
-    }
     struct room_put *p = xmalloc(sizeof *p);
     *p = (struct room_put){b, m, r->id};
     message_hold(m);

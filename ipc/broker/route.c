@@ -189,10 +189,19 @@ static void fault_before_refusal(struct broker *b)
     (void)b;
 }
 
+/* What was settled before this turn, said once more: in front of what follows, or it would settle a refusal, too. */
+static void say_again(struct outbox *out, struct buf *frames)
+{
+    struct wire_accepted a = {.id = out->first ? out->first->id - 1 : out->taken, .state = WIRE_STATE_ACCEPTED};
+    if (out->repeat && a.id) wire_put_accepted(frames, &a);
+    out->repeat = false;
+}
+
 static void settle(struct broker *b, struct device *d)
 {
     static struct buf frames;
     struct outbox *out = &d->out;
+    say_again(out, &frames);
     while (out->first && out->first->state != MSG_PENDING) {
         struct message *m = out->first;
         if (m->state == MSG_REJECTED) {
@@ -209,12 +218,6 @@ static void settle(struct broker *b, struct device *d)
             refuse_keep(out, m);
         else
             message_drop(m);
-    }
-    if (out->repeat) {
-        struct wire_accepted a = {.id = out->first ? out->first->id - 1 : out->taken,
-                                  .state = WIRE_STATE_ACCEPTED};
-        if (a.id) wire_put_accepted(&frames, &a);
-        out->repeat = false;
     }
     if (buf_len(&frames)) tell(d, &frames);
     buf_reset(&frames, 65536);
@@ -420,6 +423,15 @@ static void direct(struct broker *b, struct message *msg, struct account *to)
 }
 
 /*
+ * It got its number from the last broker, and was shown: nothing that has happened since (a kick, a mute) makes
+ * it refused. No later one of a room was taken before a refusal was confirmed, so those refused are not below.
+ */
+static bool is_numbered(const struct device *d, const struct wire_send *m)
+{
+    return m->kind == WIRE_TO_ROOM && m->id <= d->out.room_id;
+}
+
+/*
  * Takes the message that follows the last one taken, or refuses it. False: neither is possible before
  * the client has confirmed a refusal. Had a later message been delivered when that refusal gets lost,
  * its message could be taken after all, and would come out of order.
@@ -430,7 +442,7 @@ static bool judge(struct broker *b, struct device *d, const struct wire_send *m,
     r.to = NULL;
     r.room = NULL;
     r.about_name = false;
-    bool refused = refuses(b, d, m, receives, &r);
+    bool refused = !is_numbered(d, m) && refuses(b, d, m, receives, &r);
     if (refused && m->kind == WIRE_TO_ROOM && !r.about_name) {
         name_near_start(&r.near, (const char *)m->to.data, m->to.len);
         r.about_name = true;
@@ -442,6 +454,8 @@ static bool judge(struct broker *b, struct device *d, const struct wire_send *m,
         route_rejected(b, msg, r.code, r.text, r.hint, r.about_name ? &r.near : NULL);
     else if (r.to)
         direct(b, msg, r.to);
+    else if (is_numbered(d, m))
+        route_accepted(b, msg);
     else
         room_send(b, r.room, msg);
     return true;

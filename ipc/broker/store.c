@@ -274,6 +274,9 @@ static void complete(struct request *r)
     if (r->entries) r->entries(r->ctx, (struct slice){r->out.data, buf_len(&r->out)});
     if (r->audited)
         r->audited(r->ctx, (const void *)r->out.data, buf_len(&r->out) / sizeof(struct store_audit));
+    if (r->found)
+        r->found(r->ctx, (const void *)r->out.data, buf_len(&r->out) / sizeof(struct store_found));
+    if (r->spot) r->spot(r->ctx, (uint32_t)r->row, r->kept);
     if (r->left) r->left(r->ctx, r->row, r->cut.rows, r->cut.bytes);
     sql_list_free(&r->list);
     buf_free(&r->out);
@@ -616,6 +619,31 @@ void store_end_group(struct store *s, uint64_t room, const struct store_audit *l
     r->done = done;
     r->room = room;
     r->ends = *line;
+    submit(s, r);
+}
+
+/* --- what became of messages --- */
+
+void store_find(struct store *s, const struct store_question *about, store_founds *done, void *ctx)
+{
+    struct request *r = ask(REQUEST_WHY, 8 * about->n, ctx);
+    r->found = done;
+    r->why.account = about->account;
+    r->why.from_account = about->from_account;
+    r->why.from_device = about->from_device;
+    r->why.queued = about->queued;
+    r->why.n = about->n;
+    for (size_t i = 0; i < about->n; i++)
+        put_u64(r->bytes + 8 * i, about->id[i]);
+    submit(s, r);
+}
+
+void store_find_spot(struct store *s, uint64_t room, uint64_t number, store_spot *done, void *ctx)
+{
+    struct request *r = ask(REQUEST_SPOT, 0, ctx);
+    r->spot = done;
+    r->room = room;
+    r->number = number;
     submit(s, r);
 }
 

@@ -318,4 +318,36 @@ void store_drop_group(struct store *s, uint64_t room);
 /* The same by somebody's order, with its line of the audit log; never STORE_FULL: it makes room. */
 void store_end_group(struct store *s, uint64_t room, const struct store_audit *line, store_done *done, void *ctx);
 
+/* --- what became of messages (store_why.c) --- */
+
+/* How long it is known that a message was not delivered, counted from when it was taken. */
+enum { STORE_UNDELIVERED_DAYS = 400 };
+
+enum store_end { STORE_WAITS = 0, STORE_EXPIRED = 4, STORE_REVOKED = 5 /* its device was */ };
+
+/* A message that waits in a device's queue, or left it without being acknowledged. */
+struct store_found {
+    uint64_t device, id;
+    uint64_t row, time_ms; /* row 0: it is not there any more */
+    uint32_t place;        /* waits: in that queue, from 1 */
+    uint8_t end;           /* enum store_end */
+};
+
+struct store_question {
+    uint64_t account;                   /* recipient */
+    uint64_t from_account, from_device; /* sender */
+    const uint64_t *id;
+    size_t n;
+    bool queued; /* some may wait; false: the queues need not be looked through */
+};
+
+/* Valid until the callback returns. */
+typedef void store_founds(void *ctx, const struct store_found *f, size_t n);
+/* Where a message of a group stands: seq of the log's newest entry up to it; and whether it is still kept. */
+typedef void store_spot(void *ctx, uint32_t seq, bool kept);
+void store_find_spot(struct store *s, uint64_t room, uint64_t number, store_spot *done, void *ctx);
+
+/* What is not found was acknowledged, or never got here. */
+void store_find(struct store *s, const struct store_question *about, store_founds *done, void *ctx);
+
 #endif

@@ -126,6 +126,7 @@ static enum store_status drop_device(struct sql *q, uint64_t account, uint64_t d
         "DELETE FROM one_time WHERE account=?1 AND device=?2",
         "DELETE FROM prekey WHERE account=?1 AND device=?2",
     };
+    if (sql_note_revoked(q, account, device) != STORE_OK) return STORE_FULL;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (done_with(q, PREPARED(q, texts[i], account, device)) != STORE_OK) return STORE_FULL;
     return STORE_OK;

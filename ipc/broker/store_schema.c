@@ -72,6 +72,10 @@ static const char *const scripts[] = {
     "  entry BLOB NOT NULL, PRIMARY KEY(room, seq)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE group_place(room INTEGER NOT NULL, account INTEGER NOT NULL, device INTEGER NOT NULL,"
     "  acked INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(room, account, device)) STRICT, WITHOUT ROWID;",
+    /* What left a queue undelivered, for its sender to hear of. */
+    "CREATE TABLE undelivered(from_account INTEGER NOT NULL, from_device INTEGER NOT NULL, mid INTEGER NOT NULL,"
+    "  account INTEGER NOT NULL, device INTEGER NOT NULL, time INTEGER NOT NULL, why INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX undelivered_sender ON undelivered(from_account, from_device, mid);",
     /* Files: who put which, who is to fetch it, whom its end is to be told; and which boot of the machine wrote last. */
     "CREATE TABLE blob(id BLOB PRIMARY KEY CHECK(length(id)=32), account INTEGER NOT NULL, device INTEGER NOT NULL,"
     "  recipient TEXT NOT NULL, size INTEGER NOT NULL, complete INTEGER NOT NULL, created INTEGER NOT NULL,"

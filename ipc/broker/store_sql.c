@@ -392,8 +392,9 @@ enum store_status sql_expire(struct sql *q, uint64_t before_ms, struct sql_list 
 {
     collect(q, BIND(q, EXPIRED, cap(before_ms), SQL_EXPIRE_LOOK), SQL_SLICE, SIZE_MAX, out);
     for (size_t i = 0; i < out->n; i++)
-        if (sql_delete_row(q, out->m[i].row) != STORE_OK) return STORE_FULL;
-    return STORE_OK;
+        if (sql_delete_row(q, out->m[i].row) != STORE_OK || sql_note_undelivered(q, &out->m[i]) != STORE_OK)
+            return STORE_FULL;
+    return sql_forget_undelivered(q, before_ms);
 }
 
 size_t sql_acked_rows(struct sql *q, uint64_t account, uint64_t device, uint64_t *ids, size_t max)

@@ -118,6 +118,15 @@ void sql_load_room(struct sql *q, uint64_t room, uint64_t after, size_t max_rows
 /* Lists and deletes unacknowledged rows taken before the time, among the SQL_EXPIRE_LOOK oldest. */
 enum store_status sql_expire(struct sql *q, uint64_t before_ms, struct sql_list *out);
 
+/* --- what has not been delivered (store_why.c) --- */
+
+/* Its sender can ask about it from now on; not when it is a copy for a device of the sender's. */
+enum store_status sql_note_undelivered(struct sql *q, const struct store_message *m);
+/* The same for everything that waits for a device, which is about to be revoked. */
+enum store_status sql_note_revoked(struct sql *q, uint64_t account, uint64_t device);
+/* Forgets some of what was taken STORE_UNDELIVERED_DAYS before the time. */
+enum store_status sql_forget_undelivered(struct sql *q, uint64_t before_ms);
+
 /* For the sweeper: appends up to max ids of acknowledged rows of a device; how many they were. */
 size_t sql_acked_rows(struct sql *q, uint64_t account, uint64_t device, uint64_t *ids, size_t max);
 /* Calls back for every device that has acknowledged rows left. */

@@ -159,6 +159,12 @@ static enum store_status run_groups(struct work *w, struct request *r)
     return status;
 }
 
+static enum store_status run_why(struct work *w, struct request *r)
+{
+    why_run(w->sql, r);
+    return STORE_OK;
+}
+
 static enum store_status run_blob(struct work *w, struct request *r)
 {
     return blobs_run(w->sql, r);
@@ -193,6 +199,8 @@ static const struct op {
     [REQUEST_DROP_PLACE] = {true, false, run_groups},
     [REQUEST_CUT_ROOM] = {false, false, run_groups},
     [REQUEST_DROP_GROUP] = {true, false, run_groups},
+    [REQUEST_WHY] = {false, false, run_why},
+    [REQUEST_SPOT] = {false, false, run_why},
     [REQUEST_BLOB_PUT] = {true, true, run_blob},
     [REQUEST_BLOB] = {true, false, run_blob},
 };

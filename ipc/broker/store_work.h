@@ -38,6 +38,8 @@ enum request_kind {
     REQUEST_DROP_PLACE,
     REQUEST_CUT_ROOM,
     REQUEST_DROP_GROUP,
+    REQUEST_WHY,
+    REQUEST_SPOT,
     REQUEST_BLOB_PUT,
     REQUEST_BLOB,
     REQUEST_KINDS
@@ -56,9 +58,11 @@ struct request {
     store_entries *entries;
     store_audited *audited;
     store_left *left;
+    store_founds *found;
+    store_spot *spot;
     void *ctx;
     struct sql_list list; /* result of a load; its memory is the request's */
-    struct buf out;       /* of a list; of take_bundle: prefix, and when one was taken the one-time prekey; of load_audit: lines */
+    struct buf out;       /* of a list; of take_bundle: prefix, and when one was taken the one-time prekey; of load_audit: lines; of why: struct store_found */
     union {
         struct {
             struct store_account account;
@@ -106,11 +110,17 @@ struct request {
             uint64_t before_ms, max_rows, max_bytes;
             uint64_t rows, bytes; /* that are left */
         } cut;
+        struct {
+            uint64_t account, from_account, from_device;
+            size_t n; /* ids, u64 each, in bytes */
+            bool queued;
+        } why;
         struct store_audit ends; /* drop_group; act 0: no line */
         struct store_blob_change blob; /* blob_put, blob: devices and boot are in bytes */
     };
     uint64_t room;   /* put_room, load_room, trim_room, and all of groups but places */
-    uint64_t number; /* expire: before_ms; trim_room, cut_room: keep_from */
+    uint64_t number; /* expire: before_ms; trim_room, cut_room: keep_from; spot */
+    bool kept;       /* spot */
     uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry; entry, id and name; item; devices and boot */
 };
 
@@ -131,8 +141,10 @@ enum store_status keys_run(struct sql *q, struct request *r);
 enum store_status moderation_run(struct sql *q, struct request *r);
 /* … those of the roster (store_roster.c), … */
 enum store_status roster_run(struct sql *q, struct request *r);
-/* … from REQUEST_ENTRY on (store_groups.c), … */
+/* … from REQUEST_ENTRY to REQUEST_DROP_GROUP (store_groups.c), … */
 enum store_status groups_run(struct sql *q, struct request *r);
+/* … REQUEST_WHY and REQUEST_SPOT (store_why.c), … */
+void why_run(struct sql *q, struct request *r);
 /* … and those of files (store_blobs.c). */
 enum store_status blobs_run(struct sql *q, struct request *r);
 

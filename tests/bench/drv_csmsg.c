@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../../client/link_proof.h"
+#include "../../client/sealed/envelope.h"
 #include "log.h"
 #include "loop.h"
 
@@ -34,6 +35,8 @@ struct device {
 
 enum { STEP_SHAKE, STEP_LOGIN, STEP_OPEN };
 enum { ROOM_ACK = 128, ROOM_ACK_NS = 250000000 };
+/* Of sealed messages: what is in front of a text, a head, and what a group's body has beside the ciphertext. */
+enum { CONTENT_HEAD = 1 + 1 + 8 + 1, HEAD_SIZE = 107, GROUP_FRONT_AND_SIGNATURE = 13 + 64 };
 
 /* --- records --- */
 
@@ -109,6 +112,12 @@ static void key_of(const char *name, uint8_t public_key[32], uint8_t secret[64])
     crypto_sign_seed_keypair(public_key, secret, seed);
 }
 
+/* Everybody has one device; 0 would be none. */
+static uint64_t device_number(unsigned id)
+{
+    return id + 1u;
+}
+
 static struct device *device_of(struct conn *c)
 {
     struct device *d = c->own;
@@ -137,7 +146,7 @@ static void put_login(struct conn *c, struct device *d)
 {
     uint8_t text[WIRE_LOGIN_SIGNED_MAX], secret[64];
     struct wire_login m = {.name = {(const uint8_t *)d->name, strlen(d->name)},
-                           .device = c->id + 1u,
+                           .device = device_number(c->id),
                            .caps = WIRE_CAP_RECEIVE | (d->in_lobby ? WIRE_CAP_LOBBY : 0),
                            .resume = {d->incarnation, d->seq, d->first_unsettled, d->lobby_seen}};
     key_of(d->name, m.device_key, secret);
@@ -322,13 +331,37 @@ static size_t csmsg_input(struct conn *c, uint8_t *data, size_t n)
 
 /* --- sending --- */
 
-static void put_send(struct conn *c, uint8_t kind, struct slice to, const char *text, size_t n)
+/*
+ * The bytes of a body with a text of n (docs/sealed.md sections 6, 7). Of a sealed one the server knows
+ * no more than its size, so it may as well be the plain text and zeros; the text must not be long.
+ */
+static size_t body_size(uint8_t kind, size_t n)
 {
-    static uint8_t body[1 << 16] = {WIRE_SUITE_PLAIN, WIRE_FORM_SAYS};
+    size_t content = CONTENT_HEAD + n;
+    if (!load.o.sealed) return n + 2;
+    return envelope_padded(content) + SEALED_TAG + (kind == WIRE_TO_ROOM ? GROUP_FRONT_AND_SIGNATURE : 1);
+}
+
+static uint8_t suite_of(uint8_t kind)
+{
+    return !load.o.sealed ? WIRE_SUITE_PLAIN : kind == WIRE_TO_ROOM ? SEALED_SUITE_GROUP : SEALED_SUITE_DIRECT;
+}
+
+/* device: the recipient's only one, 0 of a room. */
+static void put_send(struct conn *c, uint8_t kind, struct slice to, uint64_t device, const char *text, size_t n)
+{
+    static uint8_t body[1 << 17], head[8 + 2 + HEAD_SIZE];
     struct device *d = c->own;
-    const struct wire_send m = {.id = d->next_id++, .kind = kind, .to = to, .body = {body, n + 2}};
+    struct wire_send m = {.id = d->next_id++, .kind = kind, .to = to, .body = {body, body_size(kind, n)}};
     size_t before = buf_len(&d->outbox);
+    body[0] = suite_of(kind);
     memcpy(body + 2, text, n);
+    if (load.o.sealed && device) {
+        put_u64(head, device);
+        put_u16(head + 8, HEAD_SIZE);
+        m.heads = 1;
+        m.head_bytes = (struct slice){head, sizeof head};
+    }
     wire_put_send(&d->outbox, &m);
     if (c->step != STEP_OPEN || c->state != CONN_OPEN) return; /* leaves after the login */
     buf_put(&d->frames, buf_head(&d->outbox) + before, buf_len(&d->outbox) - before);
@@ -339,12 +372,12 @@ static void csmsg_direct(struct conn *c, unsigned to, const char *text, size_t n
 {
     char name[16];
     int len = snprintf(name, sizeof name, "u%u", to);
-    put_send(c, WIRE_TO_USER, (struct slice){(const uint8_t *)name, (size_t)len}, text, n);
+    put_send(c, WIRE_TO_USER, (struct slice){(const uint8_t *)name, (size_t)len}, device_number(to), text, n);
 }
 
 static void csmsg_room(struct conn *c, const char *text, size_t n)
 {
-    put_send(c, WIRE_TO_ROOM, lobby, text, n);
+    put_send(c, WIRE_TO_ROOM, lobby, 0, text, n);
 }
 
 static void csmsg_join(struct conn *c)

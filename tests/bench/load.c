@@ -158,6 +158,7 @@ static _Noreturn void usage(void)
         "with TLS]\n"
         "  -n count  -w window  -b text bytes  -t seconds  -W warm-up seconds  -c logins at once\n"
         "  -m messages  -r users  -x source addresses  -q MQTT quality  -k MQTT sessions are kept\n"
+        "  -H csmsg: each message has the head and the body's size of a sealed one\n"
         "drivers:");
     for (size_t i = 0; i < COUNT(drivers); i++)
         fprintf(stderr, " %s", drivers[i]->name);
@@ -192,7 +193,7 @@ static const struct scenario *find_scenario(const char *name)
 static const struct scenario *read_options(int argc, char **argv, struct options *o)
 {
     const struct scenario *s = NULL;
-    for (int c; (c = getopt(argc, argv, "d:s:p:P:S:Tn:w:b:t:W:c:m:r:x:q:k")) != -1;)
+    for (int c; (c = getopt(argc, argv, "d:s:p:P:S:Tn:w:b:t:W:c:m:r:x:q:kH")) != -1;)
         switch (c) {
         case 'd': o->driver = find_driver(optarg); break;
         case 's': s = find_scenario(optarg); break;
@@ -211,6 +212,7 @@ static const struct scenario *read_options(int argc, char **argv, struct options
         case 'x': o->sources = number(optarg); break;
         case 'q': o->qos = number(optarg); break;
         case 'k': o->keep = true; break;
+        case 'H': o->sealed = true; break;
         default: usage();
         }
     if (!o->driver || !s || !o->port || !o->window || !o->at_once || !o->users || !o->sources ||

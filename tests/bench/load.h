@@ -86,6 +86,7 @@ struct options {
     unsigned sources;         /* addresses from 127.0.0.2 on */
     unsigned qos;             /* MQTT */
     bool keep;                /* MQTT: sessions outlive connections */
+    bool sealed;              /* ours: as much in each message as a sealed one has */
     double seconds, warm;
 };
 

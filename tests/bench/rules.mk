@@ -8,7 +8,7 @@ BENCH_OBJ  := $(filter-out %/relay.o,$(call objs,tests/bench/*.c))
 BENCH_BIN  := $(BUILD)/bench/load $(BUILD)/bench/relay
 ROUNDS ?= 3
 
-$(BUILD)/bench/load: $(BENCH_OBJ) $(LIB_CLIENT) $(LIB_IPC)
+$(BUILD)/bench/load: $(BENCH_OBJ) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_IPC)
 	@mkdir -p $(@D)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto -ljansson -lsodium -lgcrypt
 $(BUILD)/bench/relay: $(BUILD)/obj/tests/bench/relay.o $(LIB_IPC)

@@ -34,6 +34,12 @@ def ours(build):
                 'S1 S2 S3 S4 S5 S6 S7')
 
 
+def sealed(build):
+    """Our server again, of which the generator asks what sealed messages ask."""
+    return ours(build)._replace(name='csmsg-sealed', title='ours, sealed', flags=['-H'],
+                                plays='S1 S2 S3')
+
+
 def relay(build):
     """The bare relay as a row."""
     return Peer('relay', 'bare relay', str(build / 'bench/relay'),
@@ -48,7 +54,7 @@ def peers(build):
     lively = 'S1 S2 S3 S4 S6'
     few = ['-c', '8']  # logins at once: ngircd's listen backlog is 10, beyond it SYNs are dropped
     return [
-        ours(build),
+        ours(build), sealed(build),
         Peer('ngircd', 'ngircd', 'ngircd', ngircd, 'irc', few, 'S1 S2 S3 S4'),
         Peer('ngircd-tls', 'ngircd TLS', 'ngircd', ngircd, 'irc', few + ['-T'], 'S1 S2 S3 S4'),
         Peer('inspircd', 'InspIRCd', 'inspircd', inspircd, 'irc', [], lively),
@@ -100,7 +106,8 @@ class Server:
         self.port = free_port()
         self.process = None
         # Some tell the language of a config by its ending. The relay has none.
-        self.source = next((HERE / 'peers').glob(peer.name + '.*'), None)
+        named = 'csmsg' if peer.driver == 'csmsg' else peer.name
+        self.source = next((HERE / 'peers').glob(named + '.*'), None)
         self.config = self.folder / ('server' + self.source.suffix if self.source else 'none')
         if '-T' in peer.flags:
             self.make_certificate()

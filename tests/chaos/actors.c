@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include "../../client/client.h"
+#include "circle.h"
 #include "killer.h"
 #include "log.h"
 #include "text.h"
@@ -22,6 +23,7 @@ enum {
     BATCH = 1024,
     NOBODY = LEDGER_ROOM - 1, /* as a recipient */
     TO_NOBODY = 300,          /* one message in so many */
+    TO_GROUP = 24,            /* of those who are in one */
 };
 
 /* A message that is not settled. */
@@ -45,6 +47,8 @@ struct actor {
     struct pending *pending; /* at most o->window */
     unsigned n;
     uint64_t seen;     /* place in the room */
+    bool in_group;
+    struct circle circle;
     uint64_t quiet_us; /* since when it hears nothing although something is under way */
 };
 
@@ -52,6 +56,7 @@ static struct {
     struct shared *s;
     const struct options *o;
     struct ledger *ledger;
+    struct rooms *rooms;
     struct actor *actor;
     unsigned n, busy, here;
     int epfd;
@@ -79,15 +84,15 @@ static void heard(struct actor *a)
 
 static void put(struct actor *a, unsigned to)
 {
-    char name[NAME_LEN];
+    char name[NAME_LEN] = "#lobby";
     uint64_t id, now = now_us();
-    const bool room = to == LEDGER_ROOM;
-    if (!room && to < all.busy && ledger_owed(all.ledger, to) == 0) all.actor[to].quiet_us = now;
-    const struct ledger_message m = {a->number, to, ledger_send(all.ledger, a->number, to), now,
-                                     a->seen};
-    text_name(name, to);
-    if (client_send(a->client, room ? WIRE_TO_ROOM : WIRE_TO_USER, room ? "#lobby" : name,
-                    WIRE_FORM_SAYS, text_of(&m), &id))
+    const bool group = to >= CIRCLE_TO, room = to == LEDGER_ROOM || group;
+    if (to < all.busy && ledger_owed(all.ledger, to) == 0) all.actor[to].quiet_us = now;
+    uint64_t number = group ? rooms_send(all.rooms, to - CIRCLE_TO, a->number) : ledger_send(all.ledger, a->number, to);
+    const struct ledger_message m = {a->number, to, number, now, group ? a->circle.seen : a->seen};
+    if (group) circle_name(name, to - CIRCLE_TO);
+    if (!room) text_name(name, to);
+    if (client_send(a->client, room ? WIRE_TO_ROOM : WIRE_TO_USER, name, WIRE_FORM_SAYS, text_of(&m), &id))
         fatal("%s cannot send", a->name);
     a->pending[a->n++] = (struct pending){id, to, m.number};
 }
@@ -120,6 +125,7 @@ static unsigned choose(struct actor *a)
 {
     if (all.o->lobby_every && in_room(a->number) && luck_of(&a->luck, all.o->lobby_every) == 0)
         return LEDGER_ROOM;
+    if (a->in_group && a->circle.in && luck_of(&a->luck, TO_GROUP) == 0) return CIRCLE_TO + a->circle.group;
     if (all.o->repair) return neighbour(a);
     while (a->burst == 0 || a->partner == a->number) {
         a->partner = luck_of(&a->luck, all.o->clients + all.o->homes);
@@ -157,6 +163,26 @@ static struct pending settled(struct actor *a, uint64_t id)
 }
 
 /* --- events --- */
+
+static void got_line(struct actor *a, const struct client_event *e)
+{
+    unsigned group;
+    struct rooms_line l;
+    uint64_t now = now_us();
+    all.heard_us = now;
+    if (!circle_of(e->message.m, &group) || group >= circle_count(all.o) ||
+        !circle_read(e->message.m, e->message.how, group, &l)) {
+        ledger_got_nonsense(all.ledger, a->number, "in a group", now);
+        return;
+    }
+    circle_line(&a->circle, &l);
+    rooms_got(all.rooms, group, a->number, &l, now);
+}
+
+static bool in_lobby(const struct wire_deliver *d)
+{
+    return d->to.len == 6 && memcmp(d->to.data, "#lobby", 6) == 0;
+}
 
 static void got(struct actor *a, const struct wire_deliver *d)
 {
@@ -205,7 +231,9 @@ static void failed(struct actor *a, const struct client_event *e)
 
 static void accepted(struct actor *a, uint64_t id)
 {
-    if (settled(a, id).to != NOBODY) return;
+    struct pending p = settled(a, id);
+    if (p.to >= CIRCLE_TO) rooms_settled(all.rooms, p.to - CIRCLE_TO, a->number, p.number, true);
+    if (p.to != NOBODY) return;
     fprintf(stderr, "chaos: %s was told that a message to nobody is accepted\n", a->name);
     all.counts.failures++;
 }
@@ -218,8 +246,16 @@ static void refused(struct actor *a, const struct wire_rejected *r)
         all.counts.refused++;
         return;
     }
+    if (p.to >= CIRCLE_TO) rooms_settled(all.rooms, p.to - CIRCLE_TO, a->number, p.number, false);
+    if (p.to >= CIRCLE_TO && r->code == WIRE_NOT_MEMBER && circle_moves(&a->circle)) return;
     snprintf(why, sizeof why, "%s: %.*s", wire_code_name(r->code), (int)r->text.len,
              (const char *)r->text.data);
+    if (p.to >= CIRCLE_TO) {
+        fprintf(stderr, "chaos: at %.3f s a message of %s to its group was refused: %s\n", (double)now_us() / 1e6,
+                a->name, why);
+        all.counts.failures++;
+        return;
+    }
     if (p.number) ledger_refused(all.ledger, a->number, p.to, p.number, why, now_us());
 }
 
@@ -240,8 +276,12 @@ static void on_event(void *arg, const struct client_event *e)
         break;
     case CLIENT_MESSAGE:
         heard(a);
-        got(a, e->message.m);
+        if ((e->message.m->flags & WIRE_FLAG_ROOM) && !in_lobby(e->message.m))
+            got_line(a, e);
+        else
+            got(a, e->message.m);
         break;
+    case CLIENT_ORDER: circle_ordered(&a->circle, e); break;
     case CLIENT_ACCEPTED:
         heard(a);
         accepted(a, e->accepted->id);
@@ -278,15 +318,17 @@ static void make(struct actor *a, unsigned number, bool idle)
     text_name(a->name, number);
     text_identity(&a->id, number);
     a->vault = vault_memory();
+    a->in_group = !idle && circle_join(&a->circle, all.o, number);
     make_client(a);
     if (!idle && in_room(number)) ledger_join(all.ledger, number, true);
 }
 
-void actors_make(struct shared *s, const struct options *o, struct ledger *l)
+void actors_make(struct shared *s, const struct options *o, struct ledger *l, struct rooms *r)
 {
     all.s = s;
     all.o = o;
     all.ledger = l;
+    all.rooms = r;
     all.busy = o->clients;
     all.n = o->clients + o->idle;
     all.actor = xcalloc(all.n, sizeof *all.actor);
@@ -340,6 +382,7 @@ static void go(struct actor *a)
         client_free(a->client);
         all.here--;
         a->open = false;
+        circle_reset(&a->circle);
         make_client(a);
     }
     step(a, 0);
@@ -363,6 +406,13 @@ static void come_and_go(struct actor *a)
     }
 }
 
+/* Whoever may leave does so while things are killed; in the calm time everybody comes in. */
+static bool in_time(const struct actor *a)
+{
+    int phase = phase_of(all.s);
+    return phase == PHASE_RUN || (phase == PHASE_CALM && !a->circle.in);
+}
+
 static void timers(void)
 {
     uint64_t now = now_us();
@@ -371,6 +421,7 @@ static void timers(void)
     unsigned upto = all.turns++ % IDLE_TIMERS == 0 ? all.n : all.busy;
     for (unsigned i = 0; i < upto; i++) {
         struct actor *a = &all.actor[i];
+        if (a->in_group && a->open && !a->leaving && in_time(a)) circle_turn(&a->circle, a->client);
         speak(a);
         if (client_timeout_ms(a->client) == 0) step(a, 0);
         if (a->comes && phase_of(all.s) >= PHASE_RUN) come_and_go(a);

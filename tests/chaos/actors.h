@@ -11,6 +11,7 @@
 
 #include "../../client/ledger.h"
 #include "chaos.h"
+#include "rooms.h"
 
 struct actors_counts {
     uint64_t reconnects;   /* connections that living clients lost after login */
@@ -23,7 +24,7 @@ struct actors_counts {
 };
 
 /* Makes them all. Nobody is connected yet. */
-void actors_make(struct shared *s, const struct options *o, struct ledger *l);
+void actors_make(struct shared *s, const struct options *o, struct ledger *l, struct rooms *r);
 void actors_free(void);
 
 /* Connects them, some at a time; false when not all are in within two minutes. */

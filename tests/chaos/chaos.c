@@ -20,6 +20,7 @@
 
 #include "actors.h"
 #include "after.h"
+#include "circle.h"
 #include "home.h"
 #include "killer.h"
 #include "log.h"
@@ -40,6 +41,7 @@ static struct {
     struct shared *s;
     struct options o;
     struct ledger *ledger;
+    struct rooms *rooms;
     pid_t killer;
     bool killer_gone;
     unsigned shown;
@@ -106,17 +108,18 @@ static void drain(void)
     uint64_t deadline = now_us() + DRAIN_US, since = now_us(), rows = 0, before = 0;
     while (now_us() < deadline && !run_interrupted()) {
         run_until(now_us() + 100000);
-        bool all = homes_settled(&rows) && actors_settled() && ledger_quiet(run.ledger);
+        bool all = homes_settled(&rows) && actors_settled() && ledger_quiet(run.ledger) && rooms_quiet(run.rooms);
         if (!all || rows != before || server_queue(run.s) != 0) since = now_us();
         before = rows;
         if (actors_last_heard() > since) since = actors_last_heard();
         if (now_us() - since >= QUIET_US) return;
     }
     if (run_interrupted()) return;
-    fprintf(stderr, "chaos: after %d s still something is under way%s%s%s\n", DRAIN_US / 1000000,
+    fprintf(stderr, "chaos: after %d s still something is under way%s%s%s%s\n", DRAIN_US / 1000000,
             homes_settled(&rows) ? "" : ", in outboxes of clients with stores",
             actors_settled() ? "" : ", in outboxes of clients, or some are not connected",
-            ledger_quiet(run.ledger) ? "" : ", messages to clients");
+            ledger_quiet(run.ledger) ? "" : ", messages to clients",
+            rooms_quiet(run.rooms) ? "" : ", lines of groups");
 }
 
 /* Whoever was never connected has no name yet, and nobody could write to them. */
@@ -215,9 +218,11 @@ static bool killed_enough(void)
 static bool judge(uint64_t seconds, unsigned unrepaired)
 {
     for (unsigned i = 0; i < run.o.homes; i++)
-        home_report(run.s, &run.o, i, run.ledger);
+        home_report(run.s, &run.o, i, run.ledger, run.rooms);
     ledger_finish(run.ledger);
+    rooms_finish(run.rooms);
     struct ledger_counts c = ledger_counts(run.ledger);
+    struct rooms_counts g = rooms_counts(run.rooms);
     struct actors_counts a = actors_counts();
     bool failed = a.failures > 0 || a.refused != a.to_nobody;
     uint64_t reconnects = a.reconnects + lost_by_homes(&c.refused, &failed),
@@ -231,18 +236,27 @@ static bool judge(uint64_t seconds, unsigned unrepaired)
            (double)a.worst_at_us / 1e6, before);
     if (run.shown > SHOWN)
         fprintf(stderr, "chaos: %u violations, the first %d are shown\n", run.shown, SHOWN);
+    c.sent += g.sent;
+    c.delivered += g.delivered;
+    c.lost += g.lost;
+    c.dup += g.dup;
+    c.disorder += g.disorder;
+    c.alien += g.alien;
     if (c.alien + c.refused + unasked + crashes + failed)
         fprintf(stderr,
                 "chaos: %lu not of ours, %lu refused, %lu ended by themselves, %u bad lines in the "
                 "log%s\n",
                 c.alien, c.refused, unasked, crashes, failed ? ", clients failed" : "");
     printf("also: killed keeper %lu, stopped %lu\n", done(DEED_KEEPER), done(DEED_STOP));
+    printf("in groups: %lu messages, %lu entries, %lu of those put out or gone refused\n", g.sent, g.entries, g.refused);
     printf("chaos: seconds=%lu kills_worker=%lu kills_broker=%lu kills_master=%lu kills_client=%lu "
            "sent=%lu "
-           "delivered=%lu lost=%lu dup=%lu disorder=%lu reconnects_live=%lu worst_gap_ms=%lu\n",
+           "delivered=%lu lost=%lu dup=%lu disorder=%lu reconnects_live=%lu worst_gap_ms=%lu "
+           "groups=%u group_sent=%lu group_delivered=%lu unopened=%lu\n",
            seconds, done(DEED_WORKER), done(DEED_BROKER), done(DEED_MASTER), done(DEED_CLIENT),
-           c.sent, c.delivered, c.lost, c.dup, c.disorder, reconnects, a.worst_gap_us / 1000);
-    return c.lost + c.dup + c.disorder + c.alien + c.refused + unasked + crashes + unrepaired ==
+           c.sent, c.delivered, c.lost, c.dup, c.disorder, reconnects, a.worst_gap_us / 1000,
+           circle_count(&run.o), g.sent, g.delivered, g.unopened);
+    return c.lost + c.dup + c.disorder + c.alien + c.refused + g.unopened + unasked + crashes + unrepaired ==
                0 &&
            !failed && sound && killed_enough() && (reconnects == 0 || run.o.allow_reconnects);
 }
@@ -270,7 +284,10 @@ static void make_people(void)
     run.ledger = ledger_new(run.o.clients + run.o.homes, on_violation, NULL);
     for (unsigned i = 0; i < run.o.homes; i++)
         ledger_join(run.ledger, run.o.clients + i, false);
-    actors_make(run.s, &run.o, run.ledger);
+    run.rooms = rooms_new(circle_count(&run.o), run.o.clients + run.o.homes, on_violation, NULL);
+    for (unsigned i = 0; i < run.o.homes; i++)
+        rooms_defer(run.rooms, run.o.clients + i);
+    actors_make(run.s, &run.o, run.ledger, run.rooms);
 }
 
 /* 2 when it could not run. */
@@ -296,6 +313,7 @@ static int whole_run(void)
     if (in && !cut_short) good = judge(seconds, unrepaired);
     actors_free();
     ledger_free(run.ledger);
+    rooms_free(run.rooms);
     if (!in || cut_short) return 2;
     return good ? 0 : 1;
 }

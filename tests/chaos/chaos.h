@@ -5,10 +5,11 @@
  *   chaos.c     the run: starts the others, waits, drains, judges, prints the line
  *   repair.c    the other mode: how long until everybody hears again
  *   actors.c    the clients of this process; text.c what they say to each other
+ *   circle.c    somebody's part in a group: joins, leaves, kicks
  *   home.c      clients with a store on disk, each a process that is killed and comes back
  *   killer.c    a process: owns server and homes, kills and restarts them; server.c one server
  *   usage.c, after.c  memory and descriptors; what is left when all is over
- *   client/ledger.c  what must hold; client/numbers.c one stream of it. Pure.
+ *   client/ledger.c  what must hold; client/numbers.c one stream of it; rooms.c of groups. Pure.
  */
 #ifndef CHAOS_H
 #define CHAOS_H
@@ -18,7 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { PEOPLE_MAX = 2048, HOMES_MAX = 64, NOTES_MAX = 1 << 16, PATH_LEN = 512 };
+enum { PEOPLE_MAX = 2048, HOMES_MAX = 64, NOTES_MAX = 1 << 16, PATH_LEN = 512, GROUPS_MAX = 64 };
 
 enum chaos_switch { SWITCH_OFF, SWITCH_ON, SWITCH_AUTO };
 
@@ -27,6 +28,7 @@ struct options {
     unsigned seconds, every_ms, window, lobby_every;
     unsigned clients; /* busy, in this process */
     unsigned homes, idle;
+    unsigned groups; /* at most: each of CIRCLE_SIZE busy clients, circle.h */
     unsigned kills; /* repair: how many */
     uint64_t seed;
     enum chaos_switch worker, broker, master, client, stop; /* what is done to whom */
@@ -60,13 +62,14 @@ struct note {
 /* A client with a store: its place in its own numbering survives it here, as a disk would. */
 struct home {
     pid_t pid;
-    uint32_t sent[PEOPLE_MAX + 1];     /* numbers used, per recipient; the room is the last one */
+    uint32_t sent[PEOPLE_MAX + 2];     /* numbers used, per recipient; the last two: the lobby, its group */
     uint32_t trying_to, trying_number; /* being put into the outbox; 0: nothing */
     uint64_t trying_seen, trying_us;
     _Atomic uint64_t rows;              /* of its history */
     _Atomic uint32_t lost;              /* connections lost while it lived */
     _Atomic uint32_t refused;           /* messages of its that the server refused */
     _Atomic bool came, settled, failed; /* came: was connected once, so its name is known */
+    bool in_group;                      /* by what it was shown */
 };
 
 struct shared {

@@ -14,11 +14,12 @@
 #include <unistd.h>
 
 #include "../../client/client.h"
+#include "circle.h"
 #include "killer.h"
 #include "log.h"
 #include "text.h"
 
-enum { HOME_WINDOW = 8, TURN_MS = 10, REFUSALS_SHOWN = 2 };
+enum { HOME_WINDOW = 8, TURN_MS = 10, REFUSALS_SHOWN = 2, TO_GROUP = 24 };
 
 static struct {
     struct shared *shared;
@@ -28,7 +29,8 @@ static struct {
     uint64_t luck, seen, submitted, settled;
     struct client *client;
     struct vault *vault;
-    bool open;
+    bool open, in_group;
+    struct circle circle;
 } me;
 
 static volatile sig_atomic_t end;
@@ -42,6 +44,31 @@ static void on_term(int signal)
 static void store_path(const struct shared *s, unsigned which, char *out, size_t size)
 {
     snprintf(out, size, "%s/%u.db", s->store, which);
+}
+
+static bool in_lobby(const struct wire_deliver *d)
+{
+    return d->to.len == 6 && memcmp(d->to.data, "#lobby", 6) == 0;
+}
+
+static void on_message(const struct client_event *e)
+{
+    const struct wire_deliver *d = e->message.m;
+    struct rooms_line l;
+    if (!(d->flags & WIRE_FLAG_ROOM)) return;
+    if (in_lobby(d))
+        me.seen = d->seq;
+    else if (circle_read(d, e->message.how, me.circle.group, &l))
+        circle_line(&me.circle, &l);
+    me.page->in_group = me.page->in_group || me.circle.in;
+}
+
+/* Refused: perhaps it is in, and a predecessor died before it was shown. */
+static void on_order(const struct client_event *e)
+{
+    circle_ordered(&me.circle, e);
+    me.circle.in = me.circle.in || (e->order.code && strcmp(e->order.code, wire_code_name(WIRE_BAD_ENTRY)) == 0);
+    me.page->in_group = me.page->in_group || me.circle.in;
 }
 
 static void on_event(void *arg, const struct client_event *e)
@@ -65,9 +92,8 @@ static void on_event(void *arg, const struct client_event *e)
         atomic_store(&me.page->failed, true);
         me.open = false;
         return;
-    case CLIENT_MESSAGE:
-        if (e->message.m->flags & WIRE_FLAG_ROOM) me.seen = e->message.m->seq;
-        return;
+    case CLIENT_MESSAGE: on_message(e); return;
+    case CLIENT_ORDER: on_order(e); return;
     case CLIENT_ACCEPTED: me.settled++; return;
     case CLIENT_REJECTED:
         me.settled++;
@@ -83,20 +109,20 @@ static void on_event(void *arg, const struct client_event *e)
 
 static unsigned slot_of(unsigned to)
 {
-    return to == LEDGER_ROOM ? PEOPLE_MAX : to;
+    return to >= CIRCLE_TO ? PEOPLE_MAX + 1 : to == LEDGER_ROOM ? PEOPLE_MAX : to;
 }
 
 static void submit(void)
 {
-    char name[NAME_LEN];
+    char name[NAME_LEN] = "#lobby";
     uint64_t id;
     struct home *h = me.page;
     const struct ledger_message m = {me.number, h->trying_to, h->trying_number, h->trying_us,
                                      h->trying_seen};
-    bool room = m.to == LEDGER_ROOM;
-    text_name(name, m.to);
-    if (client_send(me.client, room ? WIRE_TO_ROOM : WIRE_TO_USER, room ? "#lobby" : name,
-                    WIRE_FORM_SAYS, text_of(&m), &id))
+    bool room = m.to >= LEDGER_ROOM;
+    if (m.to >= CIRCLE_TO) circle_name(name, m.to - CIRCLE_TO);
+    if (!room) text_name(name, m.to);
+    if (client_send(me.client, room ? WIRE_TO_ROOM : WIRE_TO_USER, name, WIRE_FORM_SAYS, text_of(&m), &id))
         fatal("the store of c%u failed: %s", me.number, vault_words(me.vault));
     me.submitted++;
     h->sent[slot_of(m.to)] = h->trying_number;
@@ -111,9 +137,10 @@ static void choose(void)
     while (to == me.number)
         to = luck_of(&me.luck, people);
     if (me.o->lobby_every && luck_of(&me.luck, me.o->lobby_every) == 0) to = LEDGER_ROOM;
+    if (h->in_group && luck_of(&me.luck, TO_GROUP) == 0) to = CIRCLE_TO + me.circle.group;
     h->trying_to = to;
     h->trying_us = now_us();
-    h->trying_seen = me.seen;
+    h->trying_seen = to >= CIRCLE_TO ? me.circle.seen : me.seen;
     atomic_thread_fence(memory_order_seq_cst);
     h->trying_number = h->sent[slot_of(to)] + 1;
     atomic_thread_fence(memory_order_seq_cst);
@@ -149,6 +176,7 @@ static void speak(void)
 {
     int phase = phase_of(me.shared);
     if (phase < PHASE_RUN || phase >= PHASE_STILL || !me.open) return;
+    if (me.in_group && !me.page->in_group) circle_turn(&me.circle, me.client);
     while (me.submitted < me.settled + HOME_WINDOW)
         choose();
     client_push(me.client);
@@ -221,6 +249,7 @@ pid_t home_start(struct shared *s, const struct options *o, unsigned which)
         me.o = o;
         me.number = o->clients + which;
         me.luck = o->seed ^ (uint64_t)me.number << 20 ^ now_us();
+        me.in_group = circle_join(&me.circle, o, me.number);
         live(which);
     }
     s->home[which].pid = pid;
@@ -229,6 +258,16 @@ pid_t home_start(struct shared *s, const struct options *o, unsigned which)
 }
 
 /* --- afterwards --- */
+
+static void report_line(struct ledger *l, struct rooms *r, unsigned groups, unsigned who, const struct vault_row *row)
+{
+    unsigned group;
+    struct rooms_line line;
+    if (circle_of(&row->m, &group) && group < groups && circle_read(&row->m, row->how, group, &line))
+        rooms_got(r, group, who, &line, 0);
+    else
+        ledger_got_nonsense(l, who, "in a group", 0);
+}
 
 static void report_row(struct ledger *l, unsigned who, const struct wire_deliver *d)
 {
@@ -245,7 +284,7 @@ static void report_row(struct ledger *l, unsigned who, const struct wire_deliver
     }
 }
 
-void home_report(struct shared *s, const struct options *o, unsigned which, struct ledger *l)
+void home_report(struct shared *s, const struct options *o, unsigned which, struct ledger *l, struct rooms *r)
 {
     char path[PATH_LEN + 32];
     struct why why;
@@ -255,10 +294,15 @@ void home_report(struct shared *s, const struct options *o, unsigned which, stru
     for (unsigned to = 0; to < o->clients + o->homes; to++)
         ledger_sent_upto(l, who, to, h->sent[to]);
     ledger_sent_upto(l, who, LEDGER_ROOM, h->sent[PEOPLE_MAX]);
+    struct circle c;
+    if (circle_join(&c, o, who)) rooms_sent_upto(r, c.group, who, h->sent[PEOPLE_MAX + 1]);
     store_path(s, which, path, sizeof path);
     struct vault *v = vault_open(path, &why);
     if (!v) fatal("cannot open the store of c%u: %s", who, why.what);
     while (vault_history(v, row.row, &row) > 0)
-        report_row(l, who, &row.m);
+        if ((row.m.flags & WIRE_FLAG_ROOM) && !in_lobby(&row.m))
+            report_line(l, r, circle_count(o), who, &row);
+        else
+            report_row(l, who, &row.m);
     vault_close(v);
 }

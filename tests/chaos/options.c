@@ -22,6 +22,7 @@ static const char help[] =
     "  --idle N                clients that only listen (0)\n"
     "  --window N              unsettled messages of a busy client (4; repair: 2)\n"
     "  --lobby-every N         one message in N is to the lobby (64; repair: 0, none)\n"
+    "  --groups N              groups of eight, who come and go (8; repair: 0)\n"
     "  --every MS              mean time between two deeds (250)\n"
     "  --kill-worker on|off    --kill-broker on|off    --kill-client on|off    --stop on|off\n"
     "  --kill-master on|off|auto, --master\n"
@@ -40,6 +41,7 @@ enum {
     OPT_IDLE,
     OPT_WINDOW,
     OPT_LOBBY,
+    OPT_GROUPS,
     OPT_EVERY,
     OPT_WORKER,
     OPT_BROKER,
@@ -63,6 +65,7 @@ static const struct option longs[] = {
     {"idle", required_argument, NULL, OPT_IDLE},
     {"window", required_argument, NULL, OPT_WINDOW},
     {"lobby-every", required_argument, NULL, OPT_LOBBY},
+    {"groups", required_argument, NULL, OPT_GROUPS},
     {"every", required_argument, NULL, OPT_EVERY},
     {"kill-worker", required_argument, NULL, OPT_WORKER},
     {"kill-broker", required_argument, NULL, OPT_BROKER},
@@ -132,6 +135,7 @@ static bool take(int c, struct options *o)
     case OPT_IDLE: return number(optarg, 0, 100000, &o->idle);
     case OPT_WINDOW: return number(optarg, 1, 512, &o->window);
     case OPT_LOBBY: return number(optarg, 0, 1000000, &o->lobby_every);
+    case OPT_GROUPS: return number(optarg, 0, GROUPS_MAX, &o->groups);
     case OPT_EVERY: return number(optarg, 20, 600000, &o->every_ms);
     case OPT_WORKER: return choice(optarg, false, &o->worker);
     case OPT_BROKER: return choice(optarg, false, &o->broker);
@@ -167,6 +171,7 @@ int options_read(int argc, char **argv, struct options *o)
                           .lobby_every = 64,
                           .clients = 200,
                           .homes = 8,
+                          .groups = 8,
                           .kills = 20,
                           .seed = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000,
                           .worker = SWITCH_ON,
@@ -181,6 +186,7 @@ int options_read(int argc, char **argv, struct options *o)
         o->homes = 0;
         o->window = 2;
         o->lobby_every = 0;
+        o->groups = 0;
         optind = 2;
     }
     opterr = 0;

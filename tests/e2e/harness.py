@@ -40,6 +40,10 @@ class Failure(AssertionError):
     """A test's expectation that did not hold; the text says what was expected and what came."""
 
 
+class Skipped(Exception):
+    """A test that this machine does not let run; the text says what it lacks."""
+
+
 def equal(got, expected, what):
     """Fails unless got is expected."""
     if got != expected:
@@ -336,13 +340,17 @@ class Env:
 
     def environ(self):
         """The environment of clients: nothing of the real user's home."""
-        return {**os.environ, 'HOME': str(self.folder), 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb'}
+        return {**os.environ, 'HOME': str(self.folder), 'XDG_CONFIG_HOME': str(self.folder / 'config'), 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb'}
 
     def cli(self, server, user, *words, stdin='', timeout=20.0, accept=True, json_lines=True):
         """Runs the real client to its end."""
         if accept:
             words = ('--accept-new',) + words
-        argv = [str(a) for a in self.argv(server, user, *words, json_lines=json_lines)]
+        return self.client(*self.argv(server, user, *words, json_lines=json_lines)[1:], stdin=stdin, timeout=timeout)
+
+    def client(self, *words, stdin='', timeout=20.0):
+        """The same with these words alone: what they leave open is in the config file, or by default."""
+        argv = [str(a) for a in (self.build / NAME, *words)]
         data = stdin if isinstance(stdin, bytes) else stdin.encode()
         try:
             done = subprocess.run(argv, cwd=self.folder, input=data, capture_output=True,

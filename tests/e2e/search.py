@@ -13,7 +13,7 @@ import socket
 import struct
 import threading
 
-from harness import check, scale
+from harness import Skipped, check, scale
 
 STEP = 1 << 24          # bytes looked at together
 PAGE = 1 << 12
@@ -22,6 +22,15 @@ HUGE = 1 << 26          # no program maps so much in one piece
 SOL_PACKET, PACKET_STATISTICS, SO_ATTACH_FILTER, SO_RCVBUFFORCE = 263, 6, 26, 33
 ETH_P_ALL = 3
 WORD = 3                # base64 of so many bytes depends on nothing around it
+
+
+def need_rights():
+    """Skips the test where memory and traffic cannot be looked at: half a search proves nothing."""
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except PermissionError:
+        raise Skipped('the memory of the server and the traffic are not searched: needs root, to read '
+                      '/proc/PID/mem of processes that forbid it and to capture packets') from None
 
 
 def forms(needle):
@@ -70,8 +79,16 @@ class Needles:
 
     def only(self, part):
         """Those whose name has this in it."""
+        return self.chosen(lambda name: part in name)
+
+    def without(self, part):
+        """Those whose name has it not."""
+        return self.chosen(lambda name: part not in name)
+
+    def chosen(self, wanted):
+        """Those whose name is wanted."""
         chosen = Needles()
-        chosen.forms = {form: name for form, name in self.forms.items() if part in name}
+        chosen.forms = {form: name for form, name in self.forms.items() if wanted(name)}
         return chosen
 
     def inside(self, data):

@@ -9,16 +9,8 @@ import sealed
 import sealed_trust
 from frames import ADMIT, CARRY, END, GIVEN_UP, GONE, HEAD, LATE, PAPER, RECEIVE, REFUSED, TAKEN_BY_OTHER, Frame
 from harness import check, equal, raises, scale, until
-from sealed_client import Chance, Device, Person
-
-
-def begun(env, server, name):
-    """A person with one device that is in: (person, device, client)."""
-    person = Person(name)
-    device = Device(person)
-    client = env.login(device.identity, server)
-    device.begin(client)
-    return person, device, client
+from people import reference
+from sealed_client import Device, Person
 
 
 def guest(env, server, person, device=None, source=None):
@@ -69,7 +61,7 @@ def show_paper(client, person, device, **fields):
 def test_admitted(env):
     """A whole run: the code is the same at both ends, the list grows, the new device reads the grant and logs in."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
+    person, phone, bob = reference(env, server, 'bob')
     laptop, new = guest(env, server, person)
     equal((new.welcome.flags, new.welcome.account, new.welcome.role, new.welcome.waiting, new.welcome.lobby_head),
           (2, 0, 0, 0, 0), 'what a guest learns')
@@ -105,7 +97,7 @@ def test_admitted(env):
 def test_device_comes_later(env):
     """Who asks waits, and whoever of the account logs in meanwhile is told; the first to answer has it."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
+    person, phone, bob = reference(env, server, 'bob')
     tablet = Device(person)
     person.append(bob, person.entry_add(tablet.keys, phone.keys))
     bob.bye()
@@ -138,8 +130,8 @@ def test_device_comes_later(env):
 def test_order_of_steps(env):
     """Each says its own steps, in turn, of its own attempt; anything else is refused and changes nothing."""
     server = env.server()
-    person, _, bob = begun(env, server, 'bob')
-    _, _, alice = begun(env, server, 'alice')
+    person, _, bob = reference(env, server, 'bob')
+    _, _, alice = reference(env, server, 'alice')
     _, new = guest(env, server, person)
     for step in (2, 3, 4, 5):
         new.admit(step, b'x', 7)
@@ -166,7 +158,7 @@ def test_order_of_steps(env):
 def test_ends(env):
     """Given up, gone, begun anew: the other side is told, and a new attempt has another number."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
+    person, phone, bob = reference(env, server, 'bob')
     _, new = guest(env, server, person)
     first = asked(new, bob)
     new.send_frames(Frame('ADMIT_C', op=END, attempt=first))
@@ -192,7 +184,7 @@ def test_ends(env):
 def test_time_is_limited(env):
     """After limits.guest_time the session ends, and so does the attempt."""
     server = env.server(limits__guest_time='1s')
-    person, _, bob = begun(env, server, 'bob')
+    person, _, bob = reference(env, server, 'bob')
     _, new = guest(env, server, person)
     attempt = asked(new, bob)
     equal(new.expect('ERROR').code_name, 'timeout', 'how it ends')
@@ -202,7 +194,7 @@ def test_time_is_limited(env):
 def test_guests_are_limited(env):
     """So many for one account, so many from one address; whoever goes makes room."""
     server = env.server(limits__guests_per_account=2, limits__guests_per_address=3)
-    bob_person, carol_person = (begun(env, server, n)[0] for n in ('bob', 'carol'))
+    bob_person, carol_person = (reference(env, server, n)[0] for n in ('bob', 'carol'))
     guests = [guest(env, server, bob_person)[1] for _ in range(2)]
     no = raises(csmsg.Refused, lambda: guest(env, server, bob_person), 'a third of one account')
     equal((no.frame.code_name, no.frame.retry_ms), ('busy', 60_000), 'ERROR')
@@ -224,7 +216,7 @@ def test_guests_are_limited(env):
 def test_what_a_guest_may_not(env):
     """Nothing but to ask; not for names that nobody has, not under a number that is in, not when it was revoked."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
+    person, phone, bob = reference(env, server, 'bob')
     for frame in (Frame('SEND', id=1, kind=0, to='bob', heads=[], body=b'\0\0x'), Frame('PRESENCE_C', op=frames.LIST),
                   Frame('KEYS_C', op=frames.FETCH, person='bob', device=0), Frame('RESUME', incarnation=0, seq=0, next_id=1,
                                                                                   lobby_seen=0, token=0),
@@ -253,7 +245,7 @@ def test_what_a_guest_may_not(env):
 def test_too_many_tries(env):
     """A guest says 64 frames, then it has to come again."""
     server = env.server()
-    person, _, _ = begun(env, server, 'bob')
+    person, _, _ = reference(env, server, 'bob')
     _, new = guest(env, server, person)
     for _ in range(65):
         new.admit(3, b'x', 1)
@@ -264,7 +256,7 @@ def test_too_many_tries(env):
 def test_broker_killed(env):
     """A guest has to come again, also when somebody else was admitted under its number meanwhile."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
+    person, phone, bob = reference(env, server, 'bob')
     laptop, new = guest(env, server, person)
     other = Device(person)
     other.keys.device = laptop.keys.device
@@ -279,7 +271,7 @@ def test_broker_killed(env):
 def test_workers_killed(env):
     """The worker of the one or of the other dies: the attempt ends for both, and another one works."""
     server = env.server(server__workers=2)
-    person, _, bob = begun(env, server, 'bob')
+    person, _, bob = reference(env, server, 'bob')
     since = server.log.mark()
     laptop, new = guest(env, server, person)
     slots = server.ctl('who')[0]['worker'], int(server.wait_log(after=since, sub='session', ev='open')['w'])
@@ -303,7 +295,7 @@ def test_workers_killed(env):
 def test_paper(env):
     """Every device is lost: who has the account key sees the list, adds itself, and logs in."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
+    person, phone, bob = reference(env, server, 'bob')
     bob.bye()
     laptop, new = guest(env, server, person)
     show_paper(new, person, laptop)
@@ -322,7 +314,7 @@ def test_paper(env):
 def test_paper_after_the_last_was_revoked(env):
     """No device is in any more: the paper key brings the account back; those who are there are told."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
+    person, phone, bob = reference(env, server, 'bob')
     alice = env.login('alice', server)
     alice.fetch_list('bob')
     bob.append(person.account, person.entry_revoke(phone.keys.device))
@@ -340,8 +332,8 @@ def test_paper_after_the_last_was_revoked(env):
 def test_paper_forged(env):
     """Another key, another device, another name, an account without a list: all refused alike. No entry but its own."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
-    other, _, _ = begun(env, server, 'carol')
+    person, phone, bob = reference(env, server, 'bob')
+    other, _, _ = reference(env, server, 'carol')
     env.login('dave', server)
     laptop, new = guest(env, server, person)
     said = set()
@@ -377,7 +369,7 @@ def test_paper_forged(env):
 def test_account_banned(env):
     """Guests of a banned account go and do not come, and hear no reason."""
     server = env.server()
-    person, _, _ = begun(env, server, 'bob')
+    person, _, _ = reference(env, server, 'bob')
     _, new = guest(env, server, person)
     server.ctl('ban', 'bob', '1h', 'secret', 'reason')
     equal((new.expect('ERROR').code_name), 'banned', 'the guest')

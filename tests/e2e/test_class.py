@@ -1,6 +1,6 @@
 """One key for a class, by the real programs: init, invite, join, sign, members; docs/sealed.md section 11."""
 from frames import DONE, ENTRY, PUT, WELCOME
-from harness import check, equal
+from harness import check, equal, until
 
 
 def classroom(env, name='CSCE 513'):
@@ -42,6 +42,29 @@ def test_joined(env):
     shown = env.cli(server, 'alice', 'keys', 'verify', 'prof', json_lines=False).expect(0)
     check('verified by the class: instructor' in shown.out, 'keys verify: %r' % shown.out)
     tail.kill()
+
+
+def test_who_is_signed_later(env):
+    """Whoever is in hears with the next login whom the class has signed since, and keys show names the class."""
+    server, words = classroom(env)
+    code = invite(env, server, 'alice')
+    env.cli(server, 'alice', 'class', 'join', code, '--timeout', '1').expect(7)
+    env.cli(server, 'prof', 'class', 'sign').expect(0)
+    env.cli(server, 'alice', 'class', 'join', code).expect(0)
+    env.cli(server, 'bob', 'class', 'join', invite(env, server, 'bob'), '--timeout', '1').expect(7)
+    env.cli(server, 'prof', 'class', 'sign').expect(0)
+    env.tail(server, 'bob')
+
+    def bob():
+        who = env.cli(server, 'alice', 'who').expect(0).events()
+        return [e['class'] for e in who if e.get('user') == 'bob']
+
+    until(bob, 'bob is there')
+    equal(bob(), ['not in class'], 'what alice knows of him so far')
+    env.tail(server, 'alice')
+    until(lambda: bob() == ['in class; their keys are compared with the first message'], 'bob is in class')
+    shown = env.cli(server, 'alice', 'keys', 'show').expect(0).event(ev='key')
+    equal((shown['class'], shown['class_key']), ('CSCE 513', words), 'keys show')
 
 
 def test_signed_by_the_conversation(env):

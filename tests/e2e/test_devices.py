@@ -228,11 +228,19 @@ def test_wrong_paper(env):
     server = env.server()
     phone, laptop = pair(env, server)
     words = phone.expect(0, 'keys', 'paper', '--yes')[0]['words'].split()
-    for text, expected in (
-            (words[:23], '23 words'), (['qqqq'] + words[1:], 'word 1 '), (words[1:2] + words[:1] + words[2:], 'exchanged')):
+
+    def slip(text):
         status, events, _ = laptop.run('device', 'add', '--paper', stdin=' '.join(text).encode())
+        return status, events[-1]['message']
+
+    for text, expected in ((words[:23], '23 words'), (['qqqq'] + words[1:], 'word 1 ')):
+        status, message = slip(text)
         equal(status, 1, 'exit of %s' % expected)
-        check(expected in events[-1]['message'], 'the words: %s' % events)
+        check(expected in message, 'the words: %s' % message)
+    # The checksum has 8 bits: one exchange in 256 looks like the paper of somebody else.
+    exchanged = [slip(words[:n] + [words[n + 1], words[n]] + words[n + 2:]) for n in range(0, 6, 2)]
+    check(all(status in (1, 4) for status, _ in exchanged), 'exchanged words were taken: %s' % exchanged)
+    check(any(status == 1 and 'exchanged' in message for status, message in exchanged), 'words exchanged: %s' % exchanged)
     other = Machine(env, server, 'bob', 'bob')
     other.expect(0, 'who')
     foreign = other.expect(0, 'keys', 'paper', '--yes')[0]['words']

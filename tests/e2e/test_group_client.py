@@ -4,13 +4,8 @@ import shutil
 import signal
 import sqlite3
 
-from harness import check, equal, full_run, until
-
-
-def registered(env, server, *users):
-    """Real people who were here once: their keys are at the server."""
-    for user in users:
-        env.cli(server, user, 'who').expect(0)
+from harness import Program, check, equal, full_run, until
+from people import registered
 
 
 def group(env, server, user, *words, status=0):
@@ -100,7 +95,7 @@ def test_joiner_reads_from_then_on(env):
     group(env, server, 'bob', 'join', '#chess')
     say(env, server, 'alice', '#chess', 'new')
     shows(bob, [('bob', 'join'), ('alice', 'new')], 'at bob')
-    equal(lines(alice), [('alice', 'create'), ('alice', 'old'), ('bob', 'join'), ('alice', 'new')], 'at alice')
+    shows(alice, [('alice', 'create'), ('alice', 'old'), ('bob', 'join'), ('alice', 'new')], 'at alice')
 
 
 def keys_in(env, user):
@@ -134,19 +129,24 @@ def test_kicked_store_opens_nothing_later(env):
 
 def group_generations(env, user):
     """The generations of alice's key and others' in a store: client/group_keys.c, docs/sealed.md section 7."""
+    return generations_in(env.folder / ('home-' + user) / user / 'store.db')
+
+
+def generations_in(path):
+    """The same of a store by its path."""
     found = []
-    with sqlite3.connect(env.folder / ('home-' + user) / user / 'store.db') as db:
+    with sqlite3.connect(path) as db:
         for (value,) in db.execute('SELECT value FROM value WHERE kind = 14'):
             at = 40
-            while at < len(value):
+            while at + 8 < len(value):
                 size = int.from_bytes(value[at:at + 4], 'little')
                 found.append(int.from_bytes(value[at + 4 + 34:at + 4 + 38], 'little'))
                 at += 4 + size
     return found
 
 
-def test_an_old_copy_of_a_store(env):
-    """Bob's store from before the kick, put back: what was said since stays closed to it."""
+def old_copy(env, actor, op):
+    """Bob's store from before he went, put back: what was said since stays closed to it."""
     server = env.server()
     registered(env, server, 'alice', 'bob')
     alice = env.tail(server, 'alice')
@@ -156,14 +156,53 @@ def test_an_old_copy_of_a_store(env):
     equal(read(env, server, 'bob', 2)[-1], ('alice', 'one'), 'bob reads')
     home = env.folder / 'home-bob'
     shutil.copytree(home, env.folder / 'copy')
-    group(env, server, 'alice', 'kick', '#chess', 'bob')
+    group(env, server, actor, op, '#chess', *(['bob'] if op == 'kick' else []))
     say(env, server, 'alice', '#chess', 'two')
     until(lambda: lines(alice)[-1:] == [('alice', 'two')], 'alice has all')
     shutil.rmtree(home)
     shutil.copytree(env.folder / 'copy', home)
     tail = env.cli(server, 'bob', 'tail', '--timeout', '4', timeout=30).expect(7)
-    equal(lines(tail), [('alice', 'kick bob')], 'the old copy')
+    equal(lines(tail), [(actor, op + (' bob' if op == 'kick' else ''))], 'the old copy')
     say(env, server, 'bob', '#chess', 'still here', status=4)
+
+
+def test_an_old_copy_of_a_store(env):
+    """Of somebody who was put out."""
+    old_copy(env, 'alice', 'kick')
+
+
+def test_an_old_copy_of_who_left(env):
+    """Of somebody who left."""
+    old_copy(env, 'bob', 'leave')
+
+
+def test_racing_orders(env):
+    """Two members change the log at the same moment, again and again: every order is carried out, in one order for both."""
+    server = env.server()
+    registered(env, server, 'alice', 'bob')
+    tails = [env.tail(server, user) for user in ('alice', 'bob')]
+    group(env, server, 'alice', 'create', '#chess', 'open')
+    group(env, server, 'bob', 'join', '#chess')
+    group(env, server, 'alice', 'role', '#chess', 'bob', 'assistant')
+    for number in range(6):
+        racers = [Program(env.argv(server, user, 'group', 'topic', '#chess', '%s %d' % (user, number)), env.folder,
+                          environ=env.environ()) for user in ('alice', 'bob')]
+        env.programs.extend(racers)
+        equal([racer.wait(30) for racer in racers], [0, 0], 'both are carried out')
+    for tail in tails:
+        until(lambda t=tail: len([line for line in lines(t) if line[1] == 'topic']) == 12, 'twelve topics')
+    equal(lines(tails[0])[1:], lines(tails[1]), 'the same order')
+
+
+def test_deleted_while_away(env):
+    """The operator deletes the group while a member is away: what they say to it is refused, and says why."""
+    server = env.server()
+    registered(env, server, 'alice', 'bob')
+    group(env, server, 'alice', 'create', '#chess', 'open')
+    group(env, server, 'bob', 'join', '#chess')
+    server.ctl('group', 'delete', '#chess', '--yes')
+    say(env, server, 'bob', '#chess', 'anybody?', status=5)
+    equal(keys_in(env, 'bob'), 0, 'keys of the group')
 
 
 def test_mute_role_refusals(env):
@@ -249,3 +288,49 @@ def test_two_hundred_members(env):
     for place, user in enumerate(names):
         if place >= present and (place % 2 or place == len(names) - 1):
             equal(read(env, server, user, len(everything) - place), everything[place:], 'at ' + user)
+
+
+def orders_in(env, user):
+    """How many orders for groups a store keeps: kind 16 of client/vault.h."""
+    with sqlite3.connect(env.folder / ('home-' + user) / user / 'store.db') as db:
+        return db.execute('SELECT count(*) FROM value WHERE kind = 16').fetchone()[0]
+
+
+def test_orders_outlive_their_process(env):
+    """Orders that were given while the server was away, one by a process that was killed then: the next one that stays connected
+    carries them out, in their order and once."""
+    server = env.server()
+    registered(env, server, 'alice', 'bob')
+    group(env, server, 'alice', 'create', '#chess', 'open')
+    group(env, server, 'bob', 'join', '#chess')
+    server.stop()
+    kept = group(env, server, 'alice', 'topic', '#chess', 'first', '--timeout', '1', status=3)
+    check('it is kept' in kept.err, 'told: %r' % kept.err)
+    killed = Program(env.argv(server, 'alice', 'group', 'kick', '#chess', 'bob'), env.folder, environ=env.environ())
+    env.programs.append(killed)
+    until(lambda: orders_in(env, 'alice') == 2, 'the order is in the store')
+    killed.kill()
+    again = env.keep(server.restart())
+    env.tail(again, 'alice')
+    until(lambda: orders_in(env, 'alice') == 0, 'the orders are done')
+    done = [('bob', 'join'), ('alice', 'topic'), ('alice', 'kick bob')]
+    equal(read(env, again, 'bob', 3), done, 'at bob')
+
+
+def test_an_order_that_was_half_done(env):
+    """The entry was taken, and the process killed before it heard so: the same entry is said again, and stands once."""
+    server = env.server()
+    registered(env, server, 'alice')
+    alice = env.tail(server, 'alice')
+    group(env, server, 'alice', 'create', '#chess', 'open')
+    store = env.folder / 'home-alice' / 'alice' / 'store.db'
+    with sqlite3.connect(store) as db:
+        db.execute('CREATE TRIGGER stays BEFORE DELETE ON value WHEN old.kind = 16 BEGIN SELECT RAISE(IGNORE); END')
+    group(env, server, 'alice', 'topic', '#chess', 'once')
+    equal(orders_in(env, 'alice'), 1, 'orders, as if nobody had heard')
+    with sqlite3.connect(store) as db:
+        db.execute('DROP TRIGGER stays')
+    until(lambda: registered(env, server, 'alice') or orders_in(env, 'alice') == 0, 'said again and answered')
+    group(env, server, 'alice', 'topic', '#chess', 'twice')
+    until(lambda: lines(alice)[-1:] == [('alice', 'topic')] and len(lines(alice)) >= 3, 'the second topic')
+    equal(lines(alice), [('alice', 'create'), ('alice', 'topic'), ('alice', 'topic')], 'the log')

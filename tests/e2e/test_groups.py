@@ -8,12 +8,12 @@ import time
 import frames
 import sealed as s
 import sealed_group as sg
-from csmsg import Closed
 from frames import Frame
 from group_client import Room, answer, body, groups, members
 from harness import check, equal, scale, until
+from people import leave
 from sealed_client import Device, Person
-from test_kill import heard_before_resync, need_faults
+from test_kill import need_faults
 
 
 def begun(env, server, name, **fields):
@@ -29,13 +29,6 @@ def second(env, server, device, client):
     other = Device(device.person, 0)
     device.person.append(client, device.person.entry_add(other.keys, device.keys))
     return other, env.login(other.identity, server)
-
-
-def leave(server, client):
-    """Ends the session on purpose, and waits until the server has noticed."""
-    since = server.log.mark()
-    client.bye()
-    server.wait_log(after=since, sub='session', ev='drop', user=client.identity.name)
 
 
 def enter(env, server, device):

@@ -8,21 +8,13 @@ import frames
 import sealed
 from frames import DELIVERED, EXPIRED, HEAD, KEPT, OWN_ANSWER, REFUSED, STORED, Frame
 from harness import check, equal, raises, scale
+from people import leave, reference
 from sealed_client import Device, Person
 
 
 def enter(env, server, device, **fields):
     """A device that is logged in."""
     return env.login(device.identity, server, **fields)
-
-
-def begun(env, server, name, one_time=3):
-    """A person with one device, listed and published: (person, device, client)."""
-    person = Person(name)
-    device = Device(person, one_time)
-    client = enter(env, server, device)
-    device.begin(client)
-    return person, device, client
 
 
 def second(env, server, person, client, by):
@@ -32,13 +24,6 @@ def second(env, server, person, client, by):
     other = enter(env, server, device)
     device.begin(other)
     return device, other
-
-
-def leave(server, client):
-    """Ends the session on purpose, and waits until the server has noticed."""
-    since = server.log.mark()
-    client.bye()
-    server.wait_log(after=since, sub='session', ev='drop', user=client.identity.name)
 
 
 def one_time_of(bundle):
@@ -78,7 +63,7 @@ def kill_broker(server):
 def test_publish_and_fetch(env):
     """Bundles as published, each one-time prekey once; few left is told to the owner, at login too."""
     server = env.server()
-    _, device, bob = begun(env, server, 'bob', one_time=26)
+    _, device, bob = reference(env, server, 'bob', one_time=26)
     equal(vars(bob.own_keys()), dict(name='KEYS_S', op=OWN_ANSWER, signed=1, left=26, top=26), 'own')
     alice = env.login('alice', server)
     for number in range(1, 4):
@@ -101,9 +86,9 @@ def test_publish_and_fetch(env):
 def test_prekeys_run_out(env):
     """Without any one-time prekey the first message still works; a refill brings them back, a repeat none."""
     server = env.server()
-    _, phone, bob = begun(env, server, 'bob', one_time=1)
-    _, laptop, alice = begun(env, server, 'alice')
-    _, tablet, carol = begun(env, server, 'carol')
+    _, phone, bob = reference(env, server, 'bob', one_time=1)
+    _, laptop, alice = reference(env, server, 'alice')
+    _, tablet, carol = reference(env, server, 'carol')
     equal(one_time_of(carol.fetch_keys('bob').bundles[0]), 1, 'the only one')
     laptop.send(alice, 'bob', 'without')
     equal(phone.read(bob, bob.take_message()), 'without', 'what bob read')
@@ -120,7 +105,7 @@ def test_prekeys_run_out(env):
 def test_so_many_prekeys_are_kept(env):
     """The oldest go beyond the limit."""
     server = env.server(limits__one_time_prekeys=30)
-    _, _, bob = begun(env, server, 'bob', one_time=40)
+    _, _, bob = reference(env, server, 'bob', one_time=40)
     equal(bob.own_keys().left, 30, 'kept')
     equal(one_time_of(env.login('alice', server).fetch_keys('bob').bundles[0]), 11, 'the oldest kept')
 
@@ -128,7 +113,7 @@ def test_so_many_prekeys_are_kept(env):
 def test_bad_publications(env):
     """Of another device, malformed: refused, and nothing is changed. Too long a one ends the session."""
     server = env.server()
-    person, device, bob = begun(env, server, 'bob')
+    person, device, bob = reference(env, server, 'bob')
     good = device.publication()
     for what, bad in (('of another device', Device(person).publication()), ('cut', good[:-1]), ('longer', good + b'x'),
                       ('of another suite', b'\2' + good[1:]), ('empty', b'')):
@@ -157,9 +142,9 @@ def test_questions_are_limited(env):
 def test_sealed_conversation(env):
     """First to somebody absent, then to somebody present, in both directions."""
     server = env.server()
-    _, phone, bob = begun(env, server, 'bob')
+    _, phone, bob = reference(env, server, 'bob')
     leave(server, bob)
-    _, laptop, alice = begun(env, server, 'alice')
+    _, laptop, alice = reference(env, server, 'alice')
     for text in ('are you there', 'hello?'):
         got = alice.expect('ACCEPTED', id=laptop.send(alice, 'bob', text))
         equal((got.state, got.absent), (KEPT, 1), 'ACCEPTED to the absent')
@@ -196,8 +181,8 @@ def test_sealed_sizes(env):
 def test_outdated_list(env):
     """devices-changed names the account, the refusal is settled, and what is sealed anew reaches both."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
-    _, laptop, alice = begun(env, server, 'alice')
+    person, phone, bob = reference(env, server, 'bob')
+    _, laptop, alice = reference(env, server, 'alice')
     laptop.send(alice, 'bob', 'one')
     equal(phone.read(bob, bob.take_message()), 'one', 'to the only device')
     tablet, other = second(env, server, person, bob, phone)
@@ -219,7 +204,7 @@ def test_outdated_list(env):
 def test_wrong_heads(env):
     """A device twice, a stranger's, one too many: refused, whoever is named."""
     server = env.server()
-    _, phone, bob = begun(env, server, 'bob')
+    _, phone, bob = reference(env, server, 'bob')
     alice = env.login('alice', server)
     mine, theirs = alice.identity.device, phone.keys.device
     for number, devices in enumerate(([theirs, theirs], [5], [theirs, 5], [theirs, mine], [mine]), 1):
@@ -249,7 +234,7 @@ def test_heads_wait_behind_a_refusal(env):
 def test_two_devices_of_one_number(env):
     """Somebody chose the number that a device of mine has: the order of the heads says whose is whose."""
     server = env.server()
-    person, laptop, alice = begun(env, server, 'alice')
+    person, laptop, alice = reference(env, server, 'alice')
     tablet, other = second(env, server, person, alice, laptop)
     bob = env.login(csmsg.Identity('bob', device=tablet.keys.device), server)
     heads = [dict(device=tablet.keys.device, head=head) for head in (b'for bob', b'for my tablet')]
@@ -260,8 +245,8 @@ def test_two_devices_of_one_number(env):
 def test_own_queue_is_full(env):
     """A device of mine that never comes holds up what I seal, with words that say so."""
     server = env.server(limits__queue_messages=2)
-    person, laptop, alice = begun(env, server, 'alice')
-    _, _, bob = begun(env, server, 'bob')
+    person, laptop, alice = reference(env, server, 'alice')
+    _, _, bob = reference(env, server, 'bob')
     _, other = second(env, server, person, alice, laptop)
     leave(server, other)
     for _ in range(2):
@@ -276,8 +261,8 @@ def test_own_queue_is_full(env):
 def test_own_devices(env):
     """What I send shows on my other devices, present or not; they do not count as the recipient."""
     server = env.server()
-    person, laptop, alice = begun(env, server, 'alice')
-    _, phone, bob = begun(env, server, 'bob')
+    person, laptop, alice = reference(env, server, 'alice')
+    _, phone, bob = reference(env, server, 'bob')
     laptop.list_of(alice, 'alice')
     tablet, other = second(env, server, person, alice, laptop)
     tablet.list_of(other, 'bob')
@@ -309,7 +294,7 @@ def test_own_devices(env):
 def test_plain_to_several_devices(env):
     """Without heads everything is as it was: each device of the recipient gets it."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
+    person, phone, bob = reference(env, server, 'bob')
     _, other = second(env, server, person, bob, phone)
     alice = env.login('alice', server)
     number = alice.send('bob', 'plain')
@@ -320,8 +305,8 @@ def test_plain_to_several_devices(env):
 def test_copies_expire_silently(env):
     """A copy that nobody fetches goes without a receipt, what bob misses with one."""
     server = env.server(limits__queue_keep='1s')
-    person, laptop, alice = begun(env, server, 'alice')
-    _, _, bob = begun(env, server, 'bob')
+    person, laptop, alice = reference(env, server, 'alice')
+    _, _, bob = reference(env, server, 'bob')
     _, other = second(env, server, person, alice, laptop)
     leave(server, other)
     leave(server, bob)
@@ -339,7 +324,7 @@ def test_copies_expire_silently(env):
 def test_list(env):
     """Fetched whole or in part; appended one by one; a repeat is answered, a gap and a forgery refused."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
+    person, phone, bob = reference(env, server, 'bob')
     alice = env.login('alice', server)
     got = alice.fetch_list('alice')
     equal((got.account_key, got.head, got.entries), (bytes(32), 0, []), 'of somebody who has none')
@@ -382,7 +367,7 @@ def test_first_entry_is_ones_own(env):
 def test_device_admitted(env):
     """A second device is a stranger until the list has it; then it gets what comes from then on."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
+    person, phone, bob = reference(env, server, 'bob')
     tablet = Device(person)
     no = raises(csmsg.Refused, lambda: enter(env, server, tablet), 'before it is admitted')
     equal(no.frame.code_name, 'name-taken', 'ERROR')
@@ -402,8 +387,8 @@ def test_device_admitted(env):
 def test_device_revoked(env):
     """Its session ends, its queue and prekeys go, it never comes back; the others go on."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
-    _, laptop, alice = begun(env, server, 'alice')
+    person, phone, bob = reference(env, server, 'bob')
+    _, laptop, alice = reference(env, server, 'alice')
     tablet, other = second(env, server, person, bob, phone)
     leave(server, other)
     got = {sealed.Cursor(b[1:]).u64() for b in alice.fetch_keys('bob').bundles}
@@ -431,7 +416,7 @@ def test_device_revoked(env):
 def test_last_device_revoked(env):
     """Nobody is there to read: the sender is told so."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
+    person, phone, bob = reference(env, server, 'bob')
     alice = env.login('alice', server)
     bob.append(person.account, person.entry_revoke(phone.keys.device))
     equal(bob.expect('ERROR').code_name, 'revoked', 'how the session ends')
@@ -444,9 +429,9 @@ def test_last_device_revoked(env):
 def test_broker_killed_between_fetch_and_use(env):
     """The prekey that was handed out stays good for its message and is handed out no more."""
     server = env.server()
-    _, phone, bob = begun(env, server, 'bob')
-    _, laptop, alice = begun(env, server, 'alice')
-    _, tablet, carol = begun(env, server, 'carol')
+    _, phone, bob = reference(env, server, 'bob')
+    _, laptop, alice = reference(env, server, 'alice')
+    _, tablet, carol = reference(env, server, 'carol')
     frame = laptop.seal(alice, 'bob', 'sealed before the death', alice.next_id)
     kill_broker(server)
     for client in (alice, bob, carol):
@@ -462,8 +447,8 @@ def test_broker_killed_between_fetch_and_use(env):
 def test_restart_keeps_everything(env):
     """Prekeys, lists, the revoked, and stored copies are there after all processes were killed."""
     server = env.server()
-    person, phone, bob = begun(env, server, 'bob')
-    alicia, laptop, alice = begun(env, server, 'alice')
+    person, phone, bob = reference(env, server, 'bob')
+    alicia, laptop, alice = reference(env, server, 'alice')
     tablet, other = second(env, server, alicia, alice, laptop)
     gone = Device(alicia)
     alicia.append(alice, alicia.entry_add(gone.keys))

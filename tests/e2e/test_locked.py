@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 
 from harness import check, equal
-from test_sealed import found_in, store_of
+from people import found_in, store_of
 
 MARK = 'a-mark-that-nobody-else-writes'
 

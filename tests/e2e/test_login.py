@@ -173,9 +173,8 @@ def test_talking_while_the_broker_is_awaited(env):
     try:
         for frame in (client.identity.login(client.h, client.hello.challenge), Frame('PING', value=7)):
             client.send_bytes(client.seal(b''.join(encode(frame))))
-        before, deadline = cpu_ticks(worker), time.monotonic() + 0.5
-        while time.monotonic() < deadline:
-            time.sleep(0.05)
+        before = cpu_ticks(worker)
+        time.sleep(0.5)  # what is measured is what the worker does in half a second in which nothing comes
         spent = cpu_ticks(worker) - before
     finally:
         os.kill(broker, signal.SIGCONT)

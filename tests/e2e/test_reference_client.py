@@ -1,28 +1,13 @@
 """A second implementation, written from docs/protocol.md and docs/sealed.md, talks with the real client through
 the real server. Alice is the real client; Bob is tests/reference/sealed_client.py."""
-import base64
-
 import sealed
 from frames import ADMIT, ENTRIES, RECEIVE
 from harness import check, equal, until
+from people import edit, leave, reference, registered, seed_of, texts
 from sealed_client import RESEND_REQUEST, RESENT, TEXT, Device, Person
 from test_admit import show_paper
-from test_sealed import edit, reference, registered, texts
 
 FORGOTTEN = 2  # reason of a resend request: the session is not known here
-
-
-def leave(server, client):
-    """Ends the session on purpose, and waits until the server has noticed."""
-    since = server.log.mark()
-    client.bye()
-    server.wait_log(after=since, sub='session', ev='drop', user=client.identity.name)
-
-
-def seed_of(env, user):
-    """The account's seed in the real client's key file."""
-    lines = dict(line.split() for line in (env.folder / ('home-' + user) / user / 'key').read_text().splitlines())
-    return base64.b64decode(lines['account'])
 
 
 def begins(frame):
@@ -149,6 +134,26 @@ def test_a_second_device_of_the_real_account(env):
     equal(phone.read(bob, bob.take_message()), 'from the further one', 'at bob')
 
 
+def test_a_new_beginning_is_told(env):
+    """Bob's device begins anew although a session is open, as a clone or a copy put back would: Alice is told, and what
+    was sealed with it opens."""
+    server = env.server()
+    _, phone, bob = reference(env, server, 'bob')
+    registered(env, server, 'alice')
+    alice = env.tail(server, 'alice')
+    phone.send(bob, 'alice', 'one')
+    alice.out.wait(ev='message', text='one')
+    env.cli(server, 'alice', 'send', 'bob', 'answer').expect(0)
+    phone.read(bob, bob.take_message())
+    phone.send(bob, 'alice', 'two')
+    alice.out.wait(ev='message', text='two')
+    check(not [line for line in alice.err.raw if 'cloned' in line], 'told for nothing: %s' % alice.err.raw)
+    phone.sessions.clear()
+    phone.send(bob, 'alice', 'three')
+    alice.out.wait(ev='message', text='three')
+    until(lambda: [line for line in alice.err.raw if 'bob has begun a new conversation' in line], 'the note')
+
+
 def test_we_ask_and_they_send_again(env):
     """The real client has lost its sessions: its request is understood, and what comes again is shown, once."""
     server = env.server()
@@ -194,7 +199,31 @@ def test_they_ask_and_we_send_again(env):
     again = bob.take_message()
     kind, fields = phone.open(bob, again)
     equal((kind, fields[:8]), (RESENT, sealed.u64(frame.id)), 'what came')
-    equal((fields[8:10], fields[19:]), (bytes([1, TEXT]), b'two'), 'the message inside (number %d)' % number)
+    equal(fields[8:12], sealed.str8(b'bob'), 'whom it was written to')
+    equal((fields[12:14], fields[23:]), (bytes([1, TEXT]), b'two'), 'the message inside (number %d)' % number)
+
+
+def test_only_who_it_was_for_gets_it_again(env):
+    """Mallory asks the real client for a message to Bob: it is not sent to her, and what she asks for of her own is."""
+    server = env.server()
+    reference(env, server, 'bob')
+    _, phone, mallory = reference(env, server, 'mallory')
+    registered(env, server, 'alice')
+    alice = env.tail(server, 'alice')
+    env.cli(server, 'alice', 'send', 'bob', 'for bob').expect(0)
+    env.cli(server, 'alice', 'send', 'mallory', 'for mallory').expect(0)
+    frame = mallory.take_message()
+    equal(phone.read(mallory, frame), 'for mallory', 'at mallory')
+    number = frame.id
+    for wanted in (number - 1, number):
+        frame.id = wanted
+        phone.ask_again(mallory, frame, FORGOTTEN)
+    kind, fields = phone.open(mallory, mallory.take_message())
+    equal((kind, fields[:8]), (RESENT, sealed.u64(number)), 'what came')
+    phone.send(mallory, 'alice', 'end')
+    alice.out.wait(ev='message', text='end')
+    env.cli(server, 'alice', 'send', 'mallory', 'the end').expect(0)
+    equal(phone.read(mallory, mallory.take_message()), 'the end', 'nothing else came before it')
 
 
 def test_sizes_are_those_of_the_classes(env):

@@ -1,48 +1,10 @@
 """Direct messages of the real client are sealed, by themselves: docs/sealed.md through the programs. The
 reference client (sealed_client.py) is the other end where it matters what travels."""
-import pathlib
-import sqlite3
 import time
 
 from harness import Program, check, equal, scale, until
+from people import edit, found_in, reference, registered, texts
 from sealed_client import Device, Person
-
-
-def registered(env, server, *users):
-    """Real people who were here once: their keys are at the server."""
-    for user in users:
-        env.cli(server, user, 'who').expect(0)
-
-
-def reference(env, server, name):
-    """A person of the reference client with one device, listed and published: (person, device, client)."""
-    person = Person(name)
-    device = Device(person)
-    client = env.login(device.identity, server)
-    device.begin(client)
-    return person, device, client
-
-
-def store_of(env, user):
-    """The path of a user's store."""
-    return env.folder / ('home-' + user) / user / 'store.db'
-
-
-def edit(env, user, sql, *values):
-    """Changes the store of a user who is not running."""
-    with sqlite3.connect(store_of(env, user)) as db:
-        return db.execute(sql, values).fetchall()
-
-
-def found_in(folder, mark):
-    """The files below a folder that hold these bytes."""
-    return [str(path) for path in pathlib.Path(folder).rglob('*')
-            if path.is_file() and mark.encode() in path.read_bytes()]
-
-
-def texts(program):
-    """The texts of a tail so far."""
-    return [event.get('text') for event in program.out.parsed if event.get('ev') == 'message']
 
 
 def test_first_message_to_somebody_absent(env):

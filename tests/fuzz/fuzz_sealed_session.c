@@ -132,7 +132,7 @@ static void stored(uint8_t what, struct slice in)
         prekeys_encode(&prekeys, &out);
         again(in, &out);
         prekeys_wipe(&prekeys);
-    } else if (what == 2 && ratchet_decode(&ratchet, in)) {
+    } else if (what == 2 && ratchet_decode(&ratchet, in, NULL)) {
         ratchet_encode(&ratchet, &out);
         again(in, &out);
         if (ratchet_seal(&ratchet, sealed_slice("x", 1), &sealed_random_system, &out, 0) == 0)

@@ -8,12 +8,13 @@
 
 #include "auth.h"
 #include "fuzz.h"
+#include "fuzz_files.h"
 #include "store.h"
 #include "wire_keys.h"
 
 enum request_kind {
     ASK_ACCOUNT, ASK_PUT, ASK_ROOM, ASK_ACK, ASK_LOAD, ASK_LOAD_ROOM, ASK_PUBLISH, ASK_BUNDLE, ASK_LIST, ASK_DROP,
-    ASK_CHANGE, ASK_AUDIT, ASK_CUT, ASK_END
+    ASK_CHANGE, ASK_AUDIT, ASK_CUT, ASK_END, ASK_FIND, ASK_SPOT
 };
 
 struct request {
@@ -28,6 +29,8 @@ struct request {
     store_entries *entries;
     store_audited *audited;
     store_left *left;
+    store_founds *found;
+    store_spot *spot;
     void *ctx;
     uint64_t room;
     bool stored;
@@ -283,6 +286,20 @@ void store_end_group(struct store *s, uint64_t room, const struct store_audit *l
     request_add(s, ASK_END, &(struct store_message){0}, ctx)->done = done;
 }
 
+void store_find(struct store *s, const struct store_question *about, store_founds *done, void *ctx)
+{
+    struct store_message m = {.account = about->account, .from_account = about->from_account,
+                              .from_device = about->from_device, .id = about->id[0]};
+    CHECK(about->n > 0 && about->n <= 64);
+    request_add(s, ASK_FIND, &m, ctx)->found = done;
+}
+
+void store_find_spot(struct store *s, uint64_t room, uint64_t number, store_spot *done, void *ctx)
+{
+    CHECK(room > 1 && room < FUZZ_ROOMS && number > 0 && number <= s->room_head[room]);
+    request_add(s, ASK_SPOT, &(struct store_message){.id = number}, ctx)->spot = done;
+}
+
 uint64_t store_last_room(struct store *s)
 {
     (void)s;
@@ -329,6 +346,38 @@ void store_each_device(struct store *s, void (*each)(void *arg, const struct sto
     (void)s, (void)each, (void)arg;
 }
 
+/* --- files: what is said of them stands in the broker; only a put can find the disk full --- */
+
+void store_blob(struct store *s, const struct store_blob_change *c, store_done *done, void *ctx)
+{
+    CHECK(c->n == 0 || c->device);
+    request_add(s, c->op == STORE_BLOB_PUT ? ASK_CHANGE : ASK_END, &(struct store_message){0}, ctx)->done = done;
+}
+
+void store_each_blob(struct store *s, void (*each)(void *arg, const struct store_blob *b), void *arg)
+{
+    (void)s, (void)each, (void)arg;
+}
+
+void store_each_blob_device(struct store *s, void (*each)(void *arg, const uint8_t *id, const struct store_blob_device *d),
+                            void *arg)
+{
+    (void)s, (void)each, (void)arg;
+}
+
+void store_each_blob_notice(struct store *s,
+                            void (*each)(void *arg, const uint8_t *id, const struct store_blob_device *d, uint64_t made_ms),
+                            void *arg)
+{
+    (void)s, (void)each, (void)arg;
+}
+
+void store_boot(struct store *s, char boot[STORE_BOOT_MAX + 1])
+{
+    (void)s;
+    memcpy(boot, FUZZ_BOOT, sizeof FUZZ_BOOT);
+}
+
 /* --- answering --- */
 
 static inline bool wanted(const struct request *have, const struct request *r)
@@ -352,6 +401,19 @@ static inline void answer_load(struct store *s, const struct request *r)
         after = best->m.row;
     }
     r->loaded(r->ctx, rows, n, false);
+}
+
+/* What waits of the first message that was asked about; and once more, as if it had expired elsewhere. */
+static inline void answer_find(struct store *s, const struct request *r)
+{
+    struct store_found f[64];
+    size_t n = 0;
+    for (const struct request *k = s->kept; k && n < 62; k = k->next)
+        if (k->kind == ASK_PUT && k->m.account == r->m.account && k->m.from_account == r->m.from_account &&
+            k->m.from_device == r->m.from_device && k->m.id == r->m.id)
+            f[n++] = (struct store_found){.device = k->m.device, .id = k->m.id, .row = k->m.row, .place = 1};
+    if (n) f[n++] = (struct store_found){.device = 99, .id = r->m.id, .end = STORE_EXPIRED};
+    r->found(r->ctx, f, n);
 }
 
 /* Acknowledged rows go, so that nothing of them can be loaded again. */
@@ -415,17 +477,21 @@ static inline void fuzz_store_answer(struct store *s, size_t n, bool full)
             answer_ack(s, r);
         else if (r->kind == ASK_PUBLISH || r->kind == ASK_BUNDLE)
             answer_keys(s, r, full);
+        else if (r->kind == ASK_FIND)
+            answer_find(s, r);
+        else if (r->kind == ASK_SPOT)
+            r->spot(r->ctx, 1, r->m.id % 2);
         else if (r->kind == ASK_LIST)
             r->entries(r->ctx, (struct slice){0});
         else if (r->kind == ASK_AUDIT)
             r->audited(r->ctx, NULL, 0);
         else if (r->kind == ASK_CHANGE)
             r->done(r->ctx, full ? STORE_FULL : STORE_OK, r->m.account);
-        else if (r->kind == ASK_END)
+        else if (r->kind == ASK_END && r->done)
             r->done(r->ctx, STORE_OK, 0);
         else if (r->kind == ASK_CUT)
             r->left(r->ctx, r->after, 0, 0);
-        else if (r->kind != ASK_DROP)
+        else if (r->kind != ASK_DROP && r->kind != ASK_END)
             answer_put(s, r, full);
         if (!r->stored) free(r);
     }

@@ -1,5 +1,5 @@
 /*
- * fuzz_wire_class.c - the decoders of ADMIT, ROSTER and MODERATE: what they take must, written again, be
+ * fuzz_wire_class.c - the decoders of ADMIT, ROSTER, MODERATE and WHY: what they take must, written again, be
  * the same bytes. The first byte chooses the frame, the rest is the payload.
  */
 #include "fuzz.h"
@@ -7,6 +7,7 @@
 #include "wire_admit.h"
 #include "wire_moderate.h"
 #include "wire_roster.h"
+#include "wire_why.h"
 
 /* The frame in out, perhaps in parts, is one of this type with this payload. */
 static void same(struct buf *out, uint8_t type, struct slice p)
@@ -45,6 +46,9 @@ FRAME(roster_done, WIRE_ROSTER)
 FRAME(moderate_ask, WIRE_MODERATE_ASK)
 FRAME(moderate_done, WIRE_MODERATE)
 FRAME(moderate_state, WIRE_MODERATE)
+FRAME(why_ask, WIRE_WHY_ASK)
+FRAME(why_messages, WIRE_WHY)
+FRAME(why_room, WIRE_WHY)
 
 /* Items are walked as a client would. */
 static void try_items(struct slice p)
@@ -58,6 +62,24 @@ static void try_items(struct slice p)
     CHECK(cur_end(&c));
 }
 
+/* Rows of both kinds, written again. */
+static void try_why_rows(struct slice p)
+{
+    struct cur c = cur_of(p.data, p.len);
+    struct wire_why_message m;
+    struct wire_why_member who;
+    struct buf out = {0};
+    while (wire_next_why_message(&c, &m))
+        wire_add_why_message(&out, &m);
+    CHECK(c.bad || (buf_len(&out) == p.len && fuzz_same((struct slice){buf_head(&out), p.len}, p)));
+    buf_reset(&out, SIZE_MAX);
+    c = cur_of(p.data, p.len);
+    while (wire_next_why_member(&c, &who))
+        wire_add_why_member(&out, &who);
+    CHECK(c.bad || (buf_len(&out) == p.len && fuzz_same((struct slice){buf_head(&out), p.len}, p)));
+    buf_free(&out);
+}
+
 static void try_span(struct slice p)
 {
     uint32_t seconds = 0;
@@ -68,6 +90,7 @@ static void try_span(struct slice p)
 static void (*const tries[])(struct slice) = {
     try_admit_ask,   try_admit,       try_admit_end,    try_roster_ask,    try_roster_items, try_roster_news,
     try_roster_done, try_moderate_ask, try_moderate_done, try_moderate_state, try_items,      try_span,
+    try_why_ask,     try_why_messages, try_why_room,     try_why_rows,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -17,6 +17,7 @@ REPLAY_OBJ := $(BUILD)/obj/tests/fuzz/replay.o
 FUZZ_LIBS        = $(LIB_CLIENT) $(LIB_SEALED) $(LIB_BROKER) $(LIB_IPC)
 FUZZ_LIBS.worker = $(LIB_WORKER) $(LIB_IPC)
 FUZZ_LIBS.adopt  = $(LIB_WORKER) $(LIB_IPC)
+FUZZ_LIBS.client_config = $(LIB_FACE) $(FUZZ_LIBS)
 fuzz_libs        = $(or $(FUZZ_LIBS.$(1)),$(FUZZ_LIBS))
 
 # Without pointer-overflow: it minds NULL + 0, which an empty buffer does.

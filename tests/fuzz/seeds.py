@@ -4,6 +4,7 @@ each kind, for the fuzzers to start from; and tests/fuzz/found/NAME/*, inputs th
 once, for the replay alone. Operations are numbered as in the targets' tables. Other files in
 corpus/ are what fuzzing found worth keeping.
 """
+import base64
 import json
 import os
 import struct
@@ -57,6 +58,8 @@ ABOUT = b"\3\1" + str8(b"bob") + b"\1\0\2" + u64(5) + u32(6) + bytes(32) + str8(
 LIST = b"\2\1" + u16(1) + str8(b"bob") + b"\0\1" + u64(5) + str8(b"")
 GROUP = b"\1" + str8(b"#lobby") + u64(9) + u32(3) + str16(b"")
 GROUP_ASK = b"\1" + str8(b"#lobby")
+WHY_ASK = b"\1" + str8(b"bob") + b"\2" + u64(1) + u64(2)
+WHY_ROOM = b"\2" + str8(b"#chess") + bytes(32) + u64(1)
 HISTORY = str8(b"#lobby") + u64(3)
 HISTORY_ASK = HISTORY + u16(10)
 SIGNED = u32(3) + u64(5) + bytes(range(96))
@@ -129,6 +132,13 @@ seed("trust", piece(b"::1"), "[::1]:5130 ed25519 short 2024-09-01")
 seed("identity", "csmsg-key 1\ndevice 00112233aabbccdd\nseed ", KEY, "\n")
 seed("identity", "csmsg-key 1\ndevice 0\nseed ", KEY, "\n")
 seed("identity", "")
+LOCKED = "csmsg-key 3\ndevice 00112233aabbccdd\nlock %%d %%d %s\nkey %s\nsealed %s\n" % tuple(
+    base64.b64encode(bytes(n)).decode() for n in (16, 72, 136))
+for passes, memory in ((3, 64 << 20), (0, 64 << 20), (3, 1 << 40), (2 ** 64 - 1, 8192)):
+    seed("identity_locked", 0, LOCKED % (passes, memory))
+seed("identity_locked", 0, "csmsg-key 3\ndevice 1\nlock")
+for place, change in ((10, 1), (20, 2), (45, 4), (80, 8), (150, 16), (250, 255), (300, 0)):
+    seed("identity_locked", 1, u16(place), change)
 
 seed("conf", '[server]\nname = lab # here\nlisten = 127.0.0.1:5130, [::1]:5130\nworkers = 2\n',
      '[access]\nregister = roster\nroster = roster.csv\n[limits]\ntext = 64 KiB\nfirst_byte_time = 5 s\n')
@@ -136,6 +146,10 @@ seed("conf", "[log]\nlevel = debug\nformat = json\n[sandbox]\nenabled = no\n[lob
 seed("conf", "[limits]\ntext = 5 parsecs\n")
 seed("conf", "=server.workers=4\0")
 seed("conf", "=log.lvel=info\0")
+seed("client_config", "[client]\nuser = alice  # me\nauto_accept = #lab 1MiB, bob 10KiB\n[profile lab]\nserver = lab\n"
+     "[alias]\nhug = /me hugs $1 in #lab\n[bind]\nC-t = /who\n")
+seed("client_config", "[client]\r\nprofile = lab\r\n[profile lab]\ntheme = dark")
+seed("client_config", "[alias]\na = #\n[clinet]\n[profile \n")
 seed("name", 2, piece(b"alice"), "a1ice_")
 seed("name", 1, piece(b"#lobby"), "Admin.")
 seed("name", 3, piece(b"wormwood"), "vvorrnvvood")
@@ -285,16 +299,31 @@ ALICE_2 = enter(2, 0, 64, 3)
 seed("broker", BOTH, send(1, 1, 1, 128 | 1 << 3, 5), STORE, ALICE_2, STORE, ack(0, 0, 0, 1), ack(2, 0, 0, 1), STORE)
 seed("broker", BOTH, ALICE_2, send(1, 1, 1, 128 | 1 << 3, 4), ack(1, 1, 2, 1), send(1, 1, 2, 128 | 1 << 3, 5), STORE)
 seed("broker", BOTH, ALICE_2, send(0, 0, 1, 128 | 1 | 2 << 3, 5), ack(1, 1, 0, 1), broke(14, 0), 20, STORE, ack(2, 0, 0, 1), STORE)
+# WHY: what waits in the store, what is under way, what is not there; of a room that is none.
+ASK_WHY = broke(9, 0) + b"\0\x26" + piece(WHY_ASK)
+seed("broker", enter(0, 0, 0, 3), send(0, 0, 1, 1), ASK_WHY, STORE, ASK_WHY, STORE, enter(1, 1, 1, 3), STORE, ASK_WHY,
+     ack(1, 1, 0, 1), STORE, broke(9, 0), 0, 0x26, piece(WHY_ROOM), STORE)
 # Found once: a peer that is no text, and an operator who asks who is there.
 found("broker", "peer-no-text", broke(16, 0), 0, 0, 9, 3, piece(b"\xff\xfe\0\x1b[2J"), broke(15, 0), 0)
 # Found once: a disk that is full between a load and what was put meanwhile.
 found("broker", "full-after-load", enter(0, 0, 0, 3), send(0, 0, 1, 1), broke(0, 0), enter(0, 0, 1, 3), send(0, 0, 1, 1, 20), FULL)
+# A file: put, fetched while it grows, done, had; one that is dropped, one declined, one whose time is over.
+def blob(link, seat, op, ref, which, size, to=0): return broke(23, link) + bytes([seat, op - 1 + ref * 16, which + size * 4 + to * 16])
+def disk(n): return broke(24, 0) + bytes([n])
+PUT = BOTH + blob(0, 0, 1, 0, 0, 2) + STORE + disk(1)
+seed("broker", PUT, blob(1, 1, 2, 1, 0, 0), disk(8), disk(1), blob(0, 0, 3, 0, 0, 2), disk(8), STORE, blob(1, 1, 6, 0, 0, 0),
+     STORE, disk(8))
+seed("broker", PUT, blob(0, 0, 8, 0, 0, 0), STORE, disk(8), blob(0, 0, 1, 1, 0, 3, 2), STORE, disk(2), blob(1, 1, 7, 0, 0, 0), STORE)
+seed("broker", PUT, broke(14, 0), 255, STORE, disk(2), blob(0, 0, 1, 1, 1, 1, 3), blob(0, 0, 1, 1, 1, 1), FULL, disk(3), broke(11, 0))
+seed("broker", PUT, disk(3), blob(0, 0, 3, 0, 0, 2), broke(10, 0), 0, 1, disk(255), STORE, blob(1, 1, 9, 0, 0, 0), disk(8))
 
 WELCOMED = b"\0\1" + piece(b"me") + b"\0"
 seed("client", WELCOMED, 3, 0, 1, 1, piece(b"\0\0hi"), 3, 1, 1, 2, piece(b"\0\1waves"), 6, piece(b"hello"), 4, 1, 2, 7, 0,
      2, 0x31, piece(LIST), 2, 0x31, piece(CHANGES), 2, 0x31, piece(ABOUT), 2, 0x51, piece(GROUP), 8, 50)
 seed("client", WELCOMED, 6, piece(b"one"), 6, piece(b"two"), 2, 0x22, piece(REJECTED), 2, 0x13, piece(RESYNC), 4, 2, 1, 2,
      0x25, piece(RECEIPT), 2, 0x71, piece(HISTORY), 7, 5, 8, 9)
+seed("client", WELCOMED, 2, 0x27, piece(b"\1" + str8(b"bob") + b"\0" + u64(5) + u32(60) + b"\1" + u64(1) + b"\2\0"),
+     2, 0x27, piece(b"\2" + str8(b"#chess") + u64(3) + b"\1" + str8(b"bob") + b"\1\3\2\1\0" + u64(5)), 8, 9)
 seed("client", WELCOMED, 3, 128, 5, 1, piece(b"\0\0hi"), 3, 128, 9, 2, piece(b"\0\0gap"), 8, 200, WELCOMED, 2, 5, piece(ERROR))
 seed("client", 0, 2, 5, piece(u16(4) + u32(0) + str16(b"taken")), WELCOMED, 9, 8, 255, 10, piece(b"\x20\0junk"))
 seed("client", WELCOMED, 5, piece(frame(1, DELIVER[:20]) + frame(0, b"") + frame(0x23, DELIVER[20:])), 5, piece(frame(1, b"x")),
@@ -371,14 +400,20 @@ seed("sealed_trust", 6, "1234 5678")
 
 MODERATE = b"\3" + str8(b"#lobby") + str8(b"bob") + u32(600) + str8(b"loud")
 ITEM = str8(b"bob") + u64(7) + str16(b"entry")
+WHY_ROW = u64(1) + b"\3\2" + u64(7) + b"\3" + u32(1) + u64(9) + u64(8) + b"\4" + u32(0) + u64(0)
+WHY_MEMBER = str8(b"bob") + b"\1\3\2\1\0" + u64(5)
 CLASS_FRAMES = [b"\1" + u64(5) + b"\3offer", b"\1" + u64(5) + u64(6) + b"\2answer", b"\2" + u64(5) + b"\1",
                 b"\2\1" + str8(b"bob") + b"entry", b"\1\1" + str8(b"") + u64(9) + u16(2) + ITEM + ITEM, b"\2\2" + u32(3),
                 b"\4\2\1" + str8(b"bob"), MODERATE,
                 b"\1\3" + str8(b"#lobby") + str8(b"prof") + str8(b"bob") + b"\0" + u64(9) + str8(b"loud"),
                 b"\2\0\2" + u64(9) + str8(b"loud") + u64(0) + str8(b""),
-                b"\1\1" + str8(b"") + u64(0) + u16(1) + ITEM, b"10m"]
+                b"\1\1" + str8(b"") + u64(0) + u16(1) + ITEM, b"10m",
+                WHY_ASK, b"\1" + str8(b"bob") + b"\0" + u64(5) + u32(60) + b"\1" + WHY_ROW,
+                b"\2" + str8(b"#chess") + u64(3) + b"\1" + WHY_MEMBER, WHY_MEMBER]
 for i, f in enumerate(CLASS_FRAMES):
     seed("wire_class", i, f)
+seed("wire_class", 12, WHY_ROOM)
+seed("wire_class", 15, WHY_ROW)
 seed("wire_class", 0, b"\2" + u64(5))
 seed("wire_class", 0, b"\3" + bytes(96))
 seed("wire_class", 3, b"\1\2\0" + u64(0))

@@ -444,6 +444,16 @@ class Client(Link):
         self.send_frames(Frame('ROSTER_C', op=op, kind=kind, person=person, **fields))
         return self.answer_of('ROSTER_S', frames.ITEMS if op == frames.ROSTER_FETCH else frames.DONE, op)
 
+    def why(self, name, *ids):
+        """WHY about messages to somebody: the answer, or refused."""
+        self.send_frames(Frame('WHY_C', op=frames.WHY_MESSAGES, to=name, ids=list(ids)))
+        return self.answer_of('WHY_S', frames.WHY_MESSAGES, frames.WHY_MESSAGES)
+
+    def why_room(self, room, group, number):
+        """WHY about a message of a group: the first part of the answer, or refused."""
+        self.send_frames(Frame('WHY_C', op=frames.WHY_ROOM, to=room, group=group, number=number))
+        return self.answer_of('WHY_S', frames.WHY_ROOM, frames.WHY_ROOM, number=number)
+
     def admit(self, step, message, attempt=0):
         """ADMIT: carries a message of docs/sealed.md, section 12."""
         self.send_frames(Frame('ADMIT_C', op=frames.CARRY, attempt=attempt, step=step, message=message))

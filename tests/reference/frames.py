@@ -35,6 +35,8 @@ ENTRY, CLAIM, WELCOME = 1, 2, 3                # ROSTER kind
 ROSTER_FETCH, PUT, DROP = 1, 2, 3              # ROSTER_C.op
 ITEMS, NEWS, DONE = 1, 2, 4                    # ROSTER_S.op; 3 is REFUSED
 KICK, BAN, MUTE, UNBAN, UNMUTE, ANNOUNCE, OPEN, ROLE, LOCK, UNLOCK = range(1, 11)   # MODERATE act
+WHY_MESSAGES, WHY_ROOM = 1, 2                   # WHY op; of the server's 3 is REFUSED
+UNTAKEN, WITHDRAWN = 0, 5                       # WHY_S: state, beside those of ACCEPTED
 ACTED, STATE = 1, 2                            # MODERATE_S.op; 3 is REFUSED
 ANNOUNCING, MUTED, BANNED = 1, 2, 4            # MODERATE_S.flags
 MEMBER, ASSISTANT, INSTRUCTOR = 0, 1, 2        # roles
@@ -50,7 +52,7 @@ CODES = {
     11: 'reconnect', 12: 'slow', 13: 'timeout', 14: 'revoked', 20: 'no-such-user', 21: 'no-such-room',
     22: 'not-member', 23: 'queue-full', 24: 'too-large', 25: 'disk-full', 26: 'blocked',
     27: 'bad-body', 28: 'devices-changed', 29: 'no-device', 30: 'too-fast', 31: 'bad-keys',
-    32: 'list-changed', 33: 'bad-entry', 40: 'muted', 41: 'banned', 42: 'announce-only', 43: 'no-right',
+    32: 'list-changed', 33: 'bad-entry', 34: 'no-such-message', 40: 'muted', 41: 'banned', 42: 'announce-only', 43: 'no-right',
     44: 'no-attempt', 45: 'not-account-key', 46: 'bad-reason', 50: 'log-changed', 51: 'forbidden', 52: 'too-many',
     60: 'no-such-blob', 61: 'blob-differs', 62: 'files-full'}
 
@@ -236,6 +238,9 @@ LOG_ROW = [('number', U64), ('entry', BLOB16)]
 MEMBER_ROW = [('name', STR8), ('flags', U8), ('role', U8), ('until', U64)]
 GROUP_NOTICE = [('room', STR8), ('group', KEY), ('text', STR8)]
 
+WHY_DEVICE = [('device', U64), ('state', U8), ('place', U32), ('until', U64)]
+WHY_MEMBER = [('name', STR8), ('role', U8), ('state', U8), ('devices', U8), ('waiting', U8),
+              ('present', U8), ('since', U64)]
 KEYS_NO = [('asked', U8), ('person', STR8), ('code', U16), ('retry_ms', U32), ('text', STR16),
            ('near', Many(U8, STR8))]
 
@@ -270,6 +275,14 @@ TABLE = {
         ('from_device', U64), ('id', U64), ('to', STR8), ('head', BLOB16), ('body', REST)]),
     0x24: ('ACK', [('kind', U8), ('incarnation', U64), ('seq', U64), ('room', STR8)]),
     0x25: ('RECEIPT', [('state', U8), ('id', U64), ('to', STR8)]),
+    0x26: ('WHY_C', [('op', Choice({
+        WHY_MESSAGES: [('to', STR8), ('ids', Many(U8, U64))],
+        WHY_ROOM: [('to', STR8), ('group', KEY), ('number', U64)]}))]),
+    0x27: ('WHY_S', [('op', Choice({
+        WHY_MESSAGES: [('to', STR8), ('present', U8), ('since', U64), ('keep_s', U32),
+                       ('messages', Many(U8, [('id', U64), ('state', U8), ('devices', Many(U8, WHY_DEVICE))]))],
+        WHY_ROOM: [('room', STR8), ('number', U64), ('last', U8), ('members', UpToEnd(Row(WHY_MEMBER)))],
+        REFUSED: KEYS_NO}))]),
     0x30: ('PRESENCE_C', [('op', Choice({
         SET: [('state', U8), ('text', STR8)], LIST: [], ABOUT: [('person', STR8)]}))]),
     0x31: ('PRESENCE_S', [('op', Choice({

@@ -11,25 +11,10 @@ import sealed as s
 import sealed_group as sg
 from frames import Frame
 
-OP_NAMES = {number: name for name, number in sg.OPS.items()}
-
 
 def body(text):
-    """What looks like a sealed message of suite 2: the server looks no further."""
-    return b'\2' + text.encode()
-
-
-def parse(raw):
-    """An entry's fields."""
-    c = s.Cursor(raw)
-    version, op = c.u8(), c.u8()
-    assert version == 1
-    e = dict(op=OP_NAMES[op], group=c.take(32), seq=c.u32(), prev=c.take(32), time=c.u64())
-    e.update(actor=c.str8(), actor_account=c.take(32), actor_device=c.u64())
-    e.update(subject=c.str8(), subject_account=c.take(32), role=c.u8(), until=c.u64(), text=c.str8())
-    c.take(64)
-    c.end()
-    return e
+    """What looks like a sealed message of suite 2, for the newest entry of the log: the server looks no further."""
+    return b'\2' + bytes(8) + b'\xff' * 4 + text.encode()
 
 
 class Room:
@@ -49,7 +34,7 @@ class Room:
 
     def follow(self, raw):
         """Takes an entry that the server has ordered; False when it was known."""
-        e = parse(raw)
+        e = sg.parse(raw)
         if e['seq'] <= self.seq:
             return False
         assert (e['seq'], e['prev'], e['group']) == (self.seq + 1, self.head, self.group), 'the log does not continue'
@@ -108,6 +93,10 @@ class Room:
         """Sends; the id."""
         return client.send(self.name, body(text))
 
+    def text_of(self, frame):
+        """What a message says."""
+        return frame.body[13:].decode()
+
     def hear(self, frame):
         """A DELIVER of this group: what it is, noted; None when it was heard before."""
         assert frame.flags & frames.IN_ROOM and frame.to == self.name, frame
@@ -116,9 +105,9 @@ class Room:
         self.seen = frame.seq
         if frame.flags & frames.OF_LOG:
             self.follow(frame.body)
-            what = parse(frame.body)['op']
+            what = sg.parse(frame.body)['op']
         else:
-            what = frame.body[1:].decode()
+            what = self.text_of(frame)
         self.heard.append((frame.seq, what))
         return what
 

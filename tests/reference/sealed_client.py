@@ -200,7 +200,7 @@ class Device:
 
     def send_again(self, client, to, number):
         """The answer to one, kind 7: the content of a message of ours."""
-        return self.send_content(client, to, s.content(RESENT, NOW, s.u64(number) + self.sent[number]))
+        return self.send_content(client, to, s.content(RESENT, NOW, s.u64(number) + s.str8(to.encode()) + self.sent[number]))
 
     # --- reading ---
 

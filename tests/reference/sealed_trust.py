@@ -3,7 +3,7 @@ import hashlib
 import pathlib
 import re
 
-from sealed import (NONE, Pair, dh, hash_of, hkdf, label, mac, seal, sign, str8, u32, u64)
+from sealed import (NONE, Cursor, Pair, SealedError, dh, hash_of, hkdf, label, mac, seal, sign, str8, u32, u64, verify)
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2] / 'client' / 'sealed' / 'words_list.c'
 WORDS = re.findall(r'"([a-z]+)",', SOURCE.read_text())
@@ -45,6 +45,20 @@ def roster_entry(anchor, serial, class_name, name, account_key, role, issued, ex
     return out + sign(anchor[1], 'csmsg roster 1', anchor[0] + out)
 
 
+def read_roster_entry(anchor_key, raw):
+    """Its fields; SealedError unless it is signed with the anchor key."""
+    c = Cursor(raw)
+    version = c.u8()
+    e = dict(serial=c.u32(), class_name=c.str8(), name=c.str8(), account_key=c.take(32), role=c.u8(), issued=c.u64(),
+             expires=c.u64())
+    body, signature = raw[:c.at], c.take(64)
+    c.end()
+    if version != 1 or e['role'] > 2:
+        raise SealedError('damaged')
+    verify(anchor_key, 'csmsg roster 1', anchor_key + body, signature)
+    return e
+
+
 def make_code(random):
     raw = random.fill(12)
     return raw[:11] + bytes([raw[11] & 0xc0])
@@ -55,6 +69,18 @@ def spell_code(secret):
     number = int.from_bytes(secret, 'big') >> 6 << 10 | check
     text = ''.join(CROCKFORD[number >> (5 * (19 - i)) & 31] for i in range(20))
     return '-'.join(text[i:i + 5] for i in range(0, 20, 5))
+
+
+def read_code(text):
+    """The secret of a code as somebody has typed it."""
+    symbols = text.upper().replace('-', '').replace(' ', '').translate(str.maketrans('OIL', '011'))
+    number = 0
+    for symbol in symbols:
+        number = number << 5 | CROCKFORD.index(symbol)
+    secret = (number >> 10 << 6).to_bytes(12, 'big')
+    if len(symbols) != 20 or spell_code(secret).replace('-', '') != symbols:
+        raise SealedError('not a code')
+    return secret
 
 
 def code_keys(secret, anchor_key):
@@ -68,6 +94,27 @@ def claim(secret, anchor_key, class_name, name, account):
     out = b'\1' + number + str8(class_name) + str8(name) + account[0]
     out += mac(key, label('csmsg claim mac 1') + out)
     return out + sign(account[1], 'csmsg claim 1', anchor_key + out)
+
+
+def read_claim(secret, anchor_key, raw):
+    """Its fields; SealedError unless it was made with this code, and by the account that it names."""
+    c = Cursor(raw)
+    number, key, _ = code_keys(secret, anchor_key)
+    version, named = c.u8(), c.take(8)
+    fields = dict(class_name=c.str8(), name=c.str8(), account_key=c.take(32))
+    front, tag, signature = raw[:c.at], c.take(32), c.take(64)
+    c.end()
+    if version != 1 or named != number or tag != mac(key, label('csmsg claim mac 1') + front):
+        raise SealedError('forged')
+    verify(fields['account_key'], 'csmsg claim 1', anchor_key + front + tag, signature)
+    return fields
+
+
+def read_welcome(secret, anchor_key, raw):
+    """The fields of its entry; SealedError unless who knows the code has made it, with this anchor key."""
+    if raw[-32:] != mac(code_keys(secret, anchor_key)[2], label('csmsg welcome 1') + raw[:-32]):
+        raise SealedError('forged')
+    return read_roster_entry(anchor_key, raw[:-32])
 
 
 def welcome(secret, anchor_key, entry):

@@ -92,7 +92,7 @@ def bodies(alice, bob, out):
         'sync': s.content(4, NOW, b'\1' + s.str8(b'bob') + s.u64(9)),
         'sender_key': s.content(5, NOW, bytes(104)),
         'resend': s.content(6, NOW, s.u64(3) + s.u64(4) + b'\1'),
-        'resent': s.content(7, NOW, s.u64(4) + s.content(1, NOW, b'\1waves')),
+        'resent': s.content(7, NOW, s.u64(4) + s.str8(b'bob') + s.content(1, NOW, b'\1waves')),
     }
     for name, content in contents.items():
         out['content_' + name] = content

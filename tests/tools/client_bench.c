@@ -2,7 +2,8 @@
  * client_bench.c - what a sealed direct message costs the client at each end: two processes, each with one
  * real client of the library, one sends 100-byte texts to the other.
  *
- *   client_bench HOST:PORT MESSAGES [FOLDER]    stores in memory, or as SQLite files in FOLDER
+ *   client_bench HOST:PORT MESSAGES [FOLDER [together]]    stores in memory, or as SQLite files in FOLDER,
+ *       where each text is durable by itself, or (together) those that can be sent at once are
  *
  * One JSON line: CPU (user and system) of each process for the messages alone, in µs a message, and of it what
  * is user time, that is without the system calls.
@@ -29,7 +30,7 @@ static struct {
     const char *folder;
     struct client *client;
     uint64_t messages, got, settled;
-    bool failed;
+    bool together, failed;
 } run;
 
 static void on_event(void *arg, const struct client_event *e)
@@ -124,8 +125,10 @@ static struct cost send_all(const char *peer)
         turn(50);
     struct cost before = cost_now();
     for (uint64_t sent = 1; run.settled < run.messages + 1;) {
-        for (; sent < run.messages + 1 && sent - run.settled < WINDOW; sent++)
+        for (; sent < run.messages + 1 && sent - run.settled < WINDOW; sent++) {
+            if (run.together) client_hold(run.client);
             say(peer);
+        }
         client_push(run.client);
         turn(50);
     }
@@ -138,13 +141,14 @@ int main(int argc, char **argv)
     struct cost there, here;
     char *colon = argc > 2 ? strrchr(argv[1], ':') : NULL;
     if (!colon || sodium_init() < 0 || pipe(pipes)) {
-        fprintf(stderr, "usage: client_bench HOST:PORT MESSAGES [FOLDER]\n");
+        fprintf(stderr, "usage: client_bench HOST:PORT MESSAGES [FOLDER [together]]\n");
         return 2;
     }
     snprintf(run.host, sizeof run.host, "%.*s", (int)(colon - argv[1]), argv[1]);
     snprintf(run.port, sizeof run.port, "%s", colon + 1);
     run.messages = strtoull(argv[2], NULL, 10);
     run.folder = argc > 3 ? argv[3] : NULL;
+    run.together = argc > 4;
     char sender[24], receiver[24];
     snprintf(sender, sizeof sender, "bench-s%d", getpid());
     snprintf(receiver, sizeof receiver, "bench-r%d", getpid());
@@ -162,9 +166,9 @@ int main(int argc, char **argv)
     here = send_all(receiver);
     if (read(pipes[0], &there, sizeof there) != sizeof there) fatal("the receiver died");
     waitpid(child, NULL, 0);
-    printf("{\"messages\":%llu,\"store\":\"%s\",\"send_us\":%.1f,\"send_user_us\":%.1f,\"receive_us\":%.1f,"
+    printf("{\"messages\":%llu,\"store\":\"%s\",\"together\":%s,\"send_us\":%.1f,\"send_user_us\":%.1f,\"receive_us\":%.1f,"
            "\"receive_user_us\":%.1f}\n",
-           (unsigned long long)run.messages, run.folder ? "file" : "memory", here.all_us, here.user_us,
+           (unsigned long long)run.messages, run.folder ? "file" : "memory", run.together ? "true" : "false", here.all_us, here.user_us,
            there.all_us, there.user_us);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "../../client/face/out.h"
 
 struct stage {
+    uint64_t why;
     char accepted[40];
     struct chat c;
     char sent[4096], printed[16384], last_to[40];
@@ -55,6 +56,15 @@ static int do_accept(void *arg, const char *name)
     struct stage *s = arg;
     snprintf(s->accepted, sizeof s->accepted, "%s", name);
     return 1;
+}
+static int do_why(void *arg, uint64_t number)
+{
+    ((struct stage *)arg)->why = number;
+    return number < 100;
+}
+static void do_seen(void *arg, const struct vault_row *row)
+{
+    (void)arg, (void)row;
 }
 static int do_moderate(void *arg, uint8_t act, const char *name, uint32_t seconds, const char *reason)
 {
@@ -107,6 +117,8 @@ static const struct chat_ops ops = {.send = do_send,
                                     .away = do_away,
                                     .group = do_group,
                                     .accept = do_accept,
+                                    .why = do_why,
+                                    .seen = do_seen,
                                     .order = do_order,
                                     .groups = do_groups,
                                     .members = do_members,
@@ -509,6 +521,39 @@ static void test_group_target(void **state)
     expect_sent(s, "hello", "#lobby", "hello");
 }
 
+static void happens(struct stage *s, const struct client_event *e, const char *words)
+{
+    s->printed[0] = '\0';
+    chat_event(&s->c, e);
+    if (words[0] ? !strstr(s->printed, words) : s->printed[0]) fail_msg("printed \"%s\"", s->printed);
+}
+
+static void test_why(void **state)
+{
+    struct stage *s = *state;
+    type(s, "/why");
+    assert_true(s->why == 0 && s->c.asking == 1);
+    type(s, "/why 12");
+    assert_true(s->why == 12 && s->c.asking == 2);
+    expect_printed(s, "/why 100", "no message of yours has this number");
+    expect_printed(s, "/why bob", "which message?");
+    assert_int_equal(s->c.asking, 2);
+    struct client_why w = {.number = 12, .state = CLIENT_WHY_TRUST, .to = "bob", .words = "bob has another account key than before"};
+    happens(s, &(struct client_event){CLIENT_WHY, .why = &w}, "not sent yet: bob has another account key");
+    assert_non_null(strstr(s->printed, "/trust bob"));
+    assert_int_equal(s->c.asking, 1);
+}
+
+/* Of one's own messages to somebody alone; how many, when there are several. */
+static void test_read(void **state)
+{
+    struct stage *s = *state;
+    static const uint64_t number[] = {1, 2, 3};
+    happens(s, &(struct client_event){CLIENT_READ, .read = {"bob", WIRE_TO_USER, number, 1}}, "  ## read by bob");
+    happens(s, &(struct client_event){CLIENT_READ, .read = {"bob", WIRE_TO_USER, number, 3}}, "  ## 3 read by bob");
+    happens(s, &(struct client_event){CLIENT_READ, .read = {"bob", WIRE_TO_ROOM, number, 1}}, "");
+}
+
 int main(void)
 {
     assert_true(sodium_init() >= 0);
@@ -528,6 +573,8 @@ int main(void)
         cmocka_unit_test(test_exits),
         ON_STAGE(test_group_commands),
         ON_STAGE(test_group_target),
+        ON_STAGE(test_why),
+        ON_STAGE(test_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -379,6 +379,77 @@ static void test_refusal_that_is_not_committed(void **state)
     assert_true(fake_quiet(&s->f));
 }
 
+/* A store that counts its commits, and looks whether the server had heard anything by the first. */
+static struct {
+    struct scene *s;
+    struct vault_ops ops;
+    const struct vault_ops *good;
+    unsigned commits;
+} watched;
+
+static int watched_commit(struct vault *v)
+{
+    if (watched.commits++ == 0) assert_true(fake_quiet(&watched.s->f));
+    return watched.good->commit(v);
+}
+
+static void watch(struct scene *s)
+{
+    watched.s = s;
+    watched.good = s->v->ops;
+    watched.commits = 0;
+    watched.ops = *s->v->ops;
+    watched.ops.commit = watched_commit;
+    s->v->ops = &watched.ops;
+}
+
+/* Texts that are held go out after the one commit that makes them durable. */
+static void test_held(void **state)
+{
+    struct scene *s = *state;
+    dial(s);
+    welcome(s, 0);
+    watch(s);
+    for (unsigned i = 1; i <= 3; i++) {
+        client_hold(s->c);
+        assert_int_equal(say(s, "together"), i);
+    }
+    assert_int_equal(watched.commits, 0);
+    client_push(s->c);
+    assert_int_equal(watched.commits, 1);
+    for (unsigned i = 1; i <= 3; i++)
+        expect_send(s, i, "together");
+    for (unsigned i = 0; i < 600; i++) {
+        client_hold(s->c);
+        say(s, "very many");
+    }
+    assert_int_equal(watched.commits, 3); /* not without a limit */
+    step(s);
+    assert_int_equal(watched.commits, 4);
+    say(s, "alone");
+    assert_int_equal(watched.commits, 5);
+}
+
+/* Held texts that cannot be committed are not sent, and the failure is told once. */
+static void test_held_and_not_committed(void **state)
+{
+    struct scene *s = *state;
+    struct vault_ops failing = *s->v->ops;
+    dial(s);
+    welcome(s, 0);
+    client_hold(s->c);
+    say(s, "text");
+    failing.commit = no_commit;
+    const struct vault_ops *good = s->v->ops;
+    s->v->ops = &failing;
+    step(s);
+    s->v->ops = good;
+    assert_int_equal(client_state(s->c), CLIENT_OFF);
+    assert_int_equal(count(s, CLIENT_FAILED), 1);
+    assert_string_equal(event_back(s, 0)->text, "store");
+    assert_true(fake_quiet(&s->f));
+}
+
 static void test_repeats(void **state)
 {
     struct scene *s = *state;
@@ -755,6 +826,8 @@ int main(void)
         ON_BOTH(test_each_resync_is_answered),
         ON_BOTH(test_refusals_are_confirmed),
         ON_BOTH(test_refusal_that_is_not_committed),
+        ON_BOTH(test_held),
+        ON_BOTH(test_held_and_not_committed),
         ON_BOTH(test_repeats),
         ON_BOTH(test_gap),
         ON_BOTH(test_lobby),

@@ -475,6 +475,52 @@ static void test_killed_in_transaction(void **state)
     assert_int_equal(take(x->v, &m), 1);
 }
 
+/* What is held happens at once, for another process too, or not at all. */
+static void test_held(void **state)
+{
+    struct fixture *x = *state;
+    struct vault *other = open_file(x);
+    struct vault_out out;
+    assert_int_equal(vault_hold(x->v), 0);
+    assert_int_equal(submit(x->v, "one"), 1);
+    assert_int_equal(vault_hold(x->v), 0);
+    assert_int_equal(submit(x->v, "two"), 2);
+    assert_int_equal(vault_next(x->v, 0, &out), 1);
+    assert_int_equal(vault_next(other, 0, &out), 0);
+    assert_int_equal(vault_release(x->v), 0);
+    assert_int_equal(vault_next(other, 1, &out), 1);
+
+    assert_int_equal(vault_hold(x->v), 0);
+    assert_int_equal(submit(x->v, "three"), 3);
+    vault_rollback(x->v);
+    assert_int_equal(submit(x->v, "four"), 4);
+    assert_int_equal(vault_release(x->v), -1);
+    assert_int_equal(vault_next(x->v, 2, &out), 0);
+    assert_int_equal(vault_release(x->v), 0);
+    assert_int_equal(submit(other, "after it"), 3);
+    vault_close(other);
+}
+
+static void test_killed_while_held(void **state)
+{
+    struct fixture *x = *state;
+    struct vault_out out;
+    int status;
+    vault_close(x->v);
+    if (fork() == 0) {
+        struct vault *v = open_file(x);
+        if (vault_hold(v)) _exit(1);
+        submit(v, "one");
+        submit(v, "two");
+        _exit(0);
+    }
+    assert_true(wait(&status) > 0);
+    assert_int_equal(status, 0);
+    x->v = open_file(x);
+    assert_int_equal(vault_next(x->v, 0, &out), 0);
+    assert_int_equal(submit(x->v, "the first"), 1);
+}
+
 static void test_history(void **state)
 {
     struct fixture *x = *state;
@@ -626,7 +672,8 @@ int main(void)
         ON_FILE(test_newer_file),     ON_FILE(test_own_history),
         ON_FILE(test_upgrade),        ON_BOTH(test_drafts),
         ON_BOTH(test_recall),         ON_BOTH(test_outrun_sealed),
-        ON_BOTH(test_values),
+        ON_BOTH(test_values),         ON_FILE(test_held),
+        ON_FILE(test_killed_while_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,12 +68,20 @@ static void append(unsigned who, uint8_t op, unsigned about, bool known)
     buf_free(&raw);
 }
 
-static void say(unsigned who, uint64_t id)
+/* Sealed for this entry of the log. */
+static void say_for(unsigned who, uint64_t id, uint32_t seq)
 {
     struct buf frame = {0};
-    struct wire_send m = {.id = id, .kind = WIRE_TO_ROOM, .to = text("#chess"), .body = text("\2x")};
+    uint8_t body[WIRE_GROUP_BODY_LOG + 5] = {SEALED_SUITE_GROUP};
+    put_u32(body + WIRE_GROUP_BODY_LOG, seq);
+    struct wire_send m = {.id = id, .kind = WIRE_TO_ROOM, .to = text("#chess"), .body = {body, sizeof body}};
     wire_put_send(&frame, &m);
     up(who, &frame);
+}
+
+static void say(unsigned who, uint64_t id)
+{
+    say_for(who, id, UINT32_MAX);
 }
 
 static void ack(unsigned who, uint64_t number)
@@ -81,6 +89,14 @@ static void ack(unsigned who, uint64_t number)
     struct buf frame = {0};
     struct wire_ack m = {.kind = WIRE_TO_ROOM, .seq = number, .room = text("#chess")};
     wire_put_ack(&frame, &m);
+    up(who, &frame);
+}
+
+/* Says that the refusals up to this id are known. */
+static void confirm(unsigned who, uint64_t next_id)
+{
+    struct buf frame = {0};
+    wire_put_ack(&frame, &(struct wire_ack){.kind = WIRE_ACK_SETTLED, .seq = next_id - 1});
     up(who, &frame);
 }
 
@@ -170,6 +186,7 @@ static int set_up(void **state)
     b.store = fuzz_store_open();
     room_load(&b);
     groups_load(&b);
+    fuzz_files_begin(&b);
     presence_start(&b);
     stream_pair(pair);
     worker = pair[1];
@@ -206,6 +223,8 @@ static int tear_down(void **state)
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         free(tables[i]->bucket);
     free(b.presence.change);
+    fuzz_store_answer(b.store, SIZE_MAX, false);
+    fuzz_files_end(&b);
     fuzz_store_close(b.store);
     return 0;
 }
@@ -255,6 +274,26 @@ static void nobody_speaks_behind_the_kick(void **state)
     say(BOB, 1);
     say(ALICE, 1);
     assert_string_equal(heard(false), "alice head 3, alice entry 3, bob entry 3, alice message 4, bob not-member");
+}
+
+/* Whoever is in at its number must have its key: what was sealed before they came, or before somebody went, was not. */
+static void sealed_for_who_is_in(void **state)
+{
+    (void)state;
+    begin();
+    say_for(ALICE, 1, 1); /* before bob came */
+    assert_string_equal(heard(false), "alice log-changed");
+    confirm(ALICE, 2);
+    say_for(ALICE, 2, 2);
+    assert_string_equal(heard(false), "alice message 3, bob message 3");
+    append(ALICE, MEMBERSHIP_KICK, BOB, true); /* under way */
+    say_for(ALICE, 3, 2);
+    assert_string_equal(heard(false), "alice head 3, alice entry 4, bob entry 4, alice log-changed");
+    confirm(ALICE, 4);
+    append(ALICE, MEMBERSHIP_INVITE, BOB, true); /* nobody's coming or going */
+    heard(false);
+    say_for(ALICE, 4, 3);
+    assert_string_equal(heard(false), "alice message 6");
 }
 
 static void an_entry_waits_for_no_other(void **state)
@@ -321,7 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_group_that_never_came_to_be),  TEST(a_kick_that_never_came_to_be),
-        TEST(nobody_speaks_behind_the_kick),  TEST(an_entry_waits_for_no_other),
+        TEST(nobody_speaks_behind_the_kick), TEST(sealed_for_who_is_in),  TEST(an_entry_waits_for_no_other),
         TEST(a_group_deleted_under_its_messages), TEST(the_last_reader_takes_the_group_along),
         TEST(a_portion_for_nobody),
     };

@@ -104,6 +104,7 @@ static int set_up(void **state)
     b.set.limits.window_messages = 4096;
     b.store = fuzz_store_open();
     room_load(&b);
+    fuzz_files_begin(&b);
     presence_start(&b);
     int pair[2];
     stream_pair(pair);
@@ -146,6 +147,8 @@ static int tear_down(void **state)
     free(b.ids.bucket);
     free(b.shares.bucket);
     free(b.presence.change);
+    fuzz_store_answer(b.store, SIZE_MAX, false);
+    fuzz_files_end(&b);
     fuzz_store_close(b.store);
     return 0;
 }
@@ -318,6 +321,28 @@ static void resume_that_does_not_know_it(void **state)
     HEARD("bob DELIVER 3");
 }
 
+/* Told behind it, the repeat would settle the refusal as accepted. */
+static void a_repeat_in_front_of_a_refusal(void **state)
+{
+    (void)state;
+    say(ALICE, 1, "bob");
+    ack(BOB, 1);
+    HEARD("bob DELIVER 1, alice ACCEPTED 1");
+    say(ALICE, 1, "bob");
+    say(ALICE, 2, "nobody");
+    HEARD("alice ACCEPTED 1, alice REJECTED 2");
+}
+
+/* The last broker had shown it to everybody: whatever holds now comes too late for it, but not for the next. */
+static void what_has_its_number_is_not_refused(void **state)
+{
+    (void)state;
+    device_of(ALICE)->out.room_id = 1;
+    say(ALICE, 1, "#nowhere");
+    say(ALICE, 2, "#nowhere");
+    HEARD("alice ACCEPTED 1, alice REJECTED 2");
+}
+
 /* With the last session goes what waits; a new one repeats it. */
 static void the_end_of_the_session(void **state)
 {
@@ -444,6 +469,8 @@ int main(void)
         TEST(the_room_waits_too),
         TEST(resume_confirms),
         TEST(resume_that_does_not_know_it),
+        TEST(a_repeat_in_front_of_a_refusal),
+        TEST(what_has_its_number_is_not_refused),
         TEST(the_end_of_the_session),
         TEST(more_than_can_wait),
         TEST(a_late_refusal),

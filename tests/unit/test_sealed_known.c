@@ -213,6 +213,7 @@ static struct content content_of(const char *name)
         assert_int_equal(content_encode(&waves, &inner), 0);
         c.kind = CONTENT_RESENT;
         c.u.resent.of = 4;
+        c.u.resent.to = TEXT("bob");
         c.u.resent.inner = sealed_head(&inner);
     }
     return c;

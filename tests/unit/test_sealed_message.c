@@ -127,7 +127,11 @@ static void limits_of_content(void **state)
     struct content inner = {.kind = CONTENT_RESEND, .u.resend = {.reason = 1}};
     struct buf nested = {0};
     assert_int_equal(content_encode(&inner, &nested), 0);
+    c.u.resent.to = TEXT("bob");
     c.u.resent.inner = sealed_head(&nested);
+    assert_int_equal(content_encode(&c, &out), -1);
+    c.u.resent.inner = TEXT("\1\1........"); /* a text, but said to nobody */
+    c.u.resent.to.len = 0;
     assert_int_equal(content_encode(&c, &out), -1);
     c = (struct content){.kind = 99};
     assert_int_equal(content_encode(&c, &out), -1);

@@ -161,7 +161,7 @@ static void state_is(const json_t *root, const char *key, struct ratchet *r)
     crypto_hash_sha256(hash, buf_head(&state), buf_len(&state));
     vectors_fixed(root, key, want, sizeof want);
     assert_memory_equal(hash, want, sizeof want);
-    assert_true(ratchet_decode(&read, sealed_head(&state)));
+    assert_true(ratchet_decode(&read, sealed_head(&state), NULL));
     ratchet_encode(&read, &again);
     assert_int_equal(buf_len(&again), buf_len(&state));
     assert_memory_equal(buf_head(&again), buf_head(&state), buf_len(&state));

@@ -336,7 +336,7 @@ static void a_damaged_ratchet_is_noticed(void **state)
     pass(p, true, "on");
     ratchet_encode(ratchet_of(&p->b), &good);
     assert_int_equal(buf_len(&good), RATCHET_STATE + RATCHET_STATE_KEY);
-    assert_true(ratchet_decode(&r, sealed_head(&good)));
+    assert_true(ratchet_decode(&r, sealed_head(&good), NULL));
     ratchet_wipe(&r);
     const struct {
         size_t at;
@@ -346,14 +346,14 @@ static void a_damaged_ratchet_is_noticed(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         uint8_t right = buf_head(&good)[wrong[i].at];
         buf_head(&good)[wrong[i].at] = wrong[i].value;
-        assert_false(ratchet_decode(&r, sealed_head(&good)));
+        assert_false(ratchet_decode(&r, sealed_head(&good), NULL));
         assert_null(r.skipped);
         buf_head(&good)[wrong[i].at] = right;
     }
     put_u32(buf_head(&good) + CHAIN, 100); /* its skipped key is of a chain long gone */
-    assert_false(ratchet_decode(&r, sealed_head(&good)));
+    assert_false(ratchet_decode(&r, sealed_head(&good), NULL));
     for (size_t n = 0; n < buf_len(&good); n++)
-        assert_false(ratchet_decode(&r, (struct slice){buf_head(&good), n}));
+        assert_false(ratchet_decode(&r, (struct slice){buf_head(&good), n}, NULL));
     sealed_buf_wipe(&good);
     static const uint8_t zero[32];
     assert_int_equal(ratchet_start(&r, p->alice.seed, p->bob.seed, zero, &p->alice.rnd), -1);

@@ -333,6 +333,39 @@ static void a_damaged_store_is_noticed(void **state)
     sealed_buf_wipe(&good);
 }
 
+/* What an older program stored: version 1, and no public key in front of the ratchet's state. */
+static void as_stored_before(struct buf *b)
+{
+    enum { SESSION = 8, FORMAT = SESSION + 4, KEY = FORMAT + 1 + 1 + 32 + 4 + 72, AFTER = KEY + 32 };
+    uint8_t *at = buf_head(b);
+    assert_int_equal(at[FORMAT], 2);
+    at[FORMAT] = 1;
+    put_u32(at + SESSION, get_u32(at + SESSION) - 32);
+    memmove(at + KEY, at + AFTER, buf_len(b) - AFTER);
+    b->len -= 32;
+}
+
+static void a_session_of_an_older_program_goes_on(void **state)
+{
+    struct pair *p = *state;
+    struct buf now = {0}, before = {0};
+    acquaint(p);
+    pass(p, true, "and the last step is ours");
+    sessions_encode(&p->a, &now);
+    sessions_encode(&p->a, &before);
+    as_stored_before(&before);
+    sessions_wipe(&p->a);
+    assert_true(sessions_decode(&p->a, sealed_head(&before)));
+    sealed_buf_wipe(&before);
+    sessions_encode(&p->a, &before);
+    assert_int_equal(buf_len(&before), buf_len(&now));
+    assert_memory_equal(buf_head(&before), buf_head(&now), buf_len(&now));
+    pass(p, true, "sealed with the key that was made anew");
+    pass(p, false, "and answered");
+    sealed_buf_wipe(&before);
+    sealed_buf_wipe(&now);
+}
+
 static void every_verdict_has_its_words(void **state)
 {
     (void)state;
@@ -375,6 +408,7 @@ int main(void)
         TEST(new_beginnings_are_limited),
         TEST(both_begin_at_once),
         TEST(a_damaged_store_is_noticed),
+        TEST(a_session_of_an_older_program_goes_on),
         TEST(every_verdict_has_its_words),
         TEST(prekeys_are_refilled_and_bounded),
     };

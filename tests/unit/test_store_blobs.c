@@ -1,6 +1,6 @@
 /*
  * test_store_blobs.c - what the store keeps of files: a blob and its devices come and go together, states
- * and notices stay over a restart, and the fourth release's store is brought up to date.
+ * and notices stay over a restart, and the fifth release's store is brought up to date.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,7 +151,7 @@ static void the_boot_is_noted(void **state)
 }
 
 /* Taken back to what it was, with what people had then. */
-static void the_fourth_release_is_brought_up_to_date(void **state)
+static void the_fifth_release_is_brought_up_to_date(void **state)
 {
     char command[300];
     (void)state;
@@ -161,7 +161,7 @@ static void the_fourth_release_is_brought_up_to_date(void **state)
     help.s = NULL;
     snprintf(command, sizeof command,
              "sqlite3 %s/broker.db 'DROP TABLE blob; DROP TABLE blob_wait; DROP TABLE blob_notice;"
-             "ALTER TABLE meta DROP COLUMN boot; PRAGMA user_version=4'",
+             "ALTER TABLE meta DROP COLUMN boot; PRAGMA user_version=5'",
              help.dir);
     assert_int_equal(system(command), 0);
     reopen();
@@ -178,7 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_blob_is_kept), TEST(it_is_completed_and_fetched), TEST(its_end_is_told), TEST(the_boot_is_noted),
-        TEST(the_fourth_release_is_brought_up_to_date),
+        TEST(the_fifth_release_is_brought_up_to_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -298,6 +298,46 @@ static void an_entry_and_an_end_leave_a_line(void **state)
     assert_string_equal(told.line[0].reason, "rude");
 }
 
+/* --- where a message stands --- */
+
+static struct {
+    uint32_t seq;
+    bool kept;
+} spot;
+
+static void on_spot(void *ctx, uint32_t seq, bool kept)
+{
+    (void)ctx;
+    spot.seq = seq;
+    spot.kept = kept;
+}
+
+static void stands(uint64_t number, uint32_t seq, bool kept)
+{
+    spot.seq = 99;
+    store_find_spot(help.s, CHESS, number, on_spot, NULL);
+    help_settle();
+    assert_int_equal(spot.seq, seq);
+    assert_int_equal(spot.kept, kept);
+}
+
+static void where_a_message_stands(void **state)
+{
+    (void)state;
+    help_open();
+    help_users(2);
+    entry(CHESS, 1, "create", 1, 0, "#chess"); /* number 1 */
+    help_put_room(CHESS, 1, 5);                /* 2 */
+    entry(CHESS, 2, "join", 2, 0, NULL);       /* 3 */
+    help_put_room(CHESS, 1, 6);                /* 4 */
+    stands(2, 1, true);
+    stands(3, 2, true);
+    stands(4, 2, true);
+    stands(5, 2, false); /* not there yet */
+    help_reopen();
+    stands(2, 1, true);
+}
+
 /* --- stores of earlier releases --- */
 
 /* A store as the release of this version left it, brought up to date; what was there is there. */
@@ -313,7 +353,7 @@ static void from_version(const char *undo)
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,
                                   "DROP TABLE room_group; DROP TABLE group_entry; DROP TABLE group_place;"
-                                  "DROP TABLE blob; DROP TABLE blob_wait; DROP TABLE blob_notice;"
+                                  "DROP TABLE undelivered; DROP TABLE blob; DROP TABLE blob_wait; DROP TABLE blob_notice;"
                                   "ALTER TABLE meta DROP COLUMN boot",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
@@ -365,6 +405,7 @@ int main(void)
         TEST(places_begin_and_end_with_the_entry), TEST(a_room_is_cut),
         TEST(a_group_is_dropped), TEST(a_closed_group_says_so),
         TEST(an_entry_and_an_end_leave_a_line),
+        TEST(where_a_message_stands),
         TEST(the_second_release_is_brought_up_to_date), TEST(the_third_release_is_brought_up_to_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,7 @@ static void the_table_is_the_document(void **state)
         {0x20, "SEND", WIRE_CLIENT, WIRE_OPEN},     {0x21, "ACCEPTED", WIRE_SERVER, WIRE_OPEN},
         {0x22, "REJECTED", WIRE_SERVER, WIRE_OPEN}, {0x23, "DELIVER", WIRE_SERVER, WIRE_OPEN},
         {0x24, "ACK", WIRE_CLIENT, WIRE_OPEN},      {0x25, "RECEIPT", WIRE_SERVER, WIRE_OPEN},
+        {0x26, "WHY", WIRE_CLIENT, WIRE_OPEN},      {0x27, "WHY", WIRE_SERVER, WIRE_OPEN},
         {0x30, "PRESENCE", WIRE_CLIENT, WIRE_OPEN}, {0x31, "PRESENCE", WIRE_SERVER, WIRE_OPEN},
         {0x40, "KEYS", WIRE_CLIENT, WIRE_OPEN},     {0x41, "KEYS", WIRE_SERVER, WIRE_OPEN},
         {0x42, "LIST", WIRE_CLIENT, WIRE_OPEN},     {0x43, "LIST", WIRE_SERVER, WIRE_OPEN},
@@ -78,7 +79,7 @@ static void codes(void **state)
         {23, "queue-full"},       {24, "too-large"},    {25, "disk-full"},    {26, "blocked"},
         {27, "bad-body"},         {14, "revoked"},      {19, "unknown"},      {28, "devices-changed"},
         {29, "no-device"},        {30, "too-fast"},     {31, "bad-keys"},     {32, "list-changed"},
-        {33, "bad-entry"},        {15, "unknown"},      {34, "unknown"},      {39, "unknown"},
+        {33, "bad-entry"},        {15, "unknown"},      {34, "no-such-message"}, {39, "unknown"},
         {40, "muted"},            {41, "banned"},       {42, "announce-only"}, {43, "no-right"},
         {44, "no-attempt"},       {45, "not-account-key"}, {46, "bad-reason"}, {47, "unknown"},
         {65535, "unknown"}};
