@@ -49,6 +49,7 @@ class Mux:
         self.run('set-option', '-t', name, 'status', 'off')
         self.run('set-option', '-t', name, 'window-size', 'manual')
         self.run('set-option', '-wt', name, 'remain-on-exit', 'on')
+        self.run('set-option', '-wt', name, 'automatic-rename', 'off')  # a name changes by what is printed, or not at all
         pane = Pane(self, name)
         pane.resize(cols, rows)
         return pane

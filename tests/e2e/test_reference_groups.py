@@ -107,7 +107,7 @@ def test_new_generations(env):
     generation = bob.own.generation
     accepted(client, bob.say(client, 'nor this'))
     check(bob.own.generation > generation, 'no new generation of bob')
-    until(lambda: lines(alice)[-1] == ('bob', 'nor this'), 'at alice')
+    until(lambda: lines(alice)[-1:] == [('bob', 'nor this')], 'at alice')
     equal([frame for frame in other.drain() if frame.name == 'DELIVER' and frame.to == 'mallory'], [],
           'keys that went to mallory')
 
@@ -132,7 +132,7 @@ def test_every_device_has_the_key(env):
     say(env, server, 'alice', '#chess', 'to both')
     equal((bob.take(client), second.take(other)), ('to both', 'to both'), 'at both')
     accepted(other, second.say(other, 'from the tablet'))
-    until(lambda: lines(alice)[-1] == ('bob', 'from the tablet'), 'at alice')
+    until(lambda: lines(alice)[-1:] == [('bob', 'from the tablet')], 'at alice')
     equal(bob.take(client), 'from the tablet', 'at the phone')
 
 
@@ -172,7 +172,7 @@ def test_a_hostile_member(env):
     for what in bodies + ['once']:
         client.send('#chess', texts[what])
     accepted(client, mallory.say(client, 'next'))
-    until(lambda: lines(alice)[-1] == ('mallory', 'next'), 'after')
+    until(lambda: lines(alice)[-1:] == [('mallory', 'next')], 'after')
     shown = [text for who, text in lines(alice) if who == 'mallory'][1:]
     equal([text if text[0] != '!' else '!' for text in shown], ['!', '!', '!', '!', 'once', '!', 'next'], 'at alice')
     equal([text for who, text in lines(alice) if who == 'alice'], ['create', 'from alice'], 'what is alice\'s')

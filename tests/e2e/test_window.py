@@ -255,8 +255,9 @@ def test_long_history(env):
     alice.misses('\nsearch:')
     alice.write('still typing')
     alice.sees('[#lobby] still typing')
+    # A sanitizer keeps what was freed.
     memory = int(re.search(r'VmRSS:\s+(\d+)', open('/proc/%d/status' % alice.pid).read())[1])
-    check(memory < 80000 * scale(), '%d kB for 100,000 lines' % memory)
+    check(scale() > 1 or memory < 80000, '%d kB for 100,000 lines' % memory)
 
 
 def test_search(env):

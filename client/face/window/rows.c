@@ -1,12 +1,11 @@
 /* rows.c - see rows.h. */
 #include "rows.h"
 
-#include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "../../client.h"
 #include "../../show.h"
+#include "../mention.h"
 #include "../report.h"
 #include "../report_files.h"
 
@@ -24,32 +23,6 @@ void rows_room(const struct rows_reader *r, const struct vault_row *row, char ro
 {
     bool copy = !in_room(row) && is_me(r, row->m.from); /* sent by another device of this account */
     show_word(room, NAME_SIZE, in_room(row) || copy ? row->m.to : row->m.from);
-}
-
-/* Bytes of a word; those of letters beyond ASCII are, too. */
-static bool in_word(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
-}
-
-bool rows_mentions(const char *text, const char *name)
-{
-    size_t n = strlen(name);
-    for (const char *at = text; n && (at = strcasestr(at, name)); at++)
-        if ((at == text || !in_word(at[-1])) && !in_word(at[n])) return true;
-    return false;
-}
-
-static bool highlighted(const struct rows_reader *r, const char *text)
-{
-    char word[64];
-    for (const char *at = r->highlight; at && *at; at += strspn(at, ", ")) {
-        size_t n = strcspn(at, ",");
-        snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), at);
-        if (rows_mentions(text, word)) return true;
-        at += n;
-    }
-    return false;
 }
 
 /* The words, and what kind of entry that is. */
@@ -84,6 +57,7 @@ struct entry *rows_entry(const struct rows_reader *r, const struct vault_row *ro
     e->number = in_room(row) ? row->m.seq : 0;
     e->sent = e->own && row->m.from_device == r->device ? row->m.id : 0;
     if (e->own) e->mark = MARK_STORED; /* it has come back from the server */
-    e->mention = in_room(row) && !e->own && kind != ENTRY_SYSTEM && (rows_mentions(e->text, r->me) || highlighted(r, e->text));
+    const struct slice shown = {(const uint8_t *)e->text, strlen(e->text)};
+    e->mention = in_room(row) && !e->own && kind != ENTRY_SYSTEM && mention_in(shown, r->me, r->highlight ? r->highlight : "");
     return e;
 }

@@ -18,7 +18,4 @@ void rows_room(const struct rows_reader *r, const struct vault_row *row, char ro
 /* Its entry; whoever takes it frees it. */
 struct entry *rows_entry(const struct rows_reader *r, const struct vault_row *row);
 
-/* True when a text names this user as a word of its own. */
-bool rows_mentions(const char *text, const char *name);
-
 #endif

@@ -100,6 +100,7 @@ void timeline_add(struct timeline *t, struct entry *e)
 
 void timeline_add_older(struct timeline *t, struct entry **older, size_t n)
 {
+    if (n == 0) return;
     grow(t, n);
     memmove(t->entry + n, t->entry, t->n * sizeof *t->entry);
     memcpy(t->entry, older, n * sizeof *older);

@@ -72,7 +72,8 @@ static void take_file(const char *path)
 void window_edit(struct window *w)
 {
     char path[PATH_MAX];
-    int fd = mkstemp(strcat(strcpy(path, home_file(&w->p->s.home, "editing-", path)), "XXXXXX"));
+    home_file(&w->p->s.home, "editing-XXXXXX", path);
+    int fd = mkstemp(path);
     if (fd < 0) {
         window_print(w->p, "error: cannot make a file for the editor\nhint: is the disk full?");
         return;
