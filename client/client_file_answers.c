@@ -97,7 +97,7 @@ static int begin_down(struct client *c, struct transfer *t, const struct wire_bl
         transfer_fail(t, "damaged", "what the server has is not as long as the file that was offered");
         return files_fail(c, t);
     }
-    t->stage = STAGE_OPEN;
+    if (t->stage == STAGE_ASKED) t->stage = STAGE_OPEN; /* DATA that came with it may have ended it by now */
     return 0;
 }
 
