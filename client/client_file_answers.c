@@ -33,7 +33,9 @@ static int refused(struct client *c, struct transfer *t, const struct wire_blob_
     bool gone = at_server_no_more(m->code), later = t->row.own && m->code == WIRE_DISK_FULL;
     enum file_state state = later ? FILE_SENDING : gone ? FILE_GONE : FILE_FAILED;
     bool keep = later || (!t->row.own && !gone);
-    if (files_finish(c, t, state, t->row.own && !later && t->row.offered ? WIRE_BLOB_DROP : 0, words) < 0) return -1;
+    /* What of it the server may still have, if it is but damaged there, is of no use to this device. */
+    uint8_t say = !t->row.own && gone ? WIRE_BLOB_DECLINE : t->row.own && !later && t->row.offered ? WIRE_BLOB_DROP : 0;
+    if (files_finish(c, t, state, say, words) < 0) return -1;
     files_tell(c, t, gone ? CLIENT_FILE_GONE : CLIENT_FILE_FAILED, wire_code_name(m->code), words, hint);
     files_end_transfer(c, t, keep);
     return 0;

@@ -49,16 +49,14 @@ static void show_progress(struct moving *m, const struct client_file_event *e)
 void moving_tell(struct moving *m, const struct client_file_event *e)
 {
     struct buf line = {0};
-    if (m->s.args->json && !m->to_stdout) {
-        out_json(report_file_event(e));
-        return;
-    }
+    bool json = m->s.args->json && !m->to_stdout, bad = e->what == CLIENT_FILE_FAILED || e->what == CLIENT_FILE_GONE;
+    if (json) out_json(report_file_event(e));
+    if (json && !bad) return;
     if (e->what == CLIENT_FILE_MOVES) {
         show_progress(m, e);
         return;
     }
     clear_line(m);
-    bool bad = e->what == CLIENT_FILE_FAILED || e->what == CLIENT_FILE_GONE;
     if (m->s.args->quiet && !bad) return;
     if (bad) report_put(&line, "error: ");
     report_file_news(&line, e);

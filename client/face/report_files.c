@@ -134,6 +134,7 @@ json_t *report_file_event(const struct client_file_event *e)
     if (e->code && e->code[0]) set(o, "code", json_string(e->code));
     if (e->words && e->words[0])
         set(o, "message", out_text((struct slice){(const uint8_t *)e->words, strlen(e->words)}));
+    if (e->hint && e->hint[0]) set(o, "hint", out_text((struct slice){(const uint8_t *)e->hint, strlen(e->hint)}));
     return o;
 }
 

@@ -154,6 +154,12 @@ def state_of(env, server, user, number):
     return next(row for row in env.cli(server.name, user, 'files').expect(0).events() if row['id'] == number)
 
 
+def states(env, server, user):
+    """What has become of a user's files, once what waits for him has come."""
+    env.cli(server.name, user, 'inbox').expect(0)
+    return [row['state'] for row in env.cli(server.name, user, 'files').expect(0).events()]
+
+
 def get(env, server, user, number, to, content):
     """Fetches a file and compares it."""
     env.cli(server.name, user, 'get', str(number), str(to), timeout=60).expect(0)
