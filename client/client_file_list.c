@@ -33,6 +33,12 @@ void files_tell(struct client *c, struct transfer *t, enum client_file_news what
     client_tell(c, &(struct client_event){CLIENT_FILE, .file = &e});
 }
 
+void files_tell_row(struct client *c, const struct file_row *row, enum client_file_news what)
+{
+    const struct client_file_event e = {what, row, row->size, row->size, NULL, NULL, NULL};
+    client_tell(c, &(struct client_event){CLIENT_FILE, .file = &e});
+}
+
 void files_tell_progress(struct client *c, struct transfer *t)
 {
     uint64_t now = client_now(c);

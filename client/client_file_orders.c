@@ -225,11 +225,23 @@ static void forget_part(struct client *c, struct file_row *row)
     file_row_set(row, &row->part, "");
 }
 
+/* Was it fetched to there before, and does it still stand as it came? */
+static bool is_here(const struct file_row *row, const char *wish)
+{
+    char path[4096], folder[PATH_MAX], real[PATH_MAX];
+    struct stat st;
+    file_text(row->path, path, sizeof path);
+    if (row->state != FILE_HERE || stat(path, &st) != 0 || st.st_ino != row->inode || (uint64_t)st.st_size != row->size)
+        return false;
+    snprintf(folder, sizeof folder, "%s", path);
+    return !wish || (realpath(wish, real) && (strcmp(real, path) == 0 || strcmp(real, dirname(folder)) == 0));
+}
+
 /* It is wanted at this path from now on. A fetch that was begun there goes on. */
 static enum client_file_result want(struct client *c, struct file_row *row, const char *path, struct why *why)
 {
     char to[4096];
-    bool begun = row->part.len && (row->state == FILE_WANTED || row->state == FILE_FAILED);
+    bool begun = row->path.len && (row->state == FILE_WANTED || row->state == FILE_FAILED);
     enum client_file_result r = begun && !path ? CLIENT_FILE_TAKEN : place(c, row, path, to, why);
     if (r != CLIENT_FILE_TAKEN) return r;
     if (!(begun && (!path || equal(row->path, to)))) {
@@ -259,6 +271,11 @@ enum client_file_result client_get(struct client *c, uint64_t id, const char *pa
     enum client_file_result r = get_row(c, id, &row, why);
     if (r == CLIENT_FILE_TAKEN) r = fetchable(&row, why);
     bool running = client_files_find(c, id) != NULL;
+    if (r == CLIENT_FILE_TAKEN && fd < 0 && is_here(&row, path)) {
+        files_tell_row(c, &row, CLIENT_FILE_HERE);
+        file_row_free(&row);
+        return CLIENT_FILE_TAKEN;
+    }
     if (r == CLIENT_FILE_TAKEN && make_folder(c, why) < 0) r = CLIENT_FILE_LOCAL;
     if (r == CLIENT_FILE_TAKEN && fd < 0 && !running) r = want(c, &row, path, why);
     if (r == CLIENT_FILE_TAKEN && !running) client_files_add(c, &row)->down.out = fd;
@@ -268,14 +285,23 @@ enum client_file_result client_get(struct client *c, uint64_t id, const char *pa
 
 /* --- decline --- */
 
+/* May it be declined, or taken back? */
+static enum client_file_result declinable(const struct file_row *row, struct why *why)
+{
+    if (row->state == FILE_HERE) {
+        why_set(why, "file %llu was fetched already; it is yours to remove", (unsigned long long)row->id);
+        return CLIENT_FILE_WRONG;
+    }
+    if (row->state != FILE_GONE && row->state != FILE_FETCHED) return CLIENT_FILE_TAKEN;
+    why_set(why, "file %llu is not at the server any more", (unsigned long long)row->id);
+    return CLIENT_FILE_NO_SUCH;
+}
+
 enum client_file_result client_decline(struct client *c, uint64_t id, struct why *why)
 {
     struct file_row row;
     enum client_file_result r = get_row(c, id, &row, why);
-    if (r == CLIENT_FILE_TAKEN && (row.state == FILE_GONE || row.state == FILE_FETCHED)) {
-        why_set(why, "file %llu is not at the server any more", (unsigned long long)id);
-        r = CLIENT_FILE_NO_SUCH;
-    }
+    if (r == CLIENT_FILE_TAKEN) r = declinable(&row, why);
     if (r == CLIENT_FILE_TAKEN && client_files_end(c, &row) < 0) r = store_failed(c);
     file_row_free(&row);
     return r;

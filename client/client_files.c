@@ -125,7 +125,10 @@ static int start(struct client *c, struct transfer *t)
     }
     if (ended_elsewhere(c, t)) return 0;
     if (t->code) return files_fail(c, t);
-    ask(c, t);
+    if (!t->row.own && down_whole(t))
+        t->stage = STAGE_ENDING; /* whoever fetched it died before it was finished */
+    else
+        ask(c, t);
     return 0;
 }
 
@@ -255,7 +258,8 @@ void client_files_begin(struct client *c)
     buf_free(&f->inbox);
     f->look = true;
     for (struct transfer *t = f->list; t; t = t->next) {
-        t->stage = STAGE_IDLE;
+        bool here = !t->row.own && t->stage == STAGE_ENDING; /* it needs nothing more of the server */
+        t->stage = here ? STAGE_ENDING : STAGE_IDLE;
         t->ref = 0;
         t->retry_at = 0;
     }
@@ -272,7 +276,7 @@ uint64_t client_files_due(const struct client *c)
     if (!c->files) return due;
     due = c->files->look_due;
     for (const struct transfer *t = c->files->list; t; t = t->next) {
-        if (t->code) return 0;
+        if (t->code || (t->stage == STAGE_ENDING && !t->row.own)) return 0;
         if (t->stage == STAGE_IDLE && t->retry_at < due && active(c, t->row.own) < ACTIVE_MAX) due = t->retry_at;
     }
     return due;

@@ -58,6 +58,7 @@ enum client_file_result client_put(struct client *c, const struct client_put *pu
 /*
  * Fetches an offered one. path: a folder, where it gets its name, or a file that is not there yet; NULL: that of
  * client_options, else $XDG_DOWNLOAD_DIR, ~/Downloads if there is one, the present one. fd: written to instead, -1: none.
+ * One that was fetched to there before is told to be there.
  */
 enum client_file_result client_get(struct client *c, uint64_t id, const char *path, int fd, struct why *why);
 

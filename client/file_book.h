@@ -34,7 +34,7 @@ struct file_row {
     uint8_t tell; /* enum wire_blob_op that the server has to hear: have, decline, drop; 0: nothing */
     uint8_t blob[BLOB_ID], key[SEALED_KEY], hash[SEALED_HASH];
     uint64_t size, time_ms;
-    uint64_t inode, mtime_ns; /* own: of the source */
+    uint64_t inode, mtime_ns; /* own: of the source. inode else: of what was fetched */
     struct slice from, to;
     struct slice name;  /* clean: file_name.h */
     struct slice path;  /* own: the source, empty for a pipe. Else where it is wanted, later where it is */

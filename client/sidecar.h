@@ -5,6 +5,7 @@
 #ifndef CLIENT_SIDECAR_H
 #define CLIENT_SIDECAR_H
 
+#include "file_name.h"
 #include "mapped.h"
 #include "sealed/blob.h"
 
@@ -12,6 +13,8 @@ struct sidecar_state {
     bool started; /* the header has come */
     struct blob_state stream;
     crypto_generichash_state hash; /* of the blob up to here */
+    uint64_t inode;           /* of the file that is written to, 0: none */
+    char part[FILE_NAME_CAP]; /* its name until it is whole */
 };
 
 struct sidecar_data;

@@ -5,6 +5,7 @@
  */
 #include "transfers.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -56,9 +57,8 @@ static bool open_folder(struct transfer *t, char name[FILE_NAME_CAP])
 /* What an earlier process has fetched: a file of our own, under the name that we gave it. */
 static bool open_part(struct transfer *t)
 {
-    char part[4096];
+    const char *part = t->down.at.part;
     struct stat st;
-    file_text(t->row.part, part, sizeof part);
     t->down.part = part[0] ? openat(t->down.folder, part, O_RDWR | O_NOFOLLOW | O_CLOEXEC) : -1;
     if (t->down.part < 0) return false;
     if (fstat(t->down.part, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid()) return true;
@@ -75,10 +75,43 @@ static bool make_part(struct transfer *t, const char *name)
         fail_disk(t, "make the file");
         return false;
     }
+    struct stat st;
     memset(&t->down.at, 0, sizeof t->down.at);
+    memcpy(t->down.at.part, made, sizeof made);
+    t->down.at.inode = fstat(t->down.part, &st) == 0 ? st.st_ino : 0;
     sidecar_store(&t->down.sidecar, &t->down.at);
-    file_row_set(&t->row, &t->row.part, made);
     return true;
+}
+
+/* Is this the file that an earlier process made, whole, and gave a name to before it died? */
+static bool is_placed(struct transfer *t, const char *name)
+{
+    struct stat st;
+    int fd = openat(t->down.folder, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    bool same = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == t->down.at.inode &&
+                (uint64_t)st.st_size == t->row.size && st.st_uid == geteuid();
+    if (same) {
+        t->down.part = fd;
+        snprintf(t->down.placed, sizeof t->down.placed, "%s", name);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    return same;
+}
+
+static bool find_placed(struct transfer *t)
+{
+    if (!down_whole(t) || !t->down.at.inode) return false;
+    int fd = openat(t->down.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    bool found = false;
+    for (struct dirent *e; folder && !found && (e = readdir(folder));)
+        found = e->d_ino == t->down.at.inode && strlen(e->d_name) < FILE_NAME_CAP && is_placed(t, e->d_name);
+    if (folder)
+        closedir(folder);
+    else if (fd >= 0)
+        close(fd);
+    return found;
 }
 
 /* Space for all of it, where the file system can promise that. */
@@ -103,8 +136,9 @@ enum transfer_open down_open(struct transfer *t, const char *sidecar_path)
     t->down.at = *sidecar_state(&t->down.sidecar);
     if (to_descriptor(t)) return TRANSFER_OPEN;
     if (!open_folder(t, name)) return TRANSFER_FAILED;
-    bool kept = open_part(t);
+    bool kept = open_part(t) || find_placed(t);
     if (!kept && !make_part(t, name)) return TRANSFER_FAILED;
+    file_row_set(&t->row, &t->row.part, t->down.at.part);
     return reserve(t) ? TRANSFER_OPEN : TRANSFER_FAILED;
 }
 
@@ -120,6 +154,11 @@ void down_close(struct transfer *t)
     close_fd(&t->down.part);
     close_fd(&t->down.folder);
     sodium_memzero(&t->down.at, sizeof t->down.at);
+}
+
+bool down_whole(const struct transfer *t)
+{
+    return t->down.at.started && t->down.at.stream.chunk == blob_chunks(t->row.size);
 }
 
 uint64_t down_offset(const struct transfer *t)
@@ -210,7 +249,7 @@ bool down_data(struct transfer *t, const struct wire_data *m, uint8_t text[BLOB_
     }
     if (!sodium_is_zero(t->row.hash, sizeof t->row.hash))
         crypto_generichash_update(&t->down.at.hash, m->bytes.data, m->bytes.len);
-    bool whole = t->down.at.stream.chunk == chunks;
+    bool whole = down_whole(t);
     if (whole && !hash_right(t)) return false;
     sidecar_store(&t->down.sidecar, &t->down.at);
     uint64_t at = t->down.at.stream.chunk * BLOB_CHUNK;
@@ -222,26 +261,24 @@ bool down_data(struct transfer *t, const struct wire_data *m, uint8_t text[BLOB_
 
 bool down_finish(struct transfer *t, char path[4096])
 {
-    char part[4096], name[FILE_NAME_CAP], made[FILE_NAME_CAP];
+    char name[FILE_NAME_CAP];
     path[0] = '\0';
     if (to_descriptor(t)) return true;
-    file_text(t->row.part, part, sizeof part);
     file_text(t->row.path, path, 4096);
     char *last = strrchr(path, '/');
     snprintf(name, sizeof name, "%.*s", FILE_NAME_MAX, last ? last + 1 : path);
-    if (fsync(t->down.part) != 0 || file_name_place(t->down.folder, part, name, made) != 0 ||
-        fsync(t->down.folder) != 0) {
+    bool placed = t->down.placed[0] || (fsync(t->down.part) == 0 && file_name_place(t->down.folder, t->down.at.part, name, t->down.placed) == 0);
+    t->row.inode = t->down.at.inode;
+    if (!placed || fsync(t->down.folder) != 0) {
         fail_disk(t, "finish the file");
         return false;
     }
     size_t room = 4096 - (last ? (size_t)(last + 1 - path) : 0);
-    snprintf(last ? last + 1 : path, room, "%s", made);
+    snprintf(last ? last + 1 : path, room, "%s", t->down.placed);
     return true;
 }
 
 void down_discard(struct transfer *t)
 {
-    char part[4096];
-    file_text(t->row.part, part, sizeof part);
-    if (t->down.folder >= 0 && part[0]) unlinkat(t->down.folder, part, 0);
+    if (t->down.folder >= 0 && t->down.at.part[0]) unlinkat(t->down.folder, t->down.at.part, 0);
 }

@@ -8,6 +8,7 @@
 #define CLIENT_TRANSFERS_H
 
 #include "client_files.h"
+#include "file_name.h"
 #include "sidecar.h"
 #include "spool.h"
 #include "wire_blob.h"
@@ -31,6 +32,7 @@ struct transfer_down {
     struct sidecar_state at; /* as stored, or one chunk ahead of it */
     int folder, part;        /* -1: closed */
     int out;                 /* written to instead of a file, -1: none */
+    char placed[FILE_NAME_CAP]; /* its name, when it has been given one; else "" */
     uint64_t credited;       /* of the blob: said to be handled */
 };
 
@@ -74,6 +76,8 @@ struct files_side {
 struct files_side *client_files_side(struct client *c);
 void files_tell(struct client *c, struct transfer *t, enum client_file_news what, const char *code, const char *words,
                 const char *hint);
+/* Of a file that nobody transfers now. */
+void files_tell_row(struct client *c, const struct file_row *row, enum client_file_news what);
 /* When it has moved, and not too often. */
 void files_tell_progress(struct client *c, struct transfer *t);
 /* Once, until it goes on. */
@@ -132,6 +136,8 @@ bool up_same_source(const struct file_row *row, int fd);
 
 enum transfer_open down_open(struct transfer *t, const char *sidecar_path);
 void down_close(struct transfer *t);
+/* Is every chunk here? Then it is only to be finished. */
+bool down_whole(const struct transfer *t);
 /* Where a get goes on. */
 uint64_t down_offset(const struct transfer *t);
 /* A DATA: true when that was the last. text: room for a chunk. */

@@ -13,7 +13,7 @@
 #include "report_files.h"
 #include "verbs.h"
 
-enum { DECLINE_MS = 10000 };
+enum { DECLINE_MS = 10000, TELL_MS = 5000 };
 
 struct get {
     struct moving m;
@@ -73,11 +73,14 @@ static enum face_exit run_get(struct get *g, const char *path)
     const bool stdout_ = path && strcmp(path, "-") == 0;
     int fd = stdout_ ? own_stdout() : -1;
     g->m.to_stdout = stdout_;
-    enum client_file_result r = client_get(g->m.s.client, g->id, stdout_ ? NULL : path, fd, &why);
-    if (r != CLIENT_FILE_TAKEN) return moving_error(g->m.s.args, r, &why);
     g->m.s.event = on_event;
     g->m.s.arg = g;
-    return moving_run(&g->m);
+    enum client_file_result r = client_get(g->m.s.client, g->id, stdout_ ? NULL : path, fd, &why);
+    if (r != CLIENT_FILE_TAKEN) return moving_error(g->m.s.args, r, &why);
+    enum face_exit exit = moving_run(&g->m);
+    if (exit == EXIT_DONE) wait_told(g, errand_now() + TELL_MS);
+    errand_leave(&g->m.s);
+    return exit;
 }
 
 enum face_exit verb_get(const struct args *o)

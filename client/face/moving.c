@@ -96,6 +96,5 @@ enum face_exit moving_run(struct moving *m)
     }
     enum face_exit exit = m->s.done ? m->s.exit : away(m);
     clear_line(m);
-    errand_leave(&m->s);
     return exit;
 }

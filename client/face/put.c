@@ -181,7 +181,10 @@ enum face_exit verb_put(const struct args *o)
     p.m.s.arg = &p;
     for (int i = 1; exit == EXIT_DONE && i + 1 < o->operands; i++)
         exit = put_one(&p, o->operand[i]);
-    if (exit == EXIT_DONE) exit = moving_run(&p.m);
+    if (exit == EXIT_DONE) {
+        exit = moving_run(&p.m);
+        errand_leave(&p.m.s);
+    }
     errand_close(&p.m.s);
     return exit;
 }

@@ -95,7 +95,7 @@ class Gate:
         """Both ends, as soon as one is gone."""
         self.held = [h for h in self.held if h[0] not in (one, other)]
         for end in (one, other):
-            if end in self.selector.get_map():
+            if end.fileno() >= 0 and end in self.selector.get_map():
                 self.selector.unregister(end)
             end.close()
 
@@ -114,7 +114,7 @@ class Gate:
                 elif key.fileobj == self.wake_out:
                     os.read(self.wake_out, 4096)
                     self.release()
-                elif key.fileobj in self.selector.get_map():
+                elif key.fileobj.fileno() >= 0 and key.fileobj in self.selector.get_map():
                     self.move(key.fileobj, *key.data)
 
 

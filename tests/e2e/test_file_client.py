@@ -379,4 +379,4 @@ def test_by_lines_and_on_the_screen(env):
     alice.type('/get 99999')
     alice.sees('there is no file 99999')
     alice.type('/decline %d' % number)
-    alice.sees('is not at the server any more')
+    alice.sees('was fetched already')

@@ -8,7 +8,7 @@ import threading
 
 from harness import Program, check, equal, only_in_full_runs, until
 from people import registered
-from sharing import (CHUNK, WINDOW, Gate, content_of, downloads, ended, make, nothing_left, offer, put, start,
+from sharing import (CHUNK, WINDOW, Gate, content_of, downloads, ended, make, nothing_left, offer, offers, put, start,
                      state_of, states, sum_of)
 from test_file_deaths import kill_broker, kill_worker_of
 from test_group_client import group
@@ -31,6 +31,7 @@ def kill_worker(server, program):
 
 def kill_the_broker(server, _):
     """Every client hears RESYNC."""
+    until(lambda: server.pids('broker'), 'a broker')
     kill_broker(server)
 
 
@@ -157,13 +158,16 @@ def test_each_step_of_a_client(env):
     for point in POINTS:
         path = make(env, 'out/' + point, content)
         deaths += dies_everywhere(env, server, 'alice', point, 'put', str(path), 'bob')
-        row, folder = offer(env, server, 'bob'), downloads(env, 'bob')
+        folder = downloads(env, 'bob')
+        row, *more = offers(env, server, 'bob')
+        for again in more:  # it died when all was done and had not been said: then the same command begins anew
+            env.cli(server, 'bob', 'decline', str(again['id'])).expect(0)
         deaths += dies_everywhere(env, server, 'bob', point, 'get', str(row['id']), str(folder))
         equal([p.name for p in folder.iterdir()], [point], 'what is there')
         equal((folder / point).read_bytes() == content, True, 'the file')
         equal(state_of(env, server, 'bob', row['id'])['state'], 'here', 'what bob knows')
     nothing_left(server)
-    equal(states(env, server, 'alice'), ['fetched'] * len(POINTS), 'what alice is told')
+    equal(set(states(env, server, 'alice')), {'fetched'}, 'what alice is told')
     check(deaths >= 4 * len(POINTS), 'only %d deaths' % deaths)
 
 
@@ -241,7 +245,7 @@ def receiver(env, server, user, folder):
 
 def test_swarm(env):
     """12 files, 8 members."""
-    swarm(env, 12, 8, 20 * CHUNK, 0.3)
+    swarm(env, 12, 8, 60 * CHUNK, 0.04)
 
 
 @only_in_full_runs

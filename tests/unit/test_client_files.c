@@ -704,6 +704,7 @@ static void gone_and_declined(void **state)
     struct wire_blob_ask m = get(s, &o);
     refuse(s, m.ref, WIRE_BLOB_GET, WIRE_NO_SUCH_BLOB);
     expect_told(s, CLIENT_FILE_GONE, "no-such-blob");
+    expect_ask(s, WIRE_BLOB_DECLINE); /* should it be there, and damaged */
     assert_int_equal(client_get(s->c, o.id, s->folder, -1, &why), CLIENT_FILE_NO_SUCH);
     free(o.blob);
     o = offer(s, PIECE);
