@@ -695,6 +695,17 @@ static void a_hostile_server(void **state)
     free(o.blob);
 }
 
+/* The server hears this, and says that it has. */
+static void answer_ask(struct scene *s, uint8_t op)
+{
+    struct wire_blob_ask m = expect_ask(s, op);
+    struct buf b = {0};
+    struct wire_blob_ok ok = {.asked = op};
+    memcpy(ok.blob, m.blob, sizeof ok.blob);
+    wire_put_blob_ok(&b, &ok);
+    send_step(s, &b);
+}
+
 static void gone_and_declined(void **state)
 {
     struct scene *s = *state;
@@ -704,7 +715,7 @@ static void gone_and_declined(void **state)
     struct wire_blob_ask m = get(s, &o);
     refuse(s, m.ref, WIRE_BLOB_GET, WIRE_NO_SUCH_BLOB);
     expect_told(s, CLIENT_FILE_GONE, "no-such-blob");
-    expect_ask(s, WIRE_BLOB_DECLINE); /* should it be there, and damaged */
+    answer_ask(s, WIRE_BLOB_DECLINE); /* should it be there, and damaged */
     assert_int_equal(client_get(s->c, o.id, s->folder, -1, &why), CLIENT_FILE_NO_SUCH);
     free(o.blob);
     o = offer(s, PIECE);
@@ -716,12 +727,7 @@ static void gone_and_declined(void **state)
     client_files_auto(s->c);
     connect_it(s);
     step(s);
-    m = expect_ask(s, WIRE_BLOB_DECLINE);
-    struct buf b = {0};
-    struct wire_blob_ok ok = {.asked = WIRE_BLOB_DECLINE};
-    memcpy(ok.blob, m.blob, sizeof ok.blob);
-    wire_put_blob_ok(&b, &ok);
-    send_step(s, &b);
+    answer_ask(s, WIRE_BLOB_DECLINE);
     struct file_row row = row_of(s, o.id);
     assert_int_equal(row.tell, 0);
     file_row_free(&row);
