@@ -328,12 +328,12 @@ def test_unread(env):
 class Terminal:
     """The client on a pseudo terminal, without anything between: for times."""
 
-    def __init__(self, env, server, user, cols=120, rows=36):
-        environ = {**env.environ(), 'TERM': 'xterm-256color', 'INPUTRC': '/dev/null'}
+    def __init__(self, env, server, user, cols=120, rows=36, words=(), environ=()):
+        environ = {**env.environ(), 'TERM': 'xterm-256color', 'INPUTRC': '/dev/null', **dict(environ)}
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', rows, cols, 0, 0))
         self.process = subprocess.Popen(
-            [str(a) for a in env.argv(server, user, '--accept-new', json_lines=False)], stdin=slave, stdout=slave,
+            [str(a) for a in env.argv(server, user, '--accept-new', *words, json_lines=False)], stdin=slave, stdout=slave,
             stderr=slave, env=environ, cwd=env.folder, start_new_session=False)
         os.close(slave)
         self.seen = b''
@@ -366,6 +366,11 @@ class Terminal:
         fields = open('/proc/%d/stat' % self.process.pid).read().rsplit(')', 1)[1].split()
         return int(fields[11]) + int(fields[12])
 
+    def end(self):
+        """The program ends."""
+        self.process.terminate()
+        self.process.wait()
+
 
 def test_idle_uses_no_cpu(env):
     """Nothing happens, nothing runs."""
@@ -378,8 +383,7 @@ def test_idle_uses_no_cpu(env):
     while time.monotonic() < deadline:
         alice.read(deadline - time.monotonic())
     check(alice.cpu() - before <= 2, '%d ticks in 3 s' % (alice.cpu() - before))
-    alice.process.terminate()
-    alice.process.wait()
+    alice.end()
 
 
 def test_burst(env):
@@ -400,5 +404,4 @@ def test_burst(env):
     print('keys: %.0f ms when quiet; in the burst %d keys, at most %.0f ms' % (
         quiet * 1000, len(waits), max(waits or [0]) * 1000))
     check(max(waits or [0]) < 0.5 * scale(), 'a key waited %.3f s' % max(waits))
-    alice.process.terminate()
-    alice.process.wait()
+    alice.end()

@@ -3,6 +3,8 @@
  *   window.c         the face itself: the terminal, when what is drawn
  *   window_events.c  what happened, to entries in rooms
  *   window_keys.c    what was typed: lines, actions, questions
+ *   window_inbox.c   who needs this user, as a list
+ *   window_select.c  choosing a message, and copying it
  *   window_find.c    searching a conversation
  *   window_edit.c    the line in $EDITOR
  *   window_rows.c    history in, oldest ones when wanted
@@ -21,6 +23,9 @@
 
 /* What the line being typed answers. */
 enum asking { ASK_NOTHING, ASK_FIND, ASK_SWITCH };
+
+/* Whose keys they are. */
+enum window_mode { MODE_LINE, MODE_INBOX, MODE_SELECT };
 
 /* Where an own message of this run stands, until its state has come: a ring by its number. */
 enum { WINDOW_SENT = 1024 };
@@ -56,6 +61,11 @@ struct window {
     size_t members;
     char count[64];
 
+    enum window_mode mode;
+    struct scene_list list; /* of MODE_INBOX */
+    int64_t selected;       /* of MODE_SELECT, else INT64_MAX */
+    uint64_t asked_at;      /* the terminal for its background, ms; 0: it has answered, or need not */
+
     enum asking asking;
     char find[128];  /* searched for */
     int64_t found;   /* the entry that is shown for it */
@@ -86,6 +96,8 @@ extern const struct input_ops window_input;
 bool window_view(struct plain *p, enum chat_view what, const char *rest);
 void window_go(struct window *w, size_t index);
 void window_go_to(struct window *w, struct room *room);
+/* Shows the first that was not read. */
+void window_unread(struct window *w);
 /* Follows the conversation to the one it talks to now. */
 void window_follow(struct window *w);
 
@@ -93,6 +105,16 @@ void window_follow(struct window *w);
 
 /* Gives the terminal to $EDITOR with the line in a file; what is saved is the line. */
 void window_edit(struct window *w);
+
+/* --- window_inbox.c, window_select.c --- */
+
+void window_inbox_begin(struct window *w);
+/* Something has come. */
+void window_inbox_refill(struct window *w);
+void window_select_begin(struct window *w);
+/* A key in this mode: as in input_ops. */
+size_t window_inbox_key(struct window *w, struct slice keys);
+size_t window_select_key(struct window *w, struct slice keys);
 
 /* --- window_find.c --- */
 
