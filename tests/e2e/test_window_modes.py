@@ -1,9 +1,10 @@
 """The full screen in real terminals: the inbox, selecting and copying, links, light and dark, vi mode, Ctrl-z."""
 import os
 import re
+import sqlite3
 
 import frames
-from harness import check, equal
+from harness import Failure, check, equal
 from panes import Mux
 from test_window import Terminal, two
 
@@ -141,6 +142,67 @@ def test_screen_with_links(env):
     def lines(screen):
         return [re.sub(r'^\d\d:\d\d|[ +]+$', '', line) for line in screen.split('\n')[2:20]]
     alice.wait(lambda s: lines(s) == lines(plain.screen()), 'the same lines')
+
+
+def forget(env, server, upto):
+    """The server with the lobby's lines up to this number gone from its store."""
+    server.stop()
+    with sqlite3.connect(server.state / 'broker.db') as store:
+        store.execute('DELETE FROM room_message WHERE number <= ?', (upto,))
+    return env.keep(server.restart())
+
+
+def said_before(env, count, forgotten=0, **settings):
+    """A server where so many lines were said, of which the first are not kept; alice comes after that."""
+    server = env.server(**settings)
+    mux = Mux(env)
+    bob = mux.client(server, 'bob', 80, 24)
+    mallory = env.login('mallory', server, caps=frames.RECEIVE | frames.LOBBY)
+    for number in range(1, count + 1):
+        mallory.send('#lobby', 'talk %03d' % number)
+    bob.sees('talk %03d' % count)
+    if forgotten:
+        server = forget(env, server, forgotten)
+    alice = mux.client(server, 'alice', 80, 40)
+    alice.sees('talk %03d' % count)
+    return alice
+
+
+def page(pane, key):
+    """Half a page; the screen then, or None when that was the end."""
+    before = pane.screen()
+    pane.keys(key)
+    try:
+        return pane.wait(lambda s: s != before, 'another screen', 1)
+    except Failure:
+        return None
+
+
+def test_gaps(env):
+    """What the lobby said before: a line says how much is missing, and it is there when somebody comes to see it."""
+    alice = said_before(env, 330, lobby__backlog=30)
+    alice.sees('300 messages are missing here')
+    for _ in range(30):
+        if 'talk 001' in (page(alice, 'PPage') or alice.screen()):
+            break
+    alice.sees('talk 001')
+    seen, screen = set(), alice.screen()
+    while screen:
+        seen |= set(re.findall(r'talk (\d+)', screen))
+        screen = page(alice, 'NPage')
+    equal(sorted(seen), ['%03d' % n for n in range(1, 331)], 'every line was there')
+    alice.misses('missing')
+    alice.misses('scrolled')
+
+
+def test_gap_that_stays(env):
+    """What the server does not keep any more is missing, and said to be."""
+    alice = said_before(env, 200, 50, lobby__backlog=5)
+    for _ in range(12):
+        if 'has no more of them' in (page(alice, 'PPage') or alice.screen()):
+            break
+    screen = alice.sees('messages are missing here: the server has no more of them')
+    check('50 messages are missing here' in screen and 'talk 051' in screen, screen)
 
 
 def test_light_and_dark(env):

@@ -454,11 +454,45 @@ static void test_find(void **state)
     (void)state;
     timeline_init(&t);
     fill(&t, 0, 50);
-    int64_t id = timeline_find(&t, "LINE 1", timeline_end(&t) - 1, true);
+    int64_t from = timeline_end(&t) - 1, id = timeline_find(&t, "LINE 1", &from, SIZE_MAX);
     assert_string_equal(timeline_get(&t, id)->text, "line 19");
-    id = timeline_find(&t, "line 1", id + 1, false);
-    assert_true(id == INT64_MAX);
-    assert_true(timeline_find(&t, "nowhere", timeline_end(&t) - 1, true) == INT64_MAX);
+    from = id - 1;
+    assert_true(timeline_find(&t, "line 1", &from, SIZE_MAX) == id - 1);
+    from = timeline_end(&t) - 1;
+    assert_true(timeline_find(&t, "line 1", &from, 30) == INT64_MAX); /* so far it was not among them … */
+    assert_int_equal(timeline_find(&t, "line 1", &from, 1), id);      /* … and here it goes on */
+    assert_true(timeline_find(&t, "nowhere", &from, SIZE_MAX) == INT64_MAX);
+    assert_int_equal(from, t.first - 1);
+    timeline_free(&t);
+}
+
+/* What was missing stands between what was there; what is looked at stays in the view. */
+static void test_gap(void **state)
+{
+    struct timeline t;
+    struct timeline_look look = look_of(5);
+    struct entry *found[3], *e = entry_new(ENTRY_SYSTEM, "", "gap", noon);
+    (void)state;
+    timeline_init(&t);
+    fill(&t, 0, 10);
+    entry_gap(e, &(struct gap){.before = 20, .missing = 3});
+    timeline_add(&t, e);
+    fill(&t, 20, 30);
+    assert_true(timeline_gap(&t, &look) == INT64_MAX);
+    timeline_scroll(&t, &look, 8);
+    sees(&t, 5, "line 8", "line 21");
+    int64_t id = timeline_gap(&t, &look);
+    assert_ptr_equal(timeline_get(&t, id), e);
+    e->gap->state = GAP_ASKED;
+    assert_true(timeline_gap(&t, &look) == INT64_MAX);
+    for (size_t i = 0; i < 3; i++)
+        found[i] = entry_new(ENTRY_SAYS, "bob", "found", noon);
+    t.unread = t.first + 4;
+    timeline_fill(&t, id, found, 3);
+    assert_string_equal(timeline_get(&t, t.unread)->text, "line 4");
+    sees(&t, 5, "found", "line 21");
+    timeline_scroll(&t, &look, 4);
+    sees(&t, 5, "line 6", "found");
     timeline_free(&t);
 }
 
@@ -666,6 +700,7 @@ int main(void)
         cmocka_unit_test(test_sees),
         cmocka_unit_test(test_long_entry),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_gap),
         cmocka_unit_test(test_bounded),
         STAGED(test_rooms),
         cmocka_unit_test(test_people),

@@ -337,6 +337,7 @@ void input_tick(void)
 
 const char *input_text(void)
 {
+    if (in.next) return in.next;
     return rl_line_buffer && !in.in_line ? rl_line_buffer : "";
 }
 

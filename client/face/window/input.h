@@ -59,7 +59,7 @@ void input_read(void);
 int input_timeout(void);
 void input_tick(void);
 
-/* The line as it stands (empty while it is carried out), its cursor, and what stands before it when readline asks something itself, or NULL. */
+/* The line as it stands (while one is carried out, what is to follow it), its cursor, and what stands before it when readline asks something itself, or NULL. */
 const char *input_text(void);
 size_t input_cursor(void);
 const char *input_prompt(void);

@@ -334,6 +334,18 @@ bool timeline_sees(const struct timeline *t, const struct timeline_look *look, i
     return left > 0 && (left >= (int)lines_of(t, id, &c) || at == t->bottom || at == timeline_end(t) - 1);
 }
 
+int64_t timeline_gap(const struct timeline *t, const struct timeline_look *look)
+{
+    struct columns c = columns_of(look);
+    int64_t id = t->scrolled ? t->bottom : timeline_end(t) - 1;
+    int left = (int)look->area.rows + (t->scrolled ? (int)t->skip : 0);
+    for (; left > 0 && timeline_get(t, id); left -= (int)lines_of(t, id--, &c)) {
+        const struct gap *gap = timeline_get(t, id)->gap;
+        if (gap && gap->state == GAP_OPEN) return id;
+    }
+    return INT64_MAX;
+}
+
 size_t timeline_below(const struct timeline *t)
 {
     size_t count = 0;

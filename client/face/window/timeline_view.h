@@ -34,6 +34,9 @@ void timeline_show(struct timeline *t, const struct timeline_look *look, int64_t
 /* Is all of an entry, or the end of one that is higher, in the view? */
 bool timeline_sees(const struct timeline *t, const struct timeline_look *look, int64_t id);
 
+/* The last line in the view that stands for what is missing and was not asked about; INT64_MAX: none. */
+int64_t timeline_gap(const struct timeline *t, const struct timeline_look *look);
+
 /* How many messages stand below the view. */
 size_t timeline_below(const struct timeline *t);
 

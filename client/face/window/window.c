@@ -87,6 +87,15 @@ struct layout window_layout(const struct window *w, struct scene *sc)
     return scene_layout(sc, w->screen.cols, w->screen.rows);
 }
 
+/* What is missing where somebody looks is asked for. */
+static void fill_seen(struct window *w, const struct scene *sc)
+{
+    struct layout l = scene_layout(sc, w->screen.cols, w->screen.rows);
+    struct timeline_look look = scene_look(sc, &l);
+    if (rooms_current(&w->rooms)->kind == ROOM_LOBBY)
+        window_fill(w, timeline_gap(&rooms_current(&w->rooms)->lines, &look));
+}
+
 static void draw(struct window *w)
 {
     struct scene sc;
@@ -98,6 +107,7 @@ static void draw(struct window *w)
     window_inbox_refill(w);
     window_scene(w, &sc);
     w->older_wanted |= scene_paint(&sc, &w->screen);
+    if (!w->filling && !sc.link_down) fill_seen(w, &sc);
     terminal_draw(w->terminal, &w->screen, w->redraw);
     w->drawn_at = errand_now();
     w->asked_at = 0;
@@ -228,7 +238,7 @@ static int timeout_ms(struct plain *p)
     uint64_t now = errand_now(), due = draw_due(w);
     int wait = tick_ms(w), keys = input_timeout();
     if (keys >= 0 && keys < wait) wait = keys;
-    if (w->rows_wait || w->edit_wanted || w->older_wanted) return 0;
+    if (w->rows_wait || w->edit_wanted || w->older_wanted || w->finding) return 0;
     if (!w->dirty) return wait;
     return due <= now ? 0 : (int)(due - now) < wait ? (int)(due - now) : wait;
 }
@@ -239,6 +249,7 @@ static void turn(struct plain *p)
     input_tick();
     window_new_rows(w);
     window_older_rows(w);
+    window_find_step(w);
     if (w->edit_wanted) {
         w->edit_wanted = false;
         window_edit(w);

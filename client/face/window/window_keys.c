@@ -118,7 +118,7 @@ bool window_view(struct plain *p, enum chat_view what, const char *rest)
     case CHAT_VIEW_SEARCH:
         window_find_begin(w);
         input_set(rest);
-        window_find_next(w, rest);
+        window_find_typed(w, rest);
         return true;
     default: return false;
     }
@@ -130,7 +130,7 @@ static void on_answer(struct window *w, const char *line)
 {
     if (w->asking == ASK_FIND) {
         input_set(line);
-        window_find_next(w, line);
+        window_find_next(w);
         return;
     }
     size_t index = line[0] ? room_meant(w, line) : w->rooms.n;
@@ -331,6 +331,7 @@ static void on_changed(void *arg)
     struct window *w = arg;
     window_dirty(w);
     if (w->asking == ASK_SWITCH) show_switch(w);
+    if (w->asking == ASK_FIND) window_find_typed(w, input_text());
 }
 
 static void on_escape(void *arg)

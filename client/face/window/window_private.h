@@ -7,6 +7,7 @@
  *   window_select.c  choosing a message, and copying it
  *   window_find.c    searching a conversation
  *   window_edit.c    the line in $EDITOR
+ *   window_gaps.c    what is missing in the lobby, shown and fetched
  *   window_rows.c    history in, oldest ones when wanted
  *   window_about.c   what is known of the open room: topic, trust, members
  */
@@ -68,8 +69,14 @@ struct window {
 
     enum asking asking;
     char find[128];  /* searched for */
-    int64_t found;   /* the entry that is shown for it */
-    bool find_older; /* goes on in what is not loaded yet */
+    int64_t found;   /* the entry that is shown for it, INT64_MAX: none */
+    int64_t find_at; /* the next to be looked at */
+    bool finding;
+
+    uint64_t lobby_seq;              /* the newest number of the lobby that is in its lines */
+    uint64_t fill_after, fill_before; /* was last asked for */
+    bool filling;                    /* the answer is not there yet */
+
     struct buf pasted, notice;
     bool pasting; /* asks what to do with it */
 };
@@ -120,11 +127,13 @@ size_t window_select_key(struct window *w, struct slice keys);
 
 /* Asks for a text, and looks for it while it is typed. */
 void window_find_begin(struct window *w);
-/* Shows the next older entry with this text; the first time with a text, the newest. */
-void window_find_next(struct window *w, const char *text);
+/* The text has changed: the newest entry with it. */
+void window_find_typed(struct window *w, const char *text);
+/* The next older one. */
+void window_find_next(struct window *w);
 void window_find_end(struct window *w);
-/* Older entries have come: goes on in them. */
-void window_find_go_on(struct window *w);
+/* Looks on for a bounded time, while w->finding. */
+void window_find_step(struct window *w);
 
 /* --- window_rows.c --- */
 
@@ -136,8 +145,24 @@ void window_load(struct window *w, struct room *room);
 void window_seen(struct window *w, struct room *room);
 /* Takes what is new, a bounded part of it. */
 void window_new_rows(struct window *w);
+/* A line of the history as an entry of this room. */
+struct entry *window_line_entry(struct window *w, const struct room *room, const struct history_line *line);
 /* Reads one page of older lines of the open room, when they are wanted. */
 void window_older_rows(struct window *w);
+
+/* --- window_gaps.c --- */
+
+/* An entry that says how many lines are missing before this one. */
+struct entry *window_gap_entry(const struct history_line *line);
+/* A row is about to be added to the lobby: what is missing before it gets its entry. */
+void window_gap_before(struct window *w, const struct vault_row *row);
+/* Asks the server for what an entry of the open room stands for. */
+void window_fill(struct window *w, int64_t id);
+/* Has this row come as the answer? It stands between others then. */
+bool window_fills(const struct window *w, const struct vault_row *row);
+/* The answer is there; or will not come. */
+void window_filled(struct window *w);
+void window_unfilled(struct window *w);
 
 /* --- window_about.c --- */
 
