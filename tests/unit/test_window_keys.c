@@ -4,6 +4,7 @@
 #include "../../client/face/window/answer.h"
 #include "../../client/face/window/keypress.h"
 #include "../../client/face/window/links.h"
+#include "../../client/face/window/pace.h"
 
 /* --- keys --- */
 
@@ -96,6 +97,43 @@ static void test_answers_and_keys(void **state)
     buf_free(&keys);
 }
 
+/* --- when it is drawn --- */
+
+/* Draws as soon as it may, for so long, while something changes all the time and a key comes each `every` ms. The
+ * longest that a key waits; the most drawings in a second. */
+static uint64_t run_pace(unsigned every, uint64_t ms, unsigned *most)
+{
+    static uint64_t drawn[4096];
+    struct pace p = {0};
+    uint64_t key = 0, longest = 0;
+    size_t n = 0, first = 0;
+    *most = 0;
+    for (uint64_t now = 1000; now < 1000 + ms; now++) {
+        if (every && now % every == 0 && !key) key = now;
+        if (now < pace_due(&p, key)) continue;
+        if (key && now - key > longest) longest = now - key;
+        key = 0;
+        pace_drawn(&p, now);
+        drawn[n++] = now;
+        while (drawn[first] + 1000 <= now)
+            first++;
+        if (n - first > *most) *most = (unsigned)(n - first);
+    }
+    return longest;
+}
+
+static void test_pace(void **state)
+{
+    unsigned most;
+    (void)state;
+    run_pace(0, 20000, &most);
+    assert_in_range(most, 15, 20);
+    assert_int_equal(run_pace(100, 20000, &most), 0); /* ten keys a second: none waits */
+    assert_in_range(most, 15, 20);
+    assert_in_range(run_pace(15, 20000, &most), 1, PACE_COST); /* a key that repeats */
+    assert_in_range(most, 15, 20);
+}
+
 /* --- links --- */
 
 /* The addresses of a text, with blanks between. */
@@ -165,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys),  cmocka_unit_test(test_answers),   cmocka_unit_test(test_answers_and_keys),
         cmocka_unit_test(test_links), cmocka_unit_test(test_long_link), cmocka_unit_test(test_terminals),
+        cmocka_unit_test(test_pace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

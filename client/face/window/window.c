@@ -1,6 +1,6 @@
 /*
- * window.c - the full-screen face: takes what plain.c's loop gives it and draws what has become of it, at most
- * 20 times a second, and nothing while nothing changes. See window_private.h for the other parts.
+ * window.c - the full-screen face: takes what plain.c's loop gives it and draws what has become of it, by pace.h,
+ * and nothing while nothing changes. See window_private.h for the other parts.
  */
 #include "window.h"
 
@@ -15,7 +15,7 @@
 #include "answer.h"
 #include "window_private.h"
 
-enum { DRAW_MS = 50, MINUTE_MS = 60000 };
+enum { MINUTE_MS = 60000 };
 
 /* --- what is on the screen --- */
 
@@ -109,10 +109,10 @@ static void draw(struct window *w)
     w->older_wanted |= scene_paint(&sc, &w->screen);
     if (!w->filling && !sc.link_down) fill_seen(w, &sc);
     terminal_draw(w->terminal, &w->screen, w->redraw);
-    w->drawn_at = errand_now();
+    pace_drawn(&w->pace, errand_now());
     w->asked_at = 0;
     w->drawn_minute = errand_wall() / MINUTE_MS;
-    w->dirty = w->redraw = false;
+    w->dirty = w->redraw = w->keyed = false;
 }
 
 /* --- the face --- */
@@ -184,7 +184,7 @@ void window_free(struct window *w)
 
 static void key(struct plain *p)
 {
-    (void)p;
+    p->window->keyed = true;
     input_read();
 }
 
@@ -228,7 +228,7 @@ static int tick_ms(const struct window *w)
 /* When the screen may be drawn; for the first time when its background is known, or was asked in vain. */
 static uint64_t draw_due(const struct window *w)
 {
-    uint64_t due = w->drawn_at + DRAW_MS, answer = w->asked_at ? w->asked_at + ANSWER_WAIT_MS : 0;
+    uint64_t due = pace_due(&w->pace, w->keyed), answer = w->asked_at ? w->asked_at + ANSWER_WAIT_MS : 0;
     return answer > due ? answer : due;
 }
 
@@ -254,7 +254,7 @@ static void turn(struct plain *p)
         w->edit_wanted = false;
         window_edit(w);
     }
-    if (errand_wall() / MINUTE_MS != w->drawn_minute || w->retry_at > w->drawn_at) window_dirty(w);
+    if (errand_wall() / MINUTE_MS != w->drawn_minute || w->retry_at > w->pace.at_ms) window_dirty(w);
     if (w->dirty && errand_now() >= draw_due(w)) draw(w);
 }
 

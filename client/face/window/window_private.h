@@ -17,6 +17,7 @@
 #include "../plain.h"
 #include "input.h"
 #include "notify.h"
+#include "pace.h"
 #include "roll.h"
 #include "rows.h"
 #include "scene.h"
@@ -47,7 +48,8 @@ struct window {
 
     bool rooms_pane, members_pane, bare;
     bool dirty, redraw; /* something has changed; everything is to be drawn */
-    uint64_t drawn_at;  /* monotonic ms */
+    bool keyed;         /* somebody has pressed a key, and waits for it to be seen */
+    struct pace pace;
     uint64_t drawn_minute; /* since 1970 */
     uint64_t retry_at;  /* the next try to connect; 0: none is waited for */
 
