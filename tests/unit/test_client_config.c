@@ -272,7 +272,8 @@ static void test_rights(void **state)
 /* These mean one run, or answer a question: in a file they would answer it for ever. */
 static bool of_one_run(const char *name)
 {
-    static const char *const names[] = {"yes", "count", "paper", "with-account-key", "since", "in", "fetch", "help", "version", "config"};
+    static const char *const names[] = {"yes", "count", "paper", "with-account-key", "since", "in", "fetch",
+                                        "name", "help", "version", "config"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0) return true;
     return false;

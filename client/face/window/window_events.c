@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../../show.h"
+#include "../command_files.h"
 #include "../report.h"
 #include "window_private.h"
 
@@ -266,6 +267,12 @@ static void on_note(struct window *w, const struct client_event *e)
     if (room->kind == ROOM_CONSOLE) rooms_activity(&w->rooms, room, ACTIVITY_MENTION);
 }
 
+static struct room *room_of_file(struct window *w, const struct file_row *row)
+{
+    bool group = row->to.len && row->to.data[0] == '#';
+    return room_named(w, row->own || group ? row->to : row->from);
+}
+
 void window_event(struct plain *p, const struct client_event *e)
 {
     struct window *w = p->window;
@@ -275,7 +282,10 @@ void window_event(struct plain *p, const struct client_event *e)
     case CLIENT_LOST:
     case CLIENT_FAILED:
     case CLIENT_LEFT: on_connection(w, e); return;
-    case CLIENT_MESSAGE: w->rows_wait = true; return;
+    case CLIENT_MESSAGE:
+        w->rows_wait = true;
+        files_accept(&w->p->chat);
+        return;
     case CLIENT_ACCEPTED: on_state(w, e, e->accepted); return;
     case CLIENT_RECEIPT:
         on_state(w, e, &(struct wire_accepted){.id = e->receipt->id, .state = e->receipt->state, .to = e->receipt->to});
@@ -295,6 +305,7 @@ void window_event(struct plain *p, const struct client_event *e)
         tell(w, rooms_console(&w->rooms), e);
         rooms_activity(&w->rooms, rooms_console(&w->rooms), ACTIVITY_MENTION);
         return;
+    case CLIENT_FILE: tell(w, room_of_file(w, e->file->row), e); return;
     default: tell(w, NULL, e); return;
     }
 }
