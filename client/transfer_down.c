@@ -101,7 +101,7 @@ static bool is_placed(struct transfer *t, const char *name)
                 (uint64_t)st.st_size == t->row.size && st.st_uid == geteuid();
     if (same) {
         t->down.part = fd;
-        snprintf(t->down.placed, sizeof t->down.placed, "%s", name);
+        memcpy(t->down.placed, name, strlen(name) + 1); /* find_placed() has looked at its length */
     } else if (fd >= 0) {
         close(fd);
     }
