@@ -209,7 +209,8 @@ class Reaper(threading.Thread):
 
 def swarm(env, files, members, size_max, every):
     """Many files to a group of which half is there and half comes later, while workers are killed."""
-    server = env.server(server__workers=2)
+    # Each death makes the sender ask for the device lists of all members again.
+    server = env.server(server__workers=2, limits__key_requests=1000000)
     users = ['u%02d' % n for n in range(members)]
     registered(env, server, 'alice', *users)
     group(env, server, 'alice', 'create', '#swarm', 'open')
