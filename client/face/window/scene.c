@@ -29,7 +29,8 @@ struct layout scene_layout(const struct scene *sc, unsigned cols, unsigned rows)
 struct timeline_look scene_look(const struct scene *sc, const struct layout *l)
 {
     return (struct timeline_look){
-        .area = l->timeline, .times = l->times, .name = l->name, .bare = sc->wish.bare, .find = sc->find};
+        .area = l->timeline, .times = l->times, .name = l->name, .bare = sc->wish.bare, .find = sc->find,
+        .selected = sc->selected};
 }
 
 /* --- title --- */
@@ -146,6 +147,7 @@ bool scene_paint(const struct scene *sc, struct screen *s)
     struct timeline_look look = scene_look(sc, &l);
     screen_clear(s);
     bool more = timeline_paint(&rooms_current(sc->rooms)->lines, s, &look);
+    if (sc->list.head) panes_list(&sc->list, s, l.timeline);
     if (sc->wish.bare) return more;
     paint_edges(s, &l);
     paint_title(sc, s, l.title);

@@ -16,6 +16,11 @@ struct terminal *terminal_open(enum palette palette, struct why *why);
 /* Gives it back. NULL is fine. */
 void terminal_close(struct terminal *t);
 
+/* Asks a terminal whose colours are left to us for its background. False: the answer would change nothing. */
+bool terminal_ask(struct terminal *t);
+/* It has said: draw all then. */
+void terminal_background(struct terminal *t, bool light);
+
 /* Its size, as it is now. */
 void terminal_size(struct terminal *t, unsigned *cols, unsigned *rows);
 

@@ -247,6 +247,7 @@ static void on_connection(struct window *w, const struct client_event *e)
     struct room *console = rooms_console(&w->rooms), *open = rooms_current(&w->rooms);
     size_t before = console->lines.n;
     if (e->type == CLIENT_CONNECTED) roll_free(&w->roll);
+    if (e->type == CLIENT_LOST) window_unfilled(w);
     w->retry_at = e->type == CLIENT_LOST ? errand_now() + e->lost.retry_ms : 0;
     w->members_stale = w->outbox_stale = open->stale = true;
     tell(w, console, e);
@@ -289,6 +290,7 @@ void window_event(struct plain *p, const struct client_event *e)
         w->rows_wait = true;
         files_accept(&w->p->chat);
         return;
+    case CLIENT_FILLED: window_filled(w); return;
     case CLIENT_ACCEPTED: on_state(w, e, e->accepted); return;
     case CLIENT_RECEIPT:
         on_state(w, e, &(struct wire_accepted){.id = e->receipt->id, .state = e->receipt->state, .to = e->receipt->to});
