@@ -230,7 +230,7 @@ uninstall:
 PICTURE_PACKAGES := python3-pil fonts-dejavu-core tmux
 screenshots: programs
 	@$(MAKE) --no-print-directory deps PACKAGES="$(PICTURE_PACKAGES)"
-	tests/screenshots $(BUILD) docs/pictures
+	tests/screenshots/run $(BUILD) docs/pictures
 
 .PHONY: demo demo-crash model
 demo: programs

@@ -3,6 +3,7 @@
 #include "terminal.h"
 
 #include <curses.h>
+#include <term.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ struct terminal {
     SCREEN *curses;
     struct screen shown; /* what was sent last */
     enum palette palette;
-    bool lines; /* rules as lines, not as - and | */
+    bool ruled; /* rules as lines, not as - and | */
 };
 
 /* What comes in one paste is told apart from what is typed. */
@@ -53,7 +54,7 @@ static void take_colours(struct terminal *t, enum palette palette)
 struct terminal *terminal_open(enum palette palette, struct why *why)
 {
     struct terminal *t = xcalloc(1, sizeof *t);
-    t->lines = take_locale();
+    t->ruled = take_locale();
     t->curses = newterm(NULL, stdout, stdin);
     if (!t->curses) {
         why_set(why, "the terminal \"%s\" is not known here", getenv("TERM") ? getenv("TERM") : "");
@@ -104,7 +105,7 @@ static short pair(const struct terminal *t, enum style style)
 
 static bool is_line(const struct terminal *t, const struct cell *c)
 {
-    return t->lines && (c->style == STYLE_RULE || c->style == STYLE_NEW) && (c->text[0] == '-' || c->text[0] == '|');
+    return t->ruled && (c->style == STYLE_RULE || c->style == STYLE_NEW) && (c->text[0] == '-' || c->text[0] == '|');
 }
 
 /* The characters of a cell; 0: curses would give it another width, and lose its place. */
@@ -141,6 +142,17 @@ static void put_row(const struct terminal *t, const struct screen *s, unsigned r
         if (screen_cell(s, col, row)->width) put_cell(t, col, row, screen_cell(s, col, row));
 }
 
+/*
+ * The whole screen scrolls again: when the terminal changed its size while curses was between setting a region
+ * and taking it back, it took it back to the old size.
+ */
+static void reset_region(const struct screen *s)
+{
+    if (!change_scroll_region) return;
+    putp(tiparm(change_scroll_region, 0, (int)s->rows - 1));
+    fflush(stdout);
+}
+
 void terminal_draw(struct terminal *t, const struct screen *s, bool all)
 {
     size_t line = s->cols * sizeof(struct cell);
@@ -148,7 +160,10 @@ void terminal_draw(struct terminal *t, const struct screen *s, bool all)
         screen_size(&t->shown, s->cols, s->rows);
         all = true;
     }
-    if (all) clearok(curscr, TRUE);
+    if (all) {
+        reset_region(s);
+        clearok(curscr, TRUE);
+    }
     for (unsigned row = 0; row < s->rows; row++) {
         const struct cell *from = screen_cell(s, 0, row);
         struct cell *to = &t->shown.cell[(size_t)row * s->cols];
