@@ -174,7 +174,7 @@ reference:
 	$(PYTHON) tests/reference/check_security.py
 	$(PYTHON) tests/reference/sealed_vectors.py
 	$(PYTHON) tests/reference/sealed_log.py
-	$(PYTHON) tests/tools/words.py --check client/sealed/words_list.c
+	$(PYTHON) tests/tools/words.py --check ipc/words_list.c
 	tests/secret_compare
 
 # The ratchet against the second implementation, longer than the frozen 100,000 messages.
@@ -196,6 +196,9 @@ BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/$(NAME)
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 DOCDIR     := $(DESTDIR)$(PREFIX)/share/doc/$(NAME)
+BASHDIR    := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR     := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISHDIR    := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/groups.md docs/files.md docs/sealed.md docs/security.md docs/store.md docs/moderation.md docs/repair.md docs/chaos.md docs/report.md \
               docs/performance.md conf/$(NAME).conf
 
@@ -215,6 +218,13 @@ install: programs
 	ln -sf $(NAME)ctl.1 $(MANDIR)/man1/csmsgctl.1
 	ln -sf $(NAME)d.8 $(MANDIR)/man8/csmsgd.8
 	$(INSTALL) -m 644 $(DOCS) $(DOCDIR)
+	for shell in bash zsh fish; do $(BUILD)/$(NAME) completion $$shell > $(BUILD)/completion.$$shell || exit 1; done
+	$(INSTALL) -d $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	$(INSTALL) -m 644 $(BUILD)/completion.bash $(BASHDIR)/$(NAME)
+	$(INSTALL) -m 644 $(BUILD)/completion.zsh $(ZSHDIR)/_$(NAME)
+	$(INSTALL) -m 644 $(BUILD)/completion.fish $(FISHDIR)/$(NAME).fish
+	ln -sf $(NAME) $(BASHDIR)/csmsg
+	ln -sf $(NAME).fish $(FISHDIR)/csmsg.fish
 
 # Takes away what install put there, and nothing else.
 uninstall:
@@ -222,6 +232,7 @@ uninstall:
 	rm -f $(addprefix $(LIBEXECDIR)/,$(NAME)-worker $(NAME)-broker $(NAME)-keeper)
 	rm -f $(addprefix $(MANDIR)/man1/,$(NAME).1 $(NAME)ctl.1 csmsg.1 csmsgctl.1)
 	rm -f $(MANDIR)/man5/$(NAME).conf.5 $(MANDIR)/man8/$(NAME)d.8 $(MANDIR)/man8/csmsgd.8
+	rm -f $(addprefix $(BASHDIR)/,$(NAME) csmsg) $(ZSHDIR)/_$(NAME) $(addprefix $(FISHDIR)/,$(NAME).fish csmsg.fish)
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
 	-rmdir $(LIBEXECDIR) $(DOCDIR)
 
@@ -230,7 +241,7 @@ uninstall:
 PICTURE_PACKAGES := python3-pil fonts-dejavu-core tmux
 screenshots: programs
 	@$(MAKE) --no-print-directory deps PACKAGES="$(PICTURE_PACKAGES)"
-	tests/screenshots $(BUILD) docs/pictures
+	tests/screenshots/run $(BUILD) docs/pictures
 
 .PHONY: demo demo-crash model
 demo: programs

@@ -19,7 +19,7 @@ struct files_side *client_files_side(struct client *c)
 {
     if (c->files) return c->files;
     c->files = xcalloc(1, sizeof *c->files);
-    c->files->epoll = -1;
+    c->files->epoll = c->files->wake = -1;
     c->files->look_due = UINT64_MAX;
     return c->files;
 }

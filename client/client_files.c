@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "file_name.h"
@@ -58,12 +59,26 @@ int client_take_data(struct client *c, struct slice p)
 
 /* --- starting --- */
 
+/* False: it cannot be watched. */
+static bool watch(struct files_side *f, int fd)
+{
+    struct epoll_event e = {.events = EPOLLIN | EPOLLET};
+    if (f->epoll < 0) f->epoll = epoll_create1(EPOLL_CLOEXEC);
+    return epoll_ctl(f->epoll, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
 static void watch_pipe(struct files_side *f, struct transfer *t)
 {
-    if (f->epoll < 0) f->epoll = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.ptr = t};
-    /* What is always readable cannot be watched, and need not be. */
-    if (epoll_ctl(f->epoll, EPOLL_CTL_ADD, t->up.source, &e) != 0) f->more = true;
+    if (!watch(f, t->up.source)) f->more = true; /* it is always readable, then */
+}
+
+/* What is written to when a thread has done something. */
+static int wake_of(struct files_side *f)
+{
+    if (f->wake >= 0) return f->wake;
+    f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (f->wake >= 0) watch(f, f->wake);
+    return f->wake;
 }
 
 static int open_transfer(struct client *c, struct transfer *t, enum transfer_open *how)
@@ -175,6 +190,8 @@ static int look(struct client *c)
 static int end_down(struct client *c, struct transfer *t)
 {
     char path[4096];
+    down_finish_start(t, wake_of(c->files));
+    if (down_finishing(t)) return 0;
     if (!down_finish(t, path)) return files_fail(c, t);
     bool file = t->down.out < 0;
     if (file) file_row_set(&t->row, &t->row.path, path);
@@ -276,7 +293,7 @@ uint64_t client_files_due(const struct client *c)
     if (!c->files) return due;
     due = c->files->look_due;
     for (const struct transfer *t = c->files->list; t; t = t->next) {
-        if (t->code || (t->stage == STAGE_ENDING && !t->row.own)) return 0;
+        if (t->code || (t->stage == STAGE_ENDING && !t->row.own && !down_finishing(t))) return 0;
         if (t->stage == STAGE_IDLE && t->retry_at < due && active(c, t->row.own) < ACTIVE_MAX) due = t->retry_at;
     }
     return due;
@@ -290,6 +307,7 @@ void client_files_free(struct client *c)
     client_files_reap(c);
     buf_free(&c->files->inbox);
     if (c->files->epoll >= 0) close(c->files->epoll);
+    if (c->files->wake >= 0) close(c->files->wake);
     sodium_memzero(c->files, sizeof *c->files);
     free(c->files);
     c->files = NULL;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "file_name.h"
@@ -39,16 +40,23 @@ static void fail_damaged(struct transfer *t, const char *what)
 
 /* --- files --- */
 
-/* The folder of where it is wanted, and the name it is to get there. Opened by its descriptor, so that nothing
- * that happens to the path later leads elsewhere. */
-static bool open_folder(struct transfer *t, char name[FILE_NAME_CAP])
+/* The name that it is to get, in its folder. */
+static void wanted_name(const struct transfer *t, char name[FILE_NAME_CAP])
+{
+    char path[4096];
+    file_text(t->row.path, path, sizeof path);
+    const char *last = strrchr(path, '/');
+    snprintf(name, FILE_NAME_CAP, "%.*s", FILE_NAME_MAX, last ? last + 1 : path);
+}
+
+/* The folder of where it is wanted. Opened by its descriptor, so that nothing that happens to the path later leads
+ * elsewhere. */
+static bool open_folder(struct transfer *t)
 {
     char path[4096], copy[4096];
     file_text(t->row.path, path, sizeof path);
     memcpy(copy, path, sizeof copy);
     const char *folder = dirname(copy);
-    const char *last = strrchr(path, '/');
-    snprintf(name, FILE_NAME_CAP, "%.*s", FILE_NAME_MAX, last ? last + 1 : path);
     t->down.folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (t->down.folder < 0) fail_disk(t, "open the folder");
     return t->down.folder >= 0;
@@ -67,9 +75,10 @@ static bool open_part(struct transfer *t)
     return false;
 }
 
-static bool make_part(struct transfer *t, const char *name)
+static bool make_part(struct transfer *t)
 {
-    char made[FILE_NAME_CAP];
+    char made[FILE_NAME_CAP], name[FILE_NAME_CAP];
+    wanted_name(t, name);
     t->down.part = file_name_create(t->down.folder, name, ".part", made);
     if (t->down.part < 0) {
         fail_disk(t, "make the file");
@@ -92,7 +101,7 @@ static bool is_placed(struct transfer *t, const char *name)
                 (uint64_t)st.st_size == t->row.size && st.st_uid == geteuid();
     if (same) {
         t->down.part = fd;
-        snprintf(t->down.placed, sizeof t->down.placed, "%s", name);
+        memcpy(t->down.placed, name, strlen(name) + 1); /* find_placed() has looked at its length */
     } else if (fd >= 0) {
         close(fd);
     }
@@ -114,18 +123,21 @@ static bool find_placed(struct transfer *t)
     return found;
 }
 
-/* Space for all of it, where the file system can promise that. */
-static bool reserve(struct transfer *t)
+/* Is there room for what is missing of it? Nothing is reserved: on some file systems that takes as long as writing. */
+static bool has_room(struct transfer *t)
 {
-    if (t->row.size == 0 || fallocate(t->down.part, FALLOC_FL_KEEP_SIZE, 0, (off_t)t->row.size) == 0) return true;
-    if (errno != ENOSPC && errno != EDQUOT && errno != EFBIG) return true;
+    struct statvfs disk;
+    struct stat st;
+    if (fstatvfs(t->down.part, &disk) != 0 || fstat(t->down.part, &st) != 0) return true;
+    uint64_t free = disk.f_bavail * disk.f_frsize, have = (uint64_t)st.st_blocks * 512;
+    if (have + free >= t->row.size) return true;
+    errno = ENOSPC;
     fail_disk(t, "make room for the file");
     return false;
 }
 
 enum transfer_open down_open(struct transfer *t, const char *sidecar_path)
 {
-    char name[FILE_NAME_CAP];
     enum mapped_state state =
         sidecar_open(&t->down.sidecar, to_descriptor(t) ? NULL : sidecar_path, t->row.blob, &t->why);
     if (state == MAPPED_BUSY) return TRANSFER_BUSY;
@@ -135,11 +147,11 @@ enum transfer_open down_open(struct transfer *t, const char *sidecar_path)
     }
     t->down.at = *sidecar_state(&t->down.sidecar);
     if (to_descriptor(t)) return TRANSFER_OPEN;
-    if (!open_folder(t, name)) return TRANSFER_FAILED;
+    if (!open_folder(t)) return TRANSFER_FAILED;
     bool kept = open_part(t) || find_placed(t);
-    if (!kept && !make_part(t, name)) return TRANSFER_FAILED;
+    if (!kept && !make_part(t)) return TRANSFER_FAILED;
     file_row_set(&t->row, &t->row.part, t->down.at.part);
-    return reserve(t) ? TRANSFER_OPEN : TRANSFER_FAILED;
+    return has_room(t) ? TRANSFER_OPEN : TRANSFER_FAILED;
 }
 
 static void close_fd(int *fd)
@@ -150,6 +162,9 @@ static void close_fd(int *fd)
 
 void down_close(struct transfer *t)
 {
+    char made[FILE_NAME_CAP];
+    if (t->down.finish) file_finish_end(t->down.finish, made);
+    t->down.finish = NULL;
     sidecar_close(&t->down.sidecar);
     close_fd(&t->down.part);
     close_fd(&t->down.folder);
@@ -259,20 +274,34 @@ bool down_data(struct transfer *t, const struct wire_data *m, uint8_t text[BLOB_
 
 /* --- the end --- */
 
-bool down_finish(struct transfer *t, char path[4096])
+void down_finish_start(struct transfer *t, int wake)
 {
     char name[FILE_NAME_CAP];
+    const char *placed = t->down.placed;
+    wanted_name(t, name);
+    if (t->down.finish || to_descriptor(t)) return;
+    t->down.finish = placed[0] ? file_finish_start(t->down.folder, t->down.part, placed, NULL, wake)
+                               : file_finish_start(t->down.folder, t->down.part, t->down.at.part, name, wake);
+}
+
+bool down_finishing(const struct transfer *t)
+{
+    return t->down.finish && !file_finish_done(t->down.finish);
+}
+
+bool down_finish(struct transfer *t, char path[4096])
+{
     path[0] = '\0';
     if (to_descriptor(t)) return true;
-    file_text(t->row.path, path, 4096);
-    char *last = strrchr(path, '/');
-    snprintf(name, sizeof name, "%.*s", FILE_NAME_MAX, last ? last + 1 : path);
-    bool placed = t->down.placed[0] || (fsync(t->down.part) == 0 && file_name_place(t->down.folder, t->down.at.part, name, t->down.placed) == 0);
-    t->row.inode = t->down.at.inode;
-    if (!placed || fsync(t->down.folder) != 0) {
+    int r = file_finish_end(t->down.finish, t->down.placed);
+    t->down.finish = NULL;
+    if (r != 0) {
         fail_disk(t, "finish the file");
         return false;
     }
+    t->row.inode = t->down.at.inode;
+    file_text(t->row.path, path, 4096);
+    char *last = strrchr(path, '/');
     size_t room = 4096 - (last ? (size_t)(last + 1 - path) : 0);
     snprintf(last ? last + 1 : path, room, "%s", t->down.placed);
     return true;

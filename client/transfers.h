@@ -8,7 +8,7 @@
 #define CLIENT_TRANSFERS_H
 
 #include "client_files.h"
-#include "file_name.h"
+#include "file_finish.h"
 #include "sidecar.h"
 #include "spool.h"
 #include "wire_blob.h"
@@ -33,6 +33,7 @@ struct transfer_down {
     int folder, part;        /* -1: closed */
     int out;                 /* written to instead of a file, -1: none */
     char placed[FILE_NAME_CAP]; /* its name, when it has been given one; else "" */
+    struct file_finish *finish; /* under way, NULL: not */
     uint64_t credited;       /* of the blob: said to be handled */
 };
 
@@ -66,7 +67,8 @@ struct files_side {
     bool look;        /* the rows are to be looked through */
     bool more;        /* the turn was over before the window was */
     uint64_t look_due;
-    int epoll;        /* of pipes that are read, -1: none yet */
+    int epoll;        /* of pipes that are read, and of wake; -1: none yet */
+    int wake;         /* eventfd: a file is finished. -1: none yet */
     uint8_t text[BLOB_CHUNK];
 };
 
@@ -142,7 +144,11 @@ bool down_whole(const struct transfer *t);
 uint64_t down_offset(const struct transfer *t);
 /* A DATA: true when that was the last. text: room for a chunk. */
 bool down_data(struct transfer *t, const struct wire_data *m, uint8_t text[BLOB_CHUNK]);
-/* Gives the whole file its name; path is where it is then. False: transfer_fail() was called. */
+/* Gives the whole file its name, beside the loop; wake: an eventfd that is written to then. */
+void down_finish_start(struct transfer *t, int wake);
+/* Has it been begun, and is not done yet? */
+bool down_finishing(const struct transfer *t);
+/* Takes what came of it: path is where the file is. False: transfer_fail() was called. */
 bool down_finish(struct transfer *t, char path[4096]);
 /* Removes what was fetched so far. */
 void down_discard(struct transfer *t);

@@ -40,7 +40,7 @@ enum ctl_type {
     CTL_WORKER_FILES, /* slot u32, generation u32; descriptor: the channel to pass files on; CTL_WORKER follows */
     CTL_ASK,    /* token u64, command rest: the operator asks */
     /* child to master */
-    CTL_READY,  /* set up, sandboxed: text of what is in force str16 */
+    CTL_READY,  /* set up, sandboxed: text of what is in force str16; broker: fingerprint str8, server_id str8 */
     CTL_ALIVE,  /* token u64, sessions u32, in u64, out u64 (messages) */
     CTL_CLOSED, /* index u32, generation u32: close your duplicate */
     CTL_LOST,   /* worker: link u32: this stream has ended, I want another */
@@ -66,7 +66,7 @@ enum ctl_type {
     CTL_GIVEN,     /* slot u32 */
     /* what was kept for a new master meets it */
     CTL_MASTER, /* keeper to process, on their own channel: descriptor: your new master's channel */
-    CTL_HELLO,  /* broker: sandbox str16, fingerprint str8 */
+    CTL_HELLO,  /* broker: sandbox str16, fingerprint str8, server_id str8 */
     CTL_HOLD,   /* worker: slot u32, generation u32, link u32 (0: it has no stream now), highest generation of a
                    connection it ever had u32, sandbox str16; descriptor: the slab */
     CTL_HELD,   /* worker: index u32, generation u32; descriptor: a connection */

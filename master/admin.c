@@ -100,6 +100,7 @@ static json_t *master_row(const struct master *m)
     json_object_set_new(o, "version", json_string(VERSION));
     json_object_set_new(o, "listen", listen);
     json_object_set_new(o, "fingerprint", json_string(m->broker ? m->broker->fingerprint : ""));
+    json_object_set_new(o, "words", json_string(m->key_words));
     return o;
 }
 

@@ -40,7 +40,7 @@ static void on_ready(struct child *c, struct slice p)
     c->alive_ms = m->loop.now_ms;
     uint64_t took_ms = m->loop.now_ms - c->started_ms;
     if (c->role == CHILD_BROKER) {
-        copy_text(c->fingerprint, sizeof c->fingerprint, cur_str8(&cur));
+        child_identify(c, &cur);
     } else if (c->role == CHILD_KEEPER) {
         LOG(LOG_INFO, "keeper", "ready", log_i("child", c->pid), log_u("took_ms", took_ms), log_s("sandbox", c->sandbox));
         keep_all(m);
@@ -211,10 +211,18 @@ struct child *child_adopted(struct master *m, enum child_role role, int fd)
     return c;
 }
 
-void child_describe(struct child *c, struct slice sandbox, struct slice fingerprint)
+void child_describe(struct child *c, struct slice sandbox)
 {
     copy_text(c->sandbox, sizeof c->sandbox, sandbox);
-    copy_text(c->fingerprint, sizeof c->fingerprint, fingerprint);
+}
+
+/* The words take some milliseconds, and the key is every broker's: they are made once. */
+void child_identify(struct child *broker, struct cur *c)
+{
+    struct master *m = broker->master;
+    copy_text(broker->fingerprint, sizeof broker->fingerprint, cur_str8(c));
+    struct slice server_id = cur_str8(c);
+    if (server_id.len == SEALED_KEY && !m->key_words[0]) safety_fingerprint(server_id.data, m->key_words);
 }
 
 struct child *child_spawn(struct master *m, enum child_role role)

@@ -27,6 +27,7 @@
 #include "limit.h"
 #include "loop.h"
 #include "place.h"
+#include "safety_number.h"
 #include "settings.h"
 
 enum child_role { CHILD_WORKER, CHILD_BROKER, CHILD_KEEPER };
@@ -136,6 +137,7 @@ struct master {
     char **argv;              /* as this program was started */
     char upgrade_path[4096];  /* not empty: become this program at the end of the turn */
     bool upgrading;           /* this program is new: its children are to be, too */
+    char key_words[SAFETY_PHRASE]; /* the server's key; "" before the first broker is ready */
     bool said_ready, stopping, failed;
 };
 
@@ -184,7 +186,9 @@ void child_replace(struct child *c);
 /* A process that an earlier master started, behind this channel. */
 struct child *child_adopted(struct master *m, enum child_role role, int fd);
 void child_watch_pidfd(struct child *c, int fd);
-void child_describe(struct child *c, struct slice sandbox, struct slice fingerprint);
+void child_describe(struct child *c, struct slice sandbox);
+/* What a broker says of the server's key: fingerprint str8, server_id str8. */
+void child_identify(struct child *broker, struct cur *c);
 
 /* takeover.c */
 /* True when an earlier master's keeper is there: all that it knows will come. */

@@ -39,13 +39,13 @@ void slot_announce_ready(struct master *m)
     m->said_ready = true;
     const char *addr = m->listener[0].name;
     LOG(LOG_INFO, "server", "ready", log_s("name", m->set.server.name), log_s("addr", addr),
-        log_u("workers", m->n_slots), log_s("fingerprint", m->broker->fingerprint),
+        log_u("workers", m->n_slots), log_s("fingerprint", m->broker->fingerprint), log_s("words", m->key_words),
         log_u("took_ms", clock_mono_ms() - m->started_ms));
     if (m->set.log.format == FORMAT_PRETTY)
         dprintf(STDERR_FILENO,
-                "\n  fingerprint   %s\n  join with     " NAME " --server %s\n"
+                "\n  fingerprint   %s\n                %s\n  join with     " NAME " --server %s\n"
                 "  look inside   " NAME "ctl --socket %s/ctl.sock status\n\n",
-                m->broker->fingerprint, addr, m->set.server.state_dir);
+                m->key_words, m->broker->fingerprint, addr, m->set.server.state_dir);
 }
 
 static void join(struct slot *s)

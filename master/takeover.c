@@ -154,7 +154,7 @@ static void on_hold(struct child *c, struct slice p, int fd)
         if (fd >= 0) close(fd);
         return;
     }
-    child_describe(c, sandbox, (struct slice){(const uint8_t *)"", 0});
+    child_describe(c, sandbox);
     s->slab = fd;
     if (newest > s->places.floor) s->places.floor = newest; /* no name is given twice to one worker */
 }
@@ -192,8 +192,8 @@ static void on_served(struct child *c)
 static void on_hello(struct child *broker, struct slice p)
 {
     struct cur c = cur_of(p.data, p.len);
-    struct slice sandbox = cur_str16(&c), print = cur_str8(&c);
-    child_describe(broker, sandbox, print);
+    child_describe(broker, cur_str16(&c));
+    child_identify(broker, &c);
     broker->state = CHILD_READY;
     broker->alive_ms = broker->master->loop.now_ms;
     slot_join_all(broker->master);

@@ -192,6 +192,11 @@ const char *args_option(size_t i, const char **argument)
     return i < ROWS ? rows[i].name : "";
 }
 
+const char *args_option_help(size_t i)
+{
+    return rows[i].help;
+}
+
 void args_help(struct buf *out)
 {
     for (size_t i = 0; i < ROWS; i++) {

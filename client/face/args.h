@@ -34,6 +34,8 @@ void args_configure(struct args *o, struct config *config);
 /* The option's name ("" ends them) and, in *argument, what it takes: NULL, nothing. For completion. */
 const char *args_option(size_t i, const char **argument);
 
+const char *args_option_help(size_t i);
+
 /* Appends the lines about options for --help. */
 void args_help(struct buf *out);
 

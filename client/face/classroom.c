@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 #include "../class.h"
-#include "../sealed/safety_number.h"
 #include "../peers.h"
 #include "../show.h"
 #include "errand.h"
 #include "keys_people.h"
 #include "out.h"
 #include "report.h"
+#include "safety_number.h"
 #include "verbs.h"
 
 enum { DEFAULT_MS = 15000 };

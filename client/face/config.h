@@ -20,7 +20,7 @@
 enum { CONFIG_TEXT = 500, CONFIG_WORD = 33, CONFIG_PAIRS = 200 };
 
 /* Values of the keys that are words. */
-enum config_theme { THEME_AUTO, THEME_DARK, THEME_LIGHT, THEME_ANSI };
+enum config_theme { THEME_AUTO, THEME_DARK, THEME_LIGHT, THEME_ANSI, THEME_NONE };
 enum config_notify { NOTIFY_OFF, NOTIFY_DIRECT, NOTIFY_MENTIONS, NOTIFY_ALL };
 enum config_wait { CONFIG_WAIT_ACCEPTED, CONFIG_WAIT_DELIVERED };
 

@@ -14,7 +14,7 @@
 #define DURATION(name, def, lo, hi, help) {"client", #name, CONF_TIME, AT(name, uint64_t), def, lo, hi, NULL, help}
 #define COUNT(name, def, lo, hi, help)    {"client", #name, CONF_INT, AT(name, uint64_t), def, lo, hi, NULL, help}
 
-static const char *const themes[] = {"auto", "dark", "light", "ansi", NULL};
+static const char *const themes[] = {"auto", "dark", "light", "ansi", "none", NULL};
 static const char *const notifies[] = {"off", "direct", "mentions", "all", NULL};
 static const char *const waits[] = {"accepted", "delivered", NULL};
 
@@ -33,7 +33,7 @@ const struct conf_key config_table[] = {
     SWITCH(verbose, "no", "say more about the connection"),
     SWITCH(no_color, "no", "no colours"),
     SWITCH(plain, "no", "the conversation line by line, for screen readers and simple terminals"),
-    WORD(theme, "auto", themes, "colours for a dark or light background, or the 16 of the terminal; auto asks it"),
+    WORD(theme, "auto", themes, "colours for a dark or light background, the 16 of the terminal, or none; auto asks it"),
     WORD(notify, "mentions", notifies, "which messages ring: none, to you alone, those and mentions, all"),
     TEXT(CONF_LIST, highlight, "", "words that count as a mention, beside your name, with commas between"),
     TEXT(CONF_STRING, time_format, "%H:%M", "how a time is shown, as by strftime(3)"),

@@ -72,28 +72,21 @@ static int choose_server(struct errand *s, struct why *why)
     return 0;
 }
 
-enum face_exit errand_home(struct errand *s, const struct args *o)
+enum face_exit errand_place(struct errand *s, const struct args *o)
 {
     struct why why;
     *s = (struct errand){.args = o, .signals = -1};
-    if (home_root(&s->home, o->home, &why) < 0) return errand_error(o, "local", &why);
+    if (home_find(&s->home, o->home, &why) < 0) return errand_error(o, "local", &why);
     int r = choose_server(s, &why);
     return r == 0 ? EXIT_DONE : errand_error(o, r == -2 ? "usage" : "local", &why);
 }
 
-static int ask_name(char name[128])
+enum face_exit errand_home(struct errand *s, const struct args *o)
 {
-    char line[128];
-    const char *user = getenv("USER");
-    bool offer = user && name_valid(user, strlen(user), NULL);
-    if (offer)
-        fprintf(stderr, "Name [%s]: ", user);
-    else
-        fprintf(stderr, "Name: ");
-    if (!fgets(line, sizeof line, stdin)) return -1;
-    line[strcspn(line, "\n")] = '\0';
-    snprintf(name, 128, "%s", line[0] || !offer ? line : user);
-    return 0;
+    struct why why;
+    enum face_exit exit = errand_place(s, o);
+    if (exit != EXIT_DONE) return exit;
+    return home_root(&s->home, o->home, &why) < 0 ? errand_error(o, "local", &why) : EXIT_DONE;
 }
 
 /* 0; -1 the disk, -2 wrong usage. */
@@ -101,10 +94,16 @@ static int choose_user(struct errand *s, struct why *why)
 {
     char name[128];
     const char *user = s->args->user;
-    if (!user && home_only_user(&s->home)) user = s->home.user;
-    if (!user && isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && ask_name(name) == 0) user = name;
+    int users = user ? 1 : home_users(&s->home);
+    if (!user && users == 1) user = s->home.user;
+    if (!user && isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && errand_ask_name(name)) user = name;
+    if (!user && users == 0) {
+        why_set(why, "there is no name in \"%.200s\" yet", s->home.root);
+        why_hint(why, NAME " init makes one; in a script: " NAME " init --user NAME --accept-new");
+        return -2;
+    }
     if (!user) {
-        why_set(why, "which user? there is not exactly one in \"%s\"", s->home.root);
+        why_set(why, "which user? there are %d in \"%.200s\"", users, s->home.root);
         why_hint(why, "use --user NAME");
         return -2;
     }

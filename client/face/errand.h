@@ -42,6 +42,9 @@ struct errand {
 enum face_exit errand_open(struct errand *s, const struct args *o, uint32_t caps);
 void errand_close(struct errand *s);
 
+/* Home and place of the server, found and not made. */
+enum face_exit errand_place(struct errand *s, const struct args *o);
+
 /* Home and place of the server alone, for commands that do not connect as somebody. */
 enum face_exit errand_home(struct errand *s, const struct args *o);
 

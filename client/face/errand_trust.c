@@ -2,18 +2,20 @@
 #include "errand_trust.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../show.h"
 #include "out.h"
 #include "report.h"
+#include "safety_number.h"
 
 enum trust_verdict errand_trust(void *arg, const uint8_t server_id[32])
 {
     struct errand *s = arg;
     struct why why;
-    char print[TRUST_FINGERPRINT];
+    char words[SAFETY_PHRASE];
     enum trust_verdict v =
         trust_check(s->home.known_servers, s->place, server_id, &s->pinned, &why);
     if (v == TRUST_UNKNOWN && s->args->accept_new) {
@@ -21,9 +23,9 @@ enum trust_verdict errand_trust(void *arg, const uint8_t server_id[32])
             v = TRUST_TROUBLE;
         else
             v = TRUST_PINNED;
-        trust_fingerprint(server_id, print);
+        safety_fingerprint(server_id, words);
         if (v == TRUST_PINNED && !s->args->quiet)
-            out_say("new server %s, its key is now trusted: %s", s->place, print);
+            out_say("new server %s, its key is now trusted: %s", s->place, words);
     }
     if (v == TRUST_TROUBLE) out_why(&why);
     return v;
@@ -36,6 +38,24 @@ bool errand_ask(const char *question)
     fflush(stderr);
     return fgets(line, sizeof line, stdin) &&
            (strcmp(line, "yes\n") == 0 || strcmp(line, "y\n") == 0);
+}
+
+bool errand_ask_name(char name[128])
+{
+    char line[128];
+    const char *user = getenv("USER");
+    bool offer = user && name_valid(user, strlen(user), NULL);
+    if (offer)
+        fprintf(stderr, "Name [%s]: ", user);
+    else
+        fprintf(stderr, "Name: ");
+    if (!fgets(line, sizeof line, stdin)) {
+        fprintf(stderr, "\n");
+        return false;
+    }
+    line[strcspn(line, "\n")] = '\0';
+    snprintf(name, 128, "%s", line[0] || !offer ? line : user);
+    return true;
 }
 
 /* Ends with an error, told where the errand's talk goes. */
@@ -55,39 +75,38 @@ static void end_with(struct errand *s, const char *code, const struct why *why)
 /* True: the user wants it and it is pinned. */
 static bool accepts(struct errand *s, const uint8_t server_id[32])
 {
-    char print[TRUST_FINGERPRINT];
+    char print[TRUST_FINGERPRINT], words[SAFETY_PHRASE];
     struct why why;
     trust_fingerprint(server_id, print);
-    out_say("%s has never been seen before.\n  fingerprint   %s\n"
-            "Compare it with what the server prints when it starts.",
-            s->place, print);
-    if (!errand_ask("Trust it from now on?")) return false;
+    safety_fingerprint(server_id, words);
+    out_say("First time at %s. Its fingerprint is\n  %s\n  %s", s->place, words, print);
+    if (!errand_ask("Are these the words that the server shows when it starts?")) return false;
     if (trust_accept(s->home.known_servers, s->place, server_id, &why) == 0) return true;
     out_why(&why);
     return false;
 }
 
-static void unknown_server(struct errand *s, const uint8_t server_id[32])
+/* True: it is pinned now; else the errand has ended. */
+static bool unknown_server(struct errand *s, const uint8_t server_id[32])
 {
     struct why why;
-    char print[TRUST_FINGERPRINT];
+    char print[TRUST_FINGERPRINT], words[SAFETY_PHRASE];
     bool may_ask = !s->no_questions && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
-    if (may_ask && accepts(s, server_id)) {
-        client_connect(s->client);
-        return;
-    }
+    if (may_ask && accepts(s, server_id)) return true;
+    safety_fingerprint(server_id, words);
     trust_fingerprint(server_id, print);
-    why_set(&why, "the key of %s is not known: %s", s->place, print);
+    why_set(&why, "the key of %s is not known: %s, %s", s->place, words, print);
     why_hint(&why, "compare it with what the server prints, then say --accept-new");
     end_with(s, "unknown-server", &why);
+    return false;
 }
 
 static void changed_server(struct errand *s, const uint8_t server_id[32])
 {
     struct why why;
-    char pinned[TRUST_FINGERPRINT], offered[TRUST_FINGERPRINT];
-    trust_fingerprint(s->pinned.server_id, pinned);
-    trust_fingerprint(server_id, offered);
+    char pinned[SAFETY_PHRASE], offered[SAFETY_PHRASE];
+    safety_fingerprint(s->pinned.server_id, pinned);
+    safety_fingerprint(server_id, offered);
     why_set(&why, "STOP: the key of %s has changed", s->place);
     why_hint(&why, NAME " keys replace-server %s", s->place);
     if (s->args->json) out_json(report_error("changed-server", why.what, why.hint));
@@ -95,7 +114,7 @@ static void changed_server(struct errand *s, const uint8_t server_id[32])
     snprintf(text, sizeof text,
              "error: %s\n  pinned %-10s   %s\n  offered now         %s\n"
              "Someone may be listening, or the server was set up anew. Ask the instructor for the\n"
-             "fingerprint, by another way than this network. Nothing was sent.\n"
+             "words, by another way than this network. Nothing was sent.\n"
              "To accept:  %s",
              why.what, s->pinned.date, pinned, offered, why.hint);
     if (s->say)
@@ -105,13 +124,23 @@ static void changed_server(struct errand *s, const uint8_t server_id[32])
     errand_end(s, EXIT_TRUST);
 }
 
+enum face_exit errand_judge(struct errand *s, const uint8_t server_id[32])
+{
+    switch (errand_trust(s, server_id)) {
+    case TRUST_PINNED: return EXIT_DONE;
+    case TRUST_UNKNOWN: return unknown_server(s, server_id) ? EXIT_DONE : s->exit;
+    case TRUST_CHANGED: changed_server(s, server_id); return s->exit;
+    default: return EXIT_LOCAL; /* said already */
+    }
+}
+
 static const char *hint_for(const char *code)
 {
     static const struct {
         const char *code, *hint;
     } rows[] = {
-        {"name-taken", "choose another --user; if the name is yours, make this a device of it with: " NAME " device add"},
-        {"name-invalid", "choose another --user"},
+        {"name-taken", "choose another name (--user); if this one is yours, make this a device of it with: " NAME " device add"},
+        {"name-invalid", "choose another name (--user)"},
         {"not-on-roster", "ask the instructor to put the name on the roster, or check --user"},
         {"elsewhere", "this name and key receive in a newer session now; end it to go on here"},
         {"banned", "the instructor or the operator can say why, and lift it"},
@@ -135,7 +164,7 @@ void errand_failed(struct errand *s, const struct client_event *e)
     char text[200];
     const char *code = e->failed.code;
     if (strcmp(code, "unknown-server") == 0) {
-        unknown_server(s, e->failed.server_id);
+        if (unknown_server(s, e->failed.server_id)) client_connect(s->client);
         return;
     }
     if (strcmp(code, "changed-server") == 0) {

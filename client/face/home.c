@@ -9,7 +9,7 @@
 
 #include "../file.h"
 
-int home_root(struct home *h, const char *dir, struct why *why)
+int home_find(struct home *h, const char *dir, struct why *why)
 {
     const char *data = getenv("XDG_DATA_HOME"), *base = getenv("HOME");
     int n;
@@ -29,7 +29,12 @@ int home_root(struct home *h, const char *dir, struct why *why)
         return -1;
     }
     snprintf(h->known_servers, sizeof h->known_servers, "%s/known_servers", h->root);
-    return file_make_folder(h->root, why);
+    return 0;
+}
+
+int home_root(struct home *h, const char *dir, struct why *why)
+{
+    return home_find(h, dir, why) < 0 ? -1 : file_make_folder(h->root, why);
 }
 
 /* Calls f for every folder in the home that holds file; name is the folder's. */
@@ -60,26 +65,33 @@ static void count_user(void *arg, const char *name, const char *path)
     snprintf(o->h->user, sizeof o->h->user, "%s", name);
 }
 
-int home_only_user(struct home *h)
+int home_users(struct home *h)
 {
     struct only o = {h, 0};
     each(h, "key", count_user, &o);
-    return o.n == 1;
+    return o.n;
+}
+
+int home_folder(struct home *h, const char *name)
+{
+    char folded[NAME_SIZE];
+    h->folder[0] = '\0';
+    if (!name_valid(name, strlen(name), NULL)) return -1;
+    name_fold(folded, name, strlen(name));
+    snprintf(h->user, sizeof h->user, "%s", name);
+    snprintf(h->folder, sizeof h->folder, "%s/%s", h->root, folded);
+    return 0;
 }
 
 int home_user(struct home *h, const char *name, struct why *why)
 {
     const char *wrong;
-    char folded[NAME_SIZE];
-    h->folder[0] = '\0';
-    if (!name_valid(name, strlen(name), &wrong)) {
+    if (home_folder(h, name) < 0) {
+        name_valid(name, strlen(name), &wrong);
         why_set(why, "not a name: it %s", wrong);
         why_hint(why, "1 to 32 letters, digits, _ . -, first a letter or digit");
         return -1;
     }
-    name_fold(folded, name, strlen(name));
-    snprintf(h->user, sizeof h->user, "%s", name);
-    snprintf(h->folder, sizeof h->folder, "%s/%s", h->root, folded);
     return file_make_folder(h->folder, why);
 }
 

@@ -16,11 +16,16 @@ struct home {
     char user[NAME_SIZE];
 };
 
-/* Finds the root: dir, or the default when it is NULL, and makes it. 0, or -1 and why. */
+/* Finds the root: dir, or the default when it is NULL; nothing is made. 0, or -1 and why. */
+int home_find(struct home *h, const char *dir, struct why *why);
+/* The same, and makes it. */
 int home_root(struct home *h, const char *dir, struct why *why);
 
-/* The only user there is: 1 and h->user; 0 when there are none or several. */
-int home_only_user(struct home *h);
+/* How many users there are; h->user is the only one, if so. */
+int home_users(struct home *h);
+
+/* Where the files of a user are: h->user, h->folder. 0; -1: not a name (h->folder is empty). */
+int home_folder(struct home *h, const char *name);
 
 /* Chooses the user and makes the folder. 0; -1 and why: not a name (h->folder is empty) or disk. */
 int home_user(struct home *h, const char *name, struct why *why);

@@ -2,25 +2,22 @@
  * keys.c - csce513fall24Msg keys: this device's key and the account's, the server's fingerprint, accepting a
  * new one; the keys of people: comparing them, believing new ones.
  */
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../class.h"
-#include "../link.h"
-#include "../sealed/safety_number.h"
 #include "../show.h"
+#include "meet.h"
 #include "out.h"
 #include "report.h"
+#include "safety_number.h"
 #include "errand.h"
 #include "errand_trust.h"
 #include "keys_devices.h"
 #include "keys_people.h"
 #include "passphrase.h"
 #include "verbs.h"
-
-enum { DEFAULT_MS = 10000 };
 
 static bool find_pin(struct errand *s, struct trust_pin *pin)
 {
@@ -43,7 +40,7 @@ static enum face_exit store_trouble(struct errand *s)
 
 /* What keys show shows; texts are empty for what there is not (yet). */
 struct own_keys {
-    char device[TRUST_FINGERPRINT], server[TRUST_FINGERPRINT];
+    char device[TRUST_FINGERPRINT], server[TRUST_FINGERPRINT], server_words[SAFETY_PHRASE];
     char account[SAFETY_PHRASE], anchor[SAFETY_PHRASE];
     char class_name[ANCHOR_CLASS_MAX + 1];
 };
@@ -67,6 +64,7 @@ static void show_json(const struct errand *s, const struct own_keys *k)
     json_object_set_new(o, "class_key", text_or_null(k->anchor));
     json_object_set_new(o, "server", json_string(s->place));
     json_object_set_new(o, "server_fingerprint", text_or_null(k->server));
+    json_object_set_new(o, "server_words", text_or_null(k->server_words));
     out_json(o);
 }
 
@@ -78,7 +76,8 @@ static void show_lines(const struct errand *s, const struct own_keys *k)
                (unsigned long long)s->identity.device, k->device, k->account[0] ? k->account : "not at the server yet");
     if (k->class_name[0])
         report_put(&b, "class   %s\n        %s\n", show_word(class_name, sizeof class_name, text_of(k->class_name)), k->anchor);
-    report_put(&b, "server  %s\n        %s", s->place, k->server[0] ? k->server : "not known yet");
+    report_put(&b, "server  %s\n        %s", s->place, k->server[0] ? k->server_words : "not known yet");
+    if (k->server[0]) report_put(&b, "\n        %s", k->server);
     out_line(STDOUT_FILENO, &b);
     buf_free(&b);
 }
@@ -101,7 +100,10 @@ static enum face_exit show(const struct args *o)
     enum face_exit exit = errand_open(&s, o, 0);
     if (exit == EXIT_DONE) {
         trust_fingerprint(s.identity.public_key, k.device);
-        if (find_pin(&s, &pin)) trust_fingerprint(pin.server_id, k.server);
+        if (find_pin(&s, &pin)) {
+            trust_fingerprint(pin.server_id, k.server);
+            safety_fingerprint(pin.server_id, k.server_words);
+        }
         if (keys_account_words(s.vault, s.home.user, k.account) == KEYS_STORE || own_class(s.vault, &k) < 0)
             exit = store_trouble(&s);
         else if (o->json)
@@ -111,25 +113,6 @@ static enum face_exit show(const struct args *o)
     }
     errand_close(&s);
     return exit;
-}
-
-/* Shakes hands with the server just to learn its identity. */
-static int learn(struct errand *s, uint64_t deadline, uint8_t server_id[32], struct why *why)
-{
-    struct link *l = link_dial(s->host, s->port, errand_now());
-    while (link_state(l) < LINK_PROVEN && errand_now() < deadline) {
-        struct pollfd p = {.fd = link_fd(l), .events = link_wants(l)};
-        poll(&p, 1, 100);
-        link_step(l, p.revents, errand_now());
-    }
-    bool proven = link_state(l) == LINK_PROVEN;
-    if (proven)
-        memcpy(server_id, link_proof(l)->cert.server_id, 32);
-    else
-        why_set(why, "cannot reach %s: %s", s->place,
-                link_state(l) == LINK_DOWN ? link_words(l) : "no answer in time");
-    link_free(l);
-    return proven ? 0 : -1;
 }
 
 struct change {
@@ -150,14 +133,14 @@ static enum face_exit replace(struct errand *s)
 {
     struct why why;
     struct trust_pin pin;
-    uint8_t id[32];
-    char old[TRUST_FINGERPRINT] = "none", new[TRUST_FINGERPRINT];
-    int64_t ms = s->args->timeout_ms;
+    struct wire_proof proof;
+    char old[SAFETY_PHRASE] = "none", new[SAFETY_PHRASE];
     bool known = find_pin(s, &pin);
-    if (learn(s, errand_now() + (uint64_t)(ms < 0 ? DEFAULT_MS : ms), id, &why) < 0)
-        return errand_error(s->args, "unreachable", &why);
-    if (known) trust_fingerprint(pin.server_id, old);
-    trust_fingerprint(id, new);
+    enum link_fault fault = meet(s, &proof, &why);
+    if (fault != LINK_FINE) return errand_error(s->args, meet_code(fault), &why);
+    const uint8_t *id = proof.cert.server_id;
+    if (known) safety_fingerprint(pin.server_id, old);
+    safety_fingerprint(id, new);
     out_say("%s\n  pinned until now  %s\n  offered now       %s", s->place, old, new);
     if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !s->args->accept_new &&
         !errand_ask("Trust the key offered now?"))

@@ -188,7 +188,7 @@ enum face_exit keys_revoke(const struct args *o, const char *number)
 
 /* --- paper --- */
 
-static void put_words(const struct args *o, const uint8_t seed[PAPER_SEED])
+void keys_paper_words(const struct args *o, const uint8_t seed[PAPER_SEED])
 {
     char text[PAPER_TEXT];
     struct buf line = {0};
@@ -233,7 +233,7 @@ enum face_exit keys_paper(const struct args *o)
     if (exit == EXIT_DONE) exit = own_list(&s, &own);
     if (exit == EXIT_DONE) exit = may_show(&s, &own);
     if (exit == EXIT_DONE) {
-        put_words(o, s.identity.account_secret);
+        keys_paper_words(o, s.identity.account_secret);
         if (!o->quiet)
             out_say("Write them down and keep the paper away from the machine. On a new one: " NAME " device add --paper");
     }

@@ -14,4 +14,7 @@ enum face_exit keys_revoke(const struct args *o, const char *number);
 /* Shows the 24 words: to a terminal after asking, elsewhere only with --yes. */
 enum face_exit keys_paper(const struct args *o);
 
+/* The 24 words of an account's seed on stdout, or as JSON. */
+void keys_paper_words(const struct args *o, const uint8_t seed[32]);
+
 #endif

@@ -5,9 +5,9 @@
 #include <time.h>
 
 #include "../class.h"
-#include "../sealed/safety_number.h"
 #include "../show.h"
 #include "report.h"
+#include "safety_number.h"
 #include "errand.h"
 
 static struct slice text_of(const char *s)

@@ -16,6 +16,7 @@
 
 #include "../client_files.h"
 #include "accept.h"
+#include "first.h"
 #include "out.h"
 #include "verbs.h"
 #include "window/window.h"
@@ -442,7 +443,8 @@ enum face_exit verb_chat(const struct args *o)
 {
     struct plain p = {0};
     umask(077); /* the input history is private */
-    enum face_exit exit = errand_open(&p.s, o, WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY);
+    enum face_exit exit = first_needed(o) ? first_run(o) : EXIT_DONE;
+    if (exit == EXIT_DONE) exit = errand_open(&p.s, o, WIRE_CAP_RECEIVE | WIRE_CAP_LOBBY);
     if (exit == EXIT_DONE) exit = run(&p);
     window_free(p.window);
     shown_close(&p.shown);

@@ -12,6 +12,8 @@
 #include "report.h"
 
 const struct verb verbs[] = {
+    {"init", "init [HOST[:PORT]]", "the first run: get to know the server, take a name, make a key", "init lab.example", verb_init,
+     false},
     {"send", "send TO [TEXT|-]",
      "send one message to a user, a '#group' or '#lobby'; - or no text reads stdin",
      "send frank 'see you at nine' --wait delivered", verb_send, false},
@@ -54,9 +56,19 @@ const struct verb verbs[] = {
     {"config", "config show | config defaults | config check | config set KEY VALUE",
      "the config file: what holds, all keys with their defaults, is it right, change it", "config set server lab.example",
      verb_config, true},
+    {"doctor", "doctor", "check terminal, disk, clock and server, and say what to do", "doctor --json", verb_doctor, true},
+    {"completion", "completion bash | completion zsh | completion fish", "print what makes Tab complete in this shell", "completion bash > ~/.csmsg-completion",
+     verb_completion, true},
     {"help", "help [COMMAND]", "show help", "help send", verb_help, true},
     {0},
 };
+
+/* A host instead of a command opens the conversation there; no command has a dot or a colon in it. */
+static bool is_server(const struct args *o)
+{
+    const char *word = o->operands == 1 ? o->operand[0] : "";
+    return strcmp(word, "localhost") == 0 || (strpbrk(word, ".:") && !strpbrk(word, " /"));
+}
 
 static const struct verb *find(const char *name)
 {
@@ -97,7 +109,7 @@ static void put_short(struct buf *out, const struct verb *v)
 
 static void put_overview(struct buf *out)
 {
-    report_put(out, "usage: " NAME " [OPTIONS]             the conversation, in a terminal\n");
+    report_put(out, "usage: " NAME " [OPTIONS] [HOST]      the conversation, in a terminal\n");
     report_put(out, "       " NAME " [OPTIONS] COMMAND     one thing, for scripts\n\ncommands:\n");
     for (const struct verb *v = verbs; v->name; v++)
         put_short(out, v);
@@ -164,6 +176,10 @@ int face_main(int argc, char *argv[])
     if (o.help) {
         const struct args help = {.operands = v ? 2 : 1, .operand = {"help", v ? v->name : NULL}};
         return (int)verb_help(&help);
+    }
+    if (is_server(&o)) {
+        o.server = o.operand[0];
+        o.operands = 0;
     }
     if (!o.operands) return (int)configured(&o, verb_chat);
     if (!v) return (int)unknown(&o, o.operand[0]);

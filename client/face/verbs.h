@@ -31,6 +31,9 @@ enum face_exit verb_search(const struct args *o);
 enum face_exit verb_export(const struct args *o);
 enum face_exit verb_rooms(const struct args *o);
 enum face_exit verb_inbox(const struct args *o);
+enum face_exit verb_init(const struct args *o);
+enum face_exit verb_doctor(const struct args *o);
+enum face_exit verb_completion(const struct args *o);
 enum face_exit verb_config(const struct args *o);
 enum face_exit verb_help(const struct args *o);
 /* No command: the conversation in a terminal or from a pipe. */

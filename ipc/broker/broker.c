@@ -84,6 +84,7 @@ static void say_ready(struct broker *b, const struct sandbox_report *report)
     keys_fingerprint(b->keys.server_id, print);
     buf_put_str16(&m, report->text, strlen(report->text));
     buf_put_str8(&m, print, strlen(print));
+    buf_put_str8(&m, b->keys.server_id, sizeof b->keys.server_id);
     chan_send(&b->master, CTL_READY, &m, -1);
     buf_free(&m);
     LOG(LOG_INFO, "broker", "ready", log_u("incarnation", b->incarnation), log_u("accounts", b->accounts),

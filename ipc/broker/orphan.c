@@ -16,6 +16,7 @@ static void meet(void *owner, int fd)
     keys_fingerprint(b->keys.server_id, print);
     buf_put_str16(&m, b->sandbox.text, strlen(b->sandbox.text));
     buf_put_str8(&m, print, strlen(print));
+    buf_put_str8(&m, b->keys.server_id, sizeof b->keys.server_id);
     chan_send(&b->master, CTL_HELLO, &m, -1);
     buf_free(&m);
     LOG(LOG_INFO, "broker", "new-master");

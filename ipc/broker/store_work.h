@@ -121,7 +121,8 @@ struct request {
     uint64_t room;   /* put_room, load_room, trim_room, and all of groups but places */
     uint64_t number; /* expire: before_ms; trim_room, cut_room: keep_from; spot */
     bool kept;       /* spot */
-    uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry; entry, id and name; item; devices and boot */
+    /* head and body; prefix and one-time prekeys; entry; entry, id and name; item; devices (structs) and boot */
+    _Alignas(8) uint8_t bytes[];
 };
 
 struct requests {

@@ -112,7 +112,7 @@ static void show_server(const json_t *o)
     printf("%s  %s  up %s  %lld connections\n", text(o, "name"), text(o, "version"), up, integer(o, "sessions"));
     printf("listening  ");
     json_array_foreach(json_object_get(o, "listen"), i, addr) printf(" %s", json_string_value(addr));
-    printf("\nfingerprint %s\n\n", text(o, "fingerprint"));
+    printf("\nfingerprint %s\n            %s\n\n", text(o, "words"), text(o, "fingerprint"));
 }
 
 static void show_process(const json_t *o, bool head)

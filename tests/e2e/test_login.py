@@ -5,6 +5,7 @@ import signal
 import time
 
 import csmsg
+import sealed_trust
 from csmsg import Identity
 from frames import Frame, encode
 from harness import check, equal, raises, until
@@ -47,9 +48,12 @@ def test_registration(env):
 
 
 def test_fingerprint(env):
-    """The log's fingerprint is the one of the identity that the handshake shows."""
+    """The log's fingerprint, and its words, are those of the identity that the handshake shows."""
     server = env.server()
     client = env.dial(server).connect()
+    words = sealed_trust.fingerprint(client.hello.server_id)
+    equal(server.log.wait(sub='server', ev='ready')['words'], words, 'words')
+    equal(server.ctl('status')[0]['words'], words, 'words of status')
     equal(csmsg.fingerprint(client.hello.server_id), server.fingerprint, 'fingerprint')
 
 

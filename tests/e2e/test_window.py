@@ -415,3 +415,12 @@ def test_burst(env):
         quiet * 1000, len(waits), max(waits or [0]) * 1000))
     check(max(waits or [0]) < 0.5 * scale(), 'a key waited %.3f s' % max(waits))
     alice.end()
+
+
+def test_refused_from_another_room(env):
+    """What /msg said to somebody who does not exist asks for a look from wherever one is."""
+    _, _, alice, _ = two(env)
+    alice.type('/msg bbo are you there?')
+    alice.sees('3:bbo!')
+    alice.keys('M-a')
+    alice.sees('no such user')

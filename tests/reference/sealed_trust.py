@@ -5,7 +5,7 @@ import re
 
 from sealed import (NONE, Cursor, Pair, SealedError, dh, hash_of, hkdf, label, mac, seal, sign, str8, u32, u64, verify)
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2] / 'client' / 'sealed' / 'words_list.c'
+SOURCE = pathlib.Path(__file__).resolve().parents[2] / 'ipc' / 'words_list.c'
 WORDS = re.findall(r'"([a-z]+)",', SOURCE.read_text())
 CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 

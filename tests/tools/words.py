@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""words.py LIST > client/sealed/words_list.c - composes our 2,048 words from a word list, one a line
+"""words.py LIST > ipc/words_list.c - composes our 2,048 words from a word list, one a line
 (Debian: /usr/share/dict/american-english-small of wamerican-small, version 2020.12.07-2).
 
 words.py --check FILE.c verifies what the program relies on: 2,048 words in order, of 4 to 7 letters

@@ -111,8 +111,18 @@ static void die(struct scene *s)
     make_client(s);
 }
 
+/* What another thread finishes comes when it has. */
+static void wait_step(struct scene *s)
+{
+    struct pollfd p = {client_files_fd(s->c), POLLIN, 0};
+    poll(&p, 1, 50);
+    step(s);
+}
+
 static void expect_told(struct scene *s, enum client_file_news what, const char *code)
 {
+    for (int i = 0; i < 100 && (s->n == 0 || s->told[(s->n - 1) % 64].what != what); i++)
+        wait_step(s);
     assert_true(s->n > 0);
     assert_int_equal(s->told[(s->n - 1) % 64].what, what);
     assert_string_equal(s->told[(s->n - 1) % 64].code, code);
@@ -574,6 +584,8 @@ static void finish_download(struct scene *s, const struct offered *o, uint32_t r
     do
         at = give(s, ref, o, at);
     while (at < o->len);
+    for (int i = 0; i < 100 && state_of(s, o->id) != FILE_HERE; i++)
+        wait_step(s);
     expect_told(s, CLIENT_FILE_HERE, "");
     assert_int_equal(state_of(s, o->id), FILE_HERE);
     holds_content(s->told[(s->n - 1) % 64].path, o->size);

@@ -50,22 +50,22 @@ static void test_home(void **state)
     assert_int_equal(home_root(&p->h, root, &why), 0);
     assert_int_equal(stat(root, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
-    assert_int_equal(home_only_user(&p->h), 0);
+    assert_int_equal(home_users(&p->h), 0);
     assert_int_equal(home_user(&p->h, "Alice", &why), 0);
     assert_non_null(strstr(p->h.folder, "/a/b/alice"));
     assert_string_equal(p->h.user, "Alice");
     assert_int_equal(stat(p->h.folder, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
-    assert_int_equal(home_only_user(&p->h), 0); /* no key yet */
+    assert_int_equal(home_users(&p->h), 0); /* no key yet */
     make_file(&p->h, "key");
-    assert_int_equal(home_only_user(&p->h), 1);
+    assert_int_equal(home_users(&p->h), 1);
     assert_string_equal(p->h.user, "alice");
     assert_int_equal(home_user(&p->h, "bob", &why), 0);
     make_file(&p->h, "key");
-    assert_int_equal(home_only_user(&p->h), 0);
+    assert_int_equal(home_users(&p->h), 2);
     home_forget_user(&p->h);
     assert_int_equal(stat(p->h.folder, &st), -1);
-    assert_int_equal(home_only_user(&p->h), 1);
+    assert_int_equal(home_users(&p->h), 1);
     static const char *const bad[] = {"", "..", "../x", ".hidden", "a/b", "-x", "a b", "\xc3\xb6"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(home_user(&p->h, bad[i], &why), -1);

@@ -10,7 +10,7 @@
 #include "../../client/sealed/invitation.h"
 #include "membership.h"
 #include "../../client/sealed/paper_key.h"
-#include "../../client/sealed/safety_number.h"
+#include "safety_number.h"
 #include "../../client/sealed/sender_key.h"
 
 static json_t *all;

@@ -7,7 +7,7 @@
 #include "../../client/sealed/admission.h"
 #include "../../client/sealed/invitation.h"
 #include "../../client/sealed/paper_key.h"
-#include "../../client/sealed/safety_number.h"
+#include "safety_number.h"
 
 /* --- words --- */
 

@@ -3,6 +3,7 @@
 #include "terminal.h"
 
 #include <curses.h>
+#include <term.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -25,7 +26,7 @@ struct terminal {
     bool open_question; /* dark or light was a guess */
     struct buf links; /* what makes links of the rows that are drawn */
     bool link;        /* the terminal knows them */
-    bool lines; /* rules as lines, not as - and | */
+    bool ruled; /* rules as lines, not as - and | */
 };
 
 /* What comes in one paste is told apart from what is typed. */
@@ -66,7 +67,7 @@ static void take_colours(struct terminal *t, enum palette palette)
 struct terminal *terminal_open(enum palette palette, struct why *why)
 {
     struct terminal *t = xcalloc(1, sizeof *t);
-    t->lines = take_locale();
+    t->ruled = take_locale();
     t->curses = newterm(NULL, stdout, stdin);
     if (!t->curses) {
         why_set(why, "the terminal \"%s\" is not known here", getenv("TERM") ? getenv("TERM") : "");
@@ -131,7 +132,7 @@ static short pair(const struct terminal *t, enum style style)
 
 static bool is_line(const struct terminal *t, const struct cell *c)
 {
-    return t->lines && (c->style == STYLE_RULE || c->style == STYLE_NEW) && (c->text[0] == '-' || c->text[0] == '|');
+    return t->ruled && (c->style == STYLE_RULE || c->style == STYLE_NEW) && (c->text[0] == '-' || c->text[0] == '|');
 }
 
 /* The characters of a cell; 0: curses would give it another width, and lose its place. */
@@ -166,6 +167,17 @@ static void put_row(const struct terminal *t, const struct screen *s, unsigned r
 {
     for (unsigned col = 0; col < s->cols; col++)
         if (screen_cell(s, col, row)->width) put_cell(t, col, row, screen_cell(s, col, row));
+}
+
+/*
+ * The whole screen scrolls again: when the terminal changed its size while curses was between setting a region
+ * and taking it back, it took it back to the old size.
+ */
+static void reset_region(const struct screen *s)
+{
+    if (!change_scroll_region) return;
+    putp(tiparm(change_scroll_region, 0, (int)s->rows - 1));
+    fflush(stdout);
 }
 
 /* --- links --- */
@@ -252,7 +264,10 @@ void terminal_draw(struct terminal *t, const struct screen *s, bool all)
         all = true;
     }
     bool same = same_links(s, &t->shown);
-    if (all) clearok(curscr, TRUE);
+    if (all) {
+        reset_region(s);
+        clearok(curscr, TRUE);
+    }
     for (unsigned row = 0; row < s->rows; row++) {
         const struct cell *from = screen_cell(s, 0, row);
         struct cell *to = &t->shown.cell[(size_t)row * s->cols];

@@ -152,6 +152,9 @@ static void on_rejected(struct window *w, const struct client_event *e)
     own->mark = MARK_REFUSED;
     set_note(own, &words);
     buf_free(&hint);
+    /* It may have been sent from another room, by /msg. */
+    struct room *room = rooms_find(&w->rooms, w->sent[e->rejected->id % WINDOW_SENT].room->name);
+    if (room) rooms_activity(&w->rooms, room, ACTIVITY_DIRECT);
 }
 
 static void on_read(struct window *w, const struct client_event *e)

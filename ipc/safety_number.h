@@ -1,9 +1,10 @@
 /*
  * safety_number.h - what two people compare to know that nobody sits between them: 60 digits, or
- * six words, over both account keys and names, the same on both sides (docs/sealed.md section 9).
+ * six words, over both account keys and names, the same on both sides (docs/sealed.md section 9). And
+ * six words for one key, an account's or a server's.
  */
-#ifndef SEALED_SAFETY_NUMBER_H
-#define SEALED_SAFETY_NUMBER_H
+#ifndef SAFETY_NUMBER_H
+#define SAFETY_NUMBER_H
 
 #include "words.h"
 
@@ -24,7 +25,7 @@ struct safety_account {
 void safety_number(const struct safety_account *a, const struct safety_account *b,
                    char number[SAFETY_NUMBER], char phrase[SAFETY_PHRASE]);
 
-/* Six words for one key. */
+/* Six words for one key. Takes some milliseconds, on purpose. */
 void safety_fingerprint(const uint8_t key[SEALED_KEY], char phrase[SAFETY_PHRASE]);
 
 #endif

@@ -2,8 +2,8 @@
  * words.h - 2,048 words of our own, eleven bits each, for what people read aloud, compare and write
  * on paper (docs/sealed.md section 9).
  */
-#ifndef SEALED_WORDS_H
-#define SEALED_WORDS_H
+#ifndef WORDS_H
+#define WORDS_H
 
 #include "primitives.h"
 
