@@ -1,5 +1,6 @@
 """A file on its way from one client to another while the worker that serves both dies at named steps."""
 import os
+import time
 
 import csmsg
 import frames
@@ -33,13 +34,22 @@ class Movers:
                 self.resyncs += 1
             files.client.pending = [f for f in files.client.pending if f.name == 'RESYNC']
 
+    @staticmethod
+    def opened(ask):
+        """The answer to a put or get; who is told to come again later does."""
+        ref, ready = ask()
+        while ready.op == frames.B_NO and ready.code_name == 'busy':
+            time.sleep(ready.retry_ms / 1000)
+            ref, ready = ask()
+        return ref, ready
+
     def move(self):
         """One file, whole, from wherever it is until bob has it."""
         blob, stored, at, got = os.urandom(32), False, 0, b''
         while True:
             try:
                 if not stored:
-                    ref, ready = self.alice.put(blob, SIZE, 'bob')
+                    ref, ready = self.opened(lambda: self.alice.put(blob, SIZE, 'bob'))
                     check(ready.op == frames.B_READY and ready.upto >= at, 'put again: %s, confirmed were %d' % (ready, at))
                     at = ready.upto
                     if not ready.complete:
@@ -47,7 +57,7 @@ class Movers:
                         at = SIZE
                         equal(self.alice.done(ref, SIZE).op, frames.B_STORED, 'done')
                     stored = True
-                ref, ready = self.bob.get(blob, len(got))
+                ref, ready = self.opened(lambda: self.bob.get(blob, len(got)))
                 if ready.op == frames.B_NO:  # the OK of have was lost
                     equal((ready.code_name, got), ('no-such-blob', self.content), 'get')
                     return

@@ -179,9 +179,8 @@ def page(pane, key):
 
 
 def test_gaps(env):
-    """What the lobby said before: a line says how much is missing, and it is there when somebody comes to see it."""
+    """What the lobby said before is there when somebody comes to see it; the line about it is gone then."""
     alice = said_before(env, 330, lobby__backlog=30)
-    alice.sees('300 messages are missing here')
     for _ in range(30):
         if 'talk 001' in (page(alice, 'PPage') or alice.screen()):
             break
