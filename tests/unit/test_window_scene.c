@@ -277,6 +277,11 @@ static void test_links(void **state)
     assert_string_equal(screen_address(&s->screen, screen_cell(&s->screen, 17, 5)->link),
                         "https://lab.example/a/very/long/path/that/does/not/fit?x=1");
     assert_string_equal(screen_address(&s->screen, s->screen.n_links), "http://b.example");
+    say(lobby, "bob", "or http://c.example too", 2);
+    has(s, 60, 9, "| or http://c.example too", true);
+    assert_int_equal(screen_cell(&s->screen, 17 + 2, 6)->link, 0);
+    assert_string_equal(screen_address(&s->screen, screen_cell(&s->screen, 17 + 3, 6)->link), "http://c.example");
+    assert_int_equal(screen_cell(&s->screen, 17 + 3 + 16, 6)->link, 0);
 }
 
 /* Whatever the size: nothing is lost, and the newest line is there. */
