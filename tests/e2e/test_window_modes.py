@@ -6,6 +6,7 @@ import sqlite3
 import frames
 from harness import Failure, check, equal
 from panes import Mux
+from sharing import CHUNK, Gate, content_of, downloads, make
 from test_window import Terminal, two
 
 
@@ -280,3 +281,36 @@ def test_suspend(env):
     shell.sees('bob \u2502 said meanwhile')
     shell.wait(lambda s: s.split('\n')[-1] == '[#lobby] half a line', 'the line')
     equal(shell.ask('#{alternate_on}'), '1', 'the alternate screen')
+
+
+def test_transfers(env):
+    """A file that is offered calls; on its way it shows how far it is, in a pane or a line; F6 hides it."""
+    server = env.server()
+    gate = Gate(server)
+    mux = Mux(env)
+    content = content_of(40 * CHUNK)
+    bob = mux.client(server, 'bob', 100, 30)
+    alice = mux.client(gate, 'alice', 100, 36)
+    bob.type('/send %s alice' % make(env, 'lab3-trace.pcap', content))
+    alice.sees(' < 1 file offered')
+    alice.keys('M-i')
+    alice.wait(lambda s: re.search(r'bob +<\d+ +lab3-trace\.pcap, 2\.5 MiB: /get \d+', s), 'the offer in the inbox')
+    number = re.search(r': /get (\d+)', alice.screen())[1]
+    alice.keys('Escape')
+    alice.misses('INBOX  Enter')
+    gate.allow('down', gate.passed['down'] + 20 * CHUNK)
+    alice.type('/get %s %s/' % (number, downloads(env, 'alice')))
+    gate.reached('down')
+    screen = alice.wait(lambda s: re.search(r'^< lab3-trace\.pcap.*\n  \[####......\]  4\d%', s, re.M), 'half of it')
+    check('TRANSFERS         F6' in screen and 'file offered' not in screen, screen)
+    alice.resize(60, 16)
+    alice.wait(lambda s: re.search(r'^ get lab3-trace\.pcap \[####......\]  4\d%', s, re.M), 'a line')
+    alice.keys('F6')
+    alice.misses('get lab3')
+    alice.keys('F6')
+    alice.sees('get lab3')
+    alice.resize(100, 36)
+    alice.sees('TRANSFERS')
+    gate.allow('down')
+    alice.misses('TRANSFERS')
+    bob.misses('TRANSFERS')

@@ -2,9 +2,11 @@
 import os
 import re
 import signal
+import time
 
 from drawing import LIGHT, draw
 from panes import Mux
+from sharing import Gate
 
 
 def said(speaker, line, *hearers):
@@ -12,6 +14,30 @@ def said(speaker, line, *hearers):
     speaker.type(line)
     for hearer in hearers:
         hearer.sees(line.split(' @')[0][:30])
+
+
+def slow_link(env, server, mux, sender, folder):
+    """A file comes to somebody over a link of about 600 KiB a second."""
+    gate = Gate(server)
+    erin = mux.client(gate, 'erin', 120, 30)
+    path = env.folder / 'lab3-trace.pcap'
+    path.write_bytes(os.urandom(4 << 20))
+    sender.type('/send %s erin' % path)
+    erin.sees('1 file offered')
+    erin.keys('M-i')
+    offer = erin.wait(lambda s: re.search(r': /get (\d+)', s), 'the offer')
+    number = re.search(r': /get (\d+)', offer)[1]
+    erin.keys('Enter')
+    erin.sees('[prof]')
+    gate.allow('down', gate.passed['down'])
+    erin.type('/get %s %s/got-%s' % (number, env.folder, path.name))
+    for _ in range(60):
+        gate.allow('down', gate.allowed['down'] + 32 * 1024)
+        time.sleep(0.05)
+    erin.sees('/s 0:')
+    draw(erin, folder / 'transfers.png')
+    gate.allow('down')
+    erin.misses('TRANSFERS')
 
 
 def stage(env, folder):
@@ -48,6 +74,11 @@ def stage(env, folder):
     alice.sees('!1')
     said(carol, '@alice and the figures?')
     alice.sees('*1')
+    alice.keys('M-i')
+    alice.sees('> #proj-07')
+    draw(alice, folder / 'inbox.png')
+    alice.keys('Escape')
+    alice.misses('> #proj-07')
     os.kill(server.pids('worker')[0], signal.SIGKILL)
     prof.type('a worker has just been killed (signal 9).')
     alice.sees('a worker has just been killed')
@@ -69,6 +100,7 @@ def stage(env, folder):
     prof.type('hello @dave')
     light.sees('hello @dave')
     draw(light, folder / 'light.png', LIGHT)
+    slow_link(env, server, mux, prof, folder)
     alice.resize(80, 24)
     alice.wait(lambda s: len(s.split('\n')) == 24, '80 x 24')
     server.kill_all()

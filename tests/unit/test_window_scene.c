@@ -191,6 +191,50 @@ static void test_inbox(void **state)
     has(s, 100, 20, "\n                    |        |\nROOMS", false);
 }
 
+static void moves(struct stage *s, struct moves *m, enum client_file_news what, uint64_t id, uint64_t done, uint64_t now)
+{
+    struct file_row row = {.id = id, .own = id == 9, .size = 4 << 20, .name = {(const uint8_t *)"lab3-trace.pcap", 15}};
+    moves_take(m, &(struct client_file_event){.what = what, .row = &row, .done = done, .size = 4 << 20}, now);
+    s->scene.moves = m;
+}
+
+/* Files on their way stand below the rooms, else above the status line. */
+static void test_moves(void **state)
+{
+    struct stage *s = *state;
+    struct moves m = {0};
+    s->scene.wish.moves = true;
+    s->scene.offers = 1;
+    moves(s, &m, CLIENT_FILE_OFFERED, 9, 0, 0);
+    assert_int_equal(m.n, 0);
+    moves(s, &m, CLIENT_FILE_MOVES, 44, 0, 1000);
+    moves(s, &m, CLIENT_FILE_MOVES, 44, 1 << 20, 2000);
+    moves(s, &m, CLIENT_FILE_WAITS, 9, 0, 2000);
+    has(s, 100, 30,
+        "\nTRANSFERS         F6|                |\n< lab3-trace.pcap   |                |\n  [##........]  25% |                |\n"
+        "  1.0 MiB/s 0:03    |                |\n> lab3-trace.pcap   |",
+        true);
+    has(s, 100, 30, "\n  waits             |", true);
+    has(s, 100, 30, "\n < 1 file offered   |", true);
+    has(s, 100, 30, "> 2 #lobby", true);
+    has(s, 60, 9, "\n get lab3-trace.pcap [##........]  25% 1.0 MiB/s 0:03\n put lab3-trace.pcap [..........]", true);
+    has(s, 40, 10, "\n get l~ [##........]  25% 1.0 MiB/s 0:03", true);
+    s->scene.wish.moves = false;
+    has(s, 100, 30, "TRANSFERS", false);
+    has(s, 60, 9, "lab3", false);
+    s->scene.wish.moves = true;
+    moves_stall(&m);
+    has(s, 60, 9, "25% waits", true);
+    moves(s, &m, CLIENT_FILE_HERE, 44, 0, 3000);
+    assert_int_equal(m.n, 1);
+    has(s, 60, 9, " get ", false);
+    for (uint64_t id = 50; id < 70; id++)
+        moves(s, &m, CLIENT_FILE_MOVES, id, 0, 3000);
+    assert_int_equal(m.n, MOVES_MAX);
+    has(s, 60, 9, "get lab3", true);
+    has(s, 100, 30, "> 2 #lobby", true);
+}
+
 static void test_list(void **state)
 {
     struct stage *s = *state;
@@ -233,6 +277,11 @@ static void test_links(void **state)
     assert_string_equal(screen_address(&s->screen, screen_cell(&s->screen, 17, 5)->link),
                         "https://lab.example/a/very/long/path/that/does/not/fit?x=1");
     assert_string_equal(screen_address(&s->screen, s->screen.n_links), "http://b.example");
+    say(lobby, "bob", "or http://c.example too", 2);
+    has(s, 60, 9, "| or http://c.example too", true);
+    assert_int_equal(screen_cell(&s->screen, 17 + 2, 6)->link, 0);
+    assert_string_equal(screen_address(&s->screen, screen_cell(&s->screen, 17 + 3, 6)->link), "http://c.example");
+    assert_int_equal(screen_cell(&s->screen, 17 + 3 + 16, 6)->link, 0);
 }
 
 /* Whatever the size: nothing is lost, and the newest line is there. */
@@ -693,6 +742,7 @@ int main(void)
         STAGED(test_presence),
         STAGED(test_place),
         STAGED(test_inbox),
+        STAGED(test_moves),
         STAGED(test_list),
         STAGED(test_selected),
         STAGED(test_links),

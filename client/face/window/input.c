@@ -58,6 +58,7 @@ static struct input {
     X(INPUT_INBOX, inbox, "csmsg-inbox", "\\ei", NULL)                                                    \
     X(INPUT_ROOMS_PANE, rooms_pane, "csmsg-rooms", "\\e[18~", NULL)                                      \
     X(INPUT_MEMBERS_PANE, members_pane, "csmsg-members", "\\e[19~", NULL)                                \
+    X(INPUT_TRANSFERS, transfers, "csmsg-transfers", "\\e[17~", NULL)                                     \
     X(INPUT_HELP, help, "csmsg-help", "\\eOP", "\\e[11~")                                                \
     X(INPUT_REDRAW, redraw, "csmsg-redraw", "\\C-l", NULL)
 

@@ -10,7 +10,7 @@ enum { INBOX_FROM = 14 }; /* rows of the pane */
 
 /* --- rooms --- */
 
-static void put_head(struct screen *s, struct area a, unsigned row, const char *left, const char *right)
+void panes_head(struct screen *s, struct area a, unsigned row, const char *left, const char *right)
 {
     unsigned n = (unsigned)strlen(right);
     screen_puts(s, a, 0, row, STYLE_HEAD, left);
@@ -81,9 +81,10 @@ static unsigned put_inbox(const struct scene *sc, struct screen *s, struct area 
         else
             mentions += room->calls;
     }
-    put_head(s, a, 0, "INBOX", "Alt-i");
+    panes_head(s, a, 0, "INBOX", "Alt-i");
     row += put_waiting(s, a, row, '!', direct, "to you alone");
     row += put_waiting(s, a, row, '*', mentions, mentions > 1 ? "mentions" : "mention");
+    row += put_waiting(s, a, row, '<', sc->offers, sc->offers > 1 ? "files offered" : "file offered");
     if (row == 1) screen_puts(s, a, 0, row++, STYLE_DIM, " nobody waits");
     return row + 1;
 }
@@ -103,10 +104,11 @@ void panes_rooms(const struct scene *sc, struct screen *s, struct area a)
     unsigned taken = put_inbox(sc, s, a);
     a.row += taken;
     a.rows -= taken;
+    a.rows -= panes_moves(sc, s, a);
     for (size_t i = first_shown(sc, a.rows); i < r->n && row < a.rows; i++) {
         if (heads(r, i)) {
             row += row > 0;
-            put_head(s, a, row++, i ? "DIRECT" : "ROOMS", i ? "" : "F7");
+            panes_head(s, a, row++, i ? "DIRECT" : "ROOMS", i ? "" : "F7");
         }
         if (row < a.rows) put_room(sc, s, a, row++, i);
     }
@@ -131,7 +133,7 @@ void panes_members(const struct scene *sc, struct screen *s, struct area a)
     char head[64], more[32];
     if (a.cols == 0) return;
     snprintf(head, sizeof head, "MEMBERS  %s", sc->count);
-    put_head(s, a, 0, head, "F8");
+    panes_head(s, a, 0, head, "F8");
     size_t room = a.rows - 1, n = sc->members > room ? room - 1 : sc->members;
     for (size_t i = 0; i < n; i++)
         put_member(s, a, (unsigned)i + 1, &sc->member[i]);

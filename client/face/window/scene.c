@@ -21,7 +21,7 @@ static unsigned notice_lines(const struct scene *sc)
 struct layout scene_layout(const struct scene *sc, unsigned cols, unsigned rows)
 {
     struct layout_wish wish = sc->wish;
-    wish.notice = notice_lines(sc);
+    wish.notice = notice_lines(sc) + moves_lines(sc, cols);
     wish.input = input_lines(sc, cols < LAYOUT_COLS ? LAYOUT_COLS : cols);
     return layout_fit(cols, rows, &wish);
 }
@@ -153,7 +153,10 @@ bool scene_paint(const struct scene *sc, struct screen *s)
     paint_title(sc, s, l.title);
     panes_rooms(sc, s, l.rooms);
     panes_members(sc, s, l.members);
-    paint_notice(sc, s, l.notice);
+    unsigned moves = moves_lines(sc, s->cols);
+    if (moves > l.notice.rows) moves = l.notice.rows;
+    paint_notice(sc, s, (struct area){l.notice.col, l.notice.row, l.notice.cols, l.notice.rows - moves});
+    moves_paint(sc, s, (struct area){l.notice.col, l.notice.row + l.notice.rows - moves, l.notice.cols, moves});
     paint_status(sc, s, l.status);
     input_paint(sc, s, l.input);
     return more;

@@ -6,6 +6,7 @@
 #define WINDOW_SCENE_H
 
 #include "layout.h"
+#include "moves.h"
 #include "rooms.h"
 #include "timeline_view.h"
 
@@ -37,6 +38,8 @@ struct scene {
     const char *count;   /* "38 on", "3 in, 2 on"; in the title and above the members */
     const struct scene_member *member;
     size_t members;
+    const struct moves *moves; /* NULL: none */
+    unsigned offers;     /* of files, about which nothing was done */
     unsigned outbox;     /* own messages that wait */
     const char *link;    /* "connected", "retry 2 s" */
     bool link_down;

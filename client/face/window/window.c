@@ -62,13 +62,15 @@ void window_scene(struct window *w, struct scene *sc)
 {
     *sc = (struct scene){
         .rooms = &w->rooms,
-        .wish = {.rooms = w->rooms_pane, .members = w->members_pane, .bare = w->bare},
+        .wish = {.rooms = w->rooms_pane, .members = w->members_pane, .moves = w->moves_pane, .bare = w->bare},
         .me = w->p->chat.me,
         .list = w->list,
         .selected = w->selected,
         .count = w->count,
         .member = w->member,
         .members = w->members,
+        .moves = &w->moves,
+        .offers = w->offers,
         .outbox = w->outbox,
         .link = link_words(w),
         .link_down = client_state(w->p->s.client) != CLIENT_OPEN,
@@ -104,6 +106,7 @@ static void draw(struct window *w)
     if (cols != w->screen.cols || rows != w->screen.rows) screen_size(&w->screen, cols, rows);
     window_about(w);
     window_outbox(w);
+    window_offers(w);
     window_inbox_refill(w);
     window_scene(w, &sc);
     w->older_wanted |= scene_paint(&sc, &w->screen);
@@ -130,10 +133,10 @@ static void begin(struct plain *p)
     struct window *w = xcalloc(1, sizeof *w);
     p->window = w;
     w->p = p;
-    w->rooms_pane = w->members_pane = true;
+    w->rooms_pane = w->members_pane = w->moves_pane = true;
     w->reader = (struct rows_reader){
         .me = p->chat.me, .highlight = p->chat.config ? p->chat.config->v.highlight : NULL, .device = p->s.identity.device};
-    w->outbox_stale = true;
+    w->outbox_stale = w->offers_stale = true;
     w->found = w->selected = INT64_MAX;
     p->chat.screen = true;
     rooms_init(&w->rooms);

@@ -248,6 +248,7 @@ static void on_connection(struct window *w, const struct client_event *e)
     size_t before = console->lines.n;
     if (e->type == CLIENT_CONNECTED) roll_free(&w->roll);
     if (e->type == CLIENT_LOST) window_unfilled(w);
+    if (e->type == CLIENT_LOST) moves_stall(&w->moves);
     w->retry_at = e->type == CLIENT_LOST ? errand_now() + e->lost.retry_ms : 0;
     w->members_stale = w->outbox_stale = open->stale = true;
     tell(w, console, e);
@@ -269,12 +270,6 @@ static void on_note(struct window *w, const struct client_event *e)
     room->stale = true;
     tell(w, room, e);
     if (room->kind == ROOM_CONSOLE) rooms_activity(&w->rooms, room, ACTIVITY_MENTION);
-}
-
-static struct room *room_of_file(struct window *w, const struct file_row *row)
-{
-    bool group = row->to.len && row->to.data[0] == '#';
-    return room_named(w, row->own || group ? row->to : row->from);
 }
 
 void window_event(struct plain *p, const struct client_event *e)
@@ -310,7 +305,10 @@ void window_event(struct plain *p, const struct client_event *e)
         tell(w, rooms_console(&w->rooms), e);
         rooms_activity(&w->rooms, rooms_console(&w->rooms), ACTIVITY_MENTION);
         return;
-    case CLIENT_FILE: tell(w, room_of_file(w, e->file->row), e); return;
+    case CLIENT_FILE:
+        window_file_moves(w, e->file);
+        tell(w, window_file_room(w, e->file->row), e);
+        return;
     default: tell(w, NULL, e); return;
     }
 }

@@ -1,6 +1,6 @@
 /*
- * window_inbox.c - who needs this user: the conversations with messages to them alone or with their name, as a
- * list to choose from; see window_private.h.
+ * window_inbox.c - who needs this user: the conversations with messages to them alone or with their name, and the
+ * files that were offered, as a list to choose from; see window_private.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,13 +43,16 @@ static bool calls(const struct room *room)
 static void fill(struct window *w)
 {
     struct scene_list *list = &w->list;
+    window_offers(w);
     free(list->item);
-    list->item = xcalloc(w->rooms.n + 1, sizeof *list->item);
+    w->list_room = w->rooms.n + w->offers;
+    list->item = xcalloc(w->list_room + 1, sizeof *list->item);
     list->n = 0;
     for (enum activity level = ACTIVITY_MENTION; level >= ACTIVITY_DIRECT; level--)
         for (size_t i = 0; i < w->rooms.n; i++)
             if (w->rooms.room[i]->activity == level && calls(w->rooms.room[i]))
                 put_item(w, w->rooms.room[i], &list->item[list->n++]);
+    window_offers_list(w);
     if (list->chosen >= list->n) list->chosen = list->n ? list->n - 1 : 0;
 }
 

@@ -18,7 +18,7 @@ static const char keys_help[] = "Alt-a              the next conversation, by im
                                 "Tab                completes; Alt-Enter a new line; Alt-e $EDITOR\n"
                                 "Alt-i              inbox: who needs you\n"
                                 "Alt-s              selects a message to copy; Alt-l bare view; Ctrl-l draws anew\n"
-                                "F7, F8             rooms, members\n"
+                                "F6, F7, F8         transfers, rooms, members\n"
                                 "Ctrl-c             clears the line, twice quits; Ctrl-z suspends\n"
                                 "/help              the commands";
 
@@ -229,6 +229,7 @@ static void on_action(void *arg, enum input_action action, int count)
     case INPUT_INBOX: window_inbox_begin(w); return;
     case INPUT_ROOMS_PANE: w->rooms_pane = !w->rooms_pane; return;
     case INPUT_MEMBERS_PANE: w->members_pane = !w->members_pane; return;
+    case INPUT_TRANSFERS: w->moves_pane = !w->moves_pane; return;
     case INPUT_HELP: window_print(w->p, keys_help); return;
     case INPUT_REDRAW: w->redraw = true; return;
     default: return;

@@ -4,6 +4,7 @@
  *   window_events.c  what happened, to entries in rooms
  *   window_keys.c    what was typed: lines, actions, questions
  *   window_inbox.c   who needs this user, as a list
+ *   window_files.c   files that are offered or on their way
  *   window_select.c  choosing a message, and copying it
  *   window_find.c    searching a conversation
  *   window_edit.c    the line in $EDITOR
@@ -46,7 +47,7 @@ struct window {
     struct notify notify;
     struct rows_reader reader;
 
-    bool rooms_pane, members_pane, bare;
+    bool rooms_pane, members_pane, moves_pane, bare;
     bool dirty, redraw; /* something has changed; everything is to be drawn */
     bool keyed;         /* somebody has pressed a key, and waits for it to be seen */
     struct pace pace;
@@ -60,12 +61,17 @@ struct window {
     bool edit_wanted; /* at the end of this turn: $EDITOR */
     struct window_sent sent[WINDOW_SENT];
 
+    struct moves moves;
+    unsigned offers; /* of files, about which nothing was done */
+    bool offers_stale;
+
     struct scene_member *member; /* of the open room */
     size_t members;
     char count[64];
 
     enum window_mode mode;
     struct scene_list list; /* of MODE_INBOX */
+    size_t list_room;       /* items that it has place for */
     int64_t selected;       /* of MODE_SELECT, else INT64_MAX */
     uint64_t asked_at;      /* the terminal for its background, ms; 0: it has answered, or need not */
 
@@ -114,6 +120,14 @@ void window_follow(struct window *w);
 
 /* Gives the terminal to $EDITOR with the line in a file; what is saved is the line. */
 void window_edit(struct window *w);
+
+/* --- window_files.c --- */
+
+struct room *window_file_room(struct window *w, const struct file_row *row);
+void window_file_moves(struct window *w, const struct client_file_event *e);
+/* How many offers wait; puts them behind the inbox. */
+void window_offers(struct window *w);
+void window_offers_list(struct window *w);
 
 /* --- window_inbox.c, window_select.c --- */
 

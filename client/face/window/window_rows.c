@@ -175,6 +175,13 @@ static void arrived(struct window *w, struct room *room, const struct entry *e, 
         call(w, room, e);
 }
 
+/* An offer of a file is one among the messages. */
+static bool offers_file(const struct vault_row *row)
+{
+    struct file_offer offer;
+    return row->how == VAULT_SEALED && file_offer_get(row->m.body, &offer);
+}
+
 static void take_row(struct window *w, const struct vault_row *row)
 {
     char name[NAME_SIZE];
@@ -183,7 +190,8 @@ static void take_row(struct window *w, const struct vault_row *row)
     if (room->kind == ROOM_LOBBY && window_fills(w, row)) return;
     struct entry *e = rows_entry(&w->reader, row);
     bool message = (e->kind == ENTRY_SAYS || e->kind == ENTRY_ACTS) && !e->own;
-    window_load(w, room);
+    w->offers_stale |= offers_file(row);
+    window_load(w, room); /* row's slices end here */
     bool here = room->kind != ROOM_CONSOLE && row->row <= room->newest_row; /* it came with the page */
     if (room->kind == ROOM_LOBBY && !here) window_gap_before(w, row);
     note_sender(w, row, e);
