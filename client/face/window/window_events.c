@@ -107,6 +107,12 @@ static struct entry *sent_entry(struct window *w, uint64_t number)
     return open ? timeline_sent(&s->room->lines, number, &id) : NULL;
 }
 
+/* The room of an own message of this run that sent_entry() has found. */
+static struct room *sent_room(struct window *w, uint64_t number)
+{
+    return rooms_find(&w->rooms, w->sent[number % WINDOW_SENT].room->name);
+}
+
 static void set_note(struct entry *e, struct buf *words)
 {
     buf_put_u8(words, 0);
@@ -129,6 +135,7 @@ static void on_state(struct window *w, const struct client_event *e, const struc
         tell(w, room_named(w, m->to), e);
         return;
     }
+    sent_room(w, m->id)->stale = true; /* its keys are known by now */
     set_mark(own, m->state == WIRE_STATE_DELIVERED ? MARK_DELIVERED
                   : m->state == WIRE_STATE_EXPIRED ? MARK_REFUSED
                                                    : MARK_STORED);
@@ -153,8 +160,7 @@ static void on_rejected(struct window *w, const struct client_event *e)
     set_note(own, &words);
     buf_free(&hint);
     /* It may have been sent from another room, by /msg. */
-    struct room *room = rooms_find(&w->rooms, w->sent[e->rejected->id % WINDOW_SENT].room->name);
-    if (room) rooms_activity(&w->rooms, room, ACTIVITY_DIRECT);
+    rooms_activity(&w->rooms, sent_room(w, e->rejected->id), ACTIVITY_DIRECT);
 }
 
 static void on_read(struct window *w, const struct client_event *e)
