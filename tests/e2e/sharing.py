@@ -51,6 +51,7 @@ class Gate:
         self.wake_out, self.wake_in = os.pipe()
         self.selector.register(self.wake_out, selectors.EVENT_READ, None)
         self.held = []
+        self.ended = set()
         threading.Thread(target=self.run, daemon=True).start()
 
     def allow(self, way, upto=OPEN):
@@ -85,14 +86,24 @@ class Gate:
             data = one.recv(min(self.PIECE, room))
             if data:
                 other.sendall(data)
+            else:
+                self.half(one, other)
         except OSError:
-            data = b''
+            self.drop(one, other)
+            return
         self.passed[way] += len(data)
-        if not data:
+
+    def half(self, one, other):
+        """One end says no more: the other hears that, and may still answer."""
+        self.selector.unregister(one)
+        self.ended.add(one)
+        other.shutdown(socket.SHUT_WR)
+        if other in self.ended:
             self.drop(one, other)
 
     def drop(self, one, other):
-        """Both ends, as soon as one is gone."""
+        """Both ends."""
+        self.ended -= {one, other}
         self.held = [h for h in self.held if h[0] not in (one, other)]
         for end in (one, other):
             if end.fileno() >= 0 and end in self.selector.get_map():

@@ -267,6 +267,7 @@ def test_changed_while_it_is_sent(env):
     registered(env, server, 'alice', 'bob')
     gate = Gate(server)
     path = make(env, 'out/draft.doc', content_of(160 * CHUNK))
+    env.cli(server, 'alice', 'send', 'bob', 'wait for it').expect(0)  # with bob's keys at hand, the offer goes first
     gate.allow('up', 80 * CHUNK)
     sender = start(env, gate, 'alice', 'put', str(path), 'bob')
     gate.reached('up')

@@ -1,6 +1,7 @@
 """Files when somebody dies: docs/files.md, section 4. Whatever is killed, the bytes arrive, and nothing stays behind."""
 import fcntl
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -309,9 +310,12 @@ def files_of(pid):
     """The regular files that a process has open: {path: flags}."""
     found = {}
     for entry in os.listdir('/proc/%d/fd' % pid):
-        path = os.readlink('/proc/%d/fd/%s' % (pid, entry))
+        try:
+            path = os.readlink('/proc/%d/fd/%s' % (pid, entry))
+            info = pathlib.Path('/proc/%d/fdinfo/%s' % (pid, entry)).read_text(encoding='ascii')
+        except FileNotFoundError:
+            continue  # closed since it was listed
         if not re.match(r'(socket|pipe|anon_inode|/memfd):?', path) and not path.startswith('/dev/'):
-            info = open('/proc/%d/fdinfo/%s' % (pid, entry), encoding='ascii').read()
             found[path] = int(re.search(r'flags:\s*(\d+)', info).group(1), 8) & os.O_ACCMODE
     return found
 
