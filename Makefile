@@ -108,7 +108,7 @@ $(BUILD)/$(NAME)-broker: $(BROKER_MAIN) $(LIB_BROKER) $(LIB_IPC)
 $(BUILD)/$(NAME): $(FACE_MAIN) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_IPC)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lreadline -lncursesw -ltinfo -ljansson -lutf8proc -lsqlite3 -linih -lsodium -lgcrypt
 $(BUILD)/$(NAME)ctl: $(CTL_MAIN) $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_IPC)
-	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lsodium -lgcrypt
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -lutf8proc -lsodium -lgcrypt
 
 ALL_LIBS := $(LIB_CTL) $(LIB_FACE) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_BROKER) $(LIB_WORKER) $(LIB_MASTER) $(LIB_KEEPER) $(LIB_IPC)
 SYS_LIBS := -lreadline -lncursesw -ltinfo -lcmocka -lsqlite3 -linih -ljansson -lutf8proc -lsodium -lgcrypt -lseccomp -lpthread
@@ -120,7 +120,7 @@ $(BUILD)/tools/%: $(BUILD)/obj/tests/tools/%.o $(ALL_LIBS)
 	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS) $(SYS_LIBS)
 
 # They share the fuzzers' store and loop.
-$(BUILD)/obj/tests/unit/test_refuse.o $(BUILD)/obj/tests/unit/test_group.o: CPPFLAGS += -Iipc/broker -Itests/fuzz
+$(BUILD)/obj/tests/unit/test_refuse.o $(BUILD)/obj/tests/unit/test_group.o $(BUILD)/obj/tests/unit/test_blobs.o: CPPFLAGS += -Iipc/broker -Itests/fuzz
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -199,7 +199,7 @@ DOCDIR     := $(DESTDIR)$(PREFIX)/share/doc/$(NAME)
 BASHDIR    := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR     := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISHDIR    := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/groups.md docs/sealed.md docs/security.md docs/store.md docs/moderation.md docs/repair.md docs/chaos.md docs/report.md \
+DOCS       := README.md docs/COPYING docs/processes.md docs/protocol.md docs/groups.md docs/files.md docs/sealed.md docs/security.md docs/store.md docs/moderation.md docs/repair.md docs/chaos.md docs/report.md \
               docs/performance.md conf/$(NAME).conf
 
 .PHONY: install uninstall
@@ -241,7 +241,7 @@ uninstall:
 PICTURE_PACKAGES := python3-pil fonts-dejavu-core tmux
 screenshots: programs
 	@$(MAKE) --no-print-directory deps PACKAGES="$(PICTURE_PACKAGES)"
-	tests/screenshots $(BUILD) docs/pictures
+	tests/screenshots/run $(BUILD) docs/pictures
 
 .PHONY: demo demo-crash model
 demo: programs

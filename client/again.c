@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "file_book.h"
 #include "group_keys.h"
 #include "group_room.h"
 #include "sealed/content.h"
@@ -148,9 +149,24 @@ static int count(const struct keyring *k, const char *key, uint64_t id)
     return vault_put(k->vault, VAULT_AGAIN, text_of(key), id, sealed_slice(&n, 1)) < 0 ? -1 : 1;
 }
 
-/* The text of an own message as content that may stand inside a kind 7. body: suite 0, form, text. */
-static bool inner(const struct vault_sent *sent, struct buf *out)
+/* An own offer as such content, from its row: the history has no keys. */
+static bool inner_file(const struct keyring *k, const struct file_offer *offer, struct buf *out)
 {
+    struct file_row row;
+    bool good = file_book_get(k->vault, offer->id, &row) > 0;
+    if (good) {
+        const struct content file = file_book_content(&row);
+        good = content_encode(&file, out) == 0;
+    }
+    file_row_free(&row);
+    return good;
+}
+
+/* What an own message said as content that may stand inside a kind 7. */
+static bool inner(const struct keyring *k, const struct vault_sent *sent, struct buf *out)
+{
+    struct file_offer offer;
+    if (file_offer_get(sent->body, &offer)) return inner_file(k, &offer, out);
     if (sent->body.len < 2 || sent->body.data[0] != WIRE_SUITE_PLAIN) return false;
     const struct content text = {
         .kind = CONTENT_TEXT,
@@ -191,8 +207,10 @@ int again_answer(const struct keyring *k, struct slice from, uint64_t id)
     char key[NAME_SIZE], to[NAME_SIZE] = "";
     name_fold(key, (const char *)from.data, from.len);
     int r = vault_sent(k->vault, id, &sent);
+    bool file = r > 0 && file_offer_get(sent.body, &(struct file_offer){0});
     if (r > 0) name_fold(to, (const char *)sent.to.data, sent.to.len); /* sent is gone with the next call */
-    if (r > 0 && !inner(&sent, &text)) r = 0;
+    if (r > 0 && !inner(k, &sent, &text)) r = 0;
+    if (r > 0 && file) r = vault_sent(k->vault, id, &sent); /* reading its row has moved the store on */
     if (r > 0 && sent.kind == WIRE_TO_USER) r = same_name(from, sent.to) || same_name(from, k->name);
     else if (r > 0) r = was_for(k, &sent, id, from);
     if (r > 0) r = count(k, key, id);

@@ -71,6 +71,7 @@ void client_free(struct client *c)
     asks_free(&c->sealed.asks);
     buf_free(&c->why.rows);
     buf_free(&c->reads.shown);
+    client_files_free(c);
     client_groups_free(c);
     client_devices_free(c);
     client_class_free(c);
@@ -310,6 +311,7 @@ void client_push(struct client *c)
         c->check_at = c->sent_at + c->check_ms;
     }
     link_flush(c->link);
+    client_files_push(c);
     FAULT(".", "client-wrote");
 }
 
@@ -368,7 +370,9 @@ static uint64_t open_due(const struct client *c)
     if (c->room_unread && c->room_due < due) due = c->room_due;
     uint64_t keys = client_sealed_due(c), groups = client_groups_due(c), reads = client_reads_due(c);
     if (keys < due) due = keys;
+    uint64_t files = client_files_due(c);
     if (reads < due) due = reads;
+    if (files < due) due = files;
     return groups < due ? groups : due;
 }
 
@@ -379,7 +383,8 @@ int client_timeout_ms(struct client *c)
     case CLIENT_OFF: return -1;
     case CLIENT_DIALLING: due = c->link ? link_deadline(c->link) : now; break;
     case CLIENT_OPEN:
-        if (c->unread || (c->more && window_open(c)) || buf_len(link_out(c->link)) || client_sealed_busy(c))
+        if (c->unread || (c->more && window_open(c)) || buf_len(link_out(c->link)) || client_sealed_busy(c) ||
+            client_files_busy(c))
             return 0;
         due = open_due(c);
         break;
@@ -402,7 +407,8 @@ static void open_timers(struct client *c, uint64_t now)
     check_store(c, now);
     if (c->state != CLIENT_OPEN) return;
     client_ack_room(c);
-    if (client_reads_step(c) < 0 || client_sealed_step(c) < 0 || client_groups_step(c) < 0 || client_why_step(c) < 0) {
+    if (client_reads_step(c) < 0 || client_sealed_step(c) < 0 || client_groups_step(c) < 0 || client_why_step(c) < 0 ||
+        client_files_step(c) < 0) {
         client_vault_failed(c);
         return;
     }

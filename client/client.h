@@ -63,6 +63,7 @@ enum client_event_type {
     CLIENT_DEVICE,    /* device: something about the devices of this account */
     CLIENT_CLASS,     /* class_news */
     CLIENT_FILLED,    /* filled_upto: what client_fill() asked for has come */
+    CLIENT_FILE,      /* file: client_files.h */
 };
 
 /* What a message that cannot be sealed yet waits for. */
@@ -165,6 +166,7 @@ struct client_event {
             size_t n;
         } read;
         const struct client_why *why;
+        const struct client_file_event *file;
         const struct wire_accepted *accepted; /* id: the number; so in the next two */
         const struct wire_rejected *rejected;
         const struct wire_receipt *receipt;
@@ -191,6 +193,8 @@ struct client_options {
     uint64_t (*clock)(void *arg); /* monotonic ms; NULL: the system's */
     bool read_receipts; /* client_set_read_receipts() */
     unsigned turn_frames; /* at most so many frames in one client_step(): a person waits; 0: all there are */
+    const char *folder; /* for the state of transfers, borrowed; NULL: no files */
+    const char *downloads; /* where files go when nobody says, borrowed, may change; NULL or "": client_files.h */
     bool sparing; /* publishes no one-time prekeys: thousands of clients in one process */
 };
 

@@ -69,6 +69,7 @@ static int take_welcome(struct client *c, struct slice p)
     }
     if (c->away) client_set_away(c, true, c->away);
     client_keep(c, WIRE_WELCOME, 0, p);
+    client_files_begin(c);
     return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 || client_class_begin(c) < 0 || client_why_begin(c) < 0
                ? TAKE_STORE
                : 0;
@@ -348,6 +349,7 @@ static int take_resync(struct client *c, struct slice p)
     if (!(c->o.caps & WIRE_CAP_LOBBY)) r.lobby_seen = WIRE_NOT_IN_LOBBY;
     wire_put_resume(link_out(c->link), &r, token);
     if (c->away) client_set_away(c, true, c->away);
+    client_files_begin(c);
     return client_sealed_begin(c) < 0 || client_groups_begin(c) < 0 || client_why_begin(c) < 0 ? TAKE_STORE : 0;
 }
 
@@ -418,7 +420,8 @@ static const struct handler {
     {WIRE_GROUP, take_group},     {WIRE_HISTORY, client_take_history},   {WIRE_KEYS, client_take_keys},
     {WIRE_LIST, client_take_list},       {WIRE_MODERATE, client_take_moderate},
     {WIRE_ADMIT, client_take_admit},     {WIRE_ROSTER, client_take_roster},
-    {WIRE_WHY, client_take_why},
+    {WIRE_WHY, client_take_why},         {WIRE_BLOB, client_take_blob},
+    {WIRE_DATA, client_take_data},
 };
 
 static const struct handler *handler_of(uint8_t type)

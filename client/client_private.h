@@ -60,6 +60,7 @@ struct reads_side {
     uint64_t due;
 };
 
+struct files_side;   /* client_files.c */
 struct class_side;   /* client_class.c */
 struct devices_side; /* client_devices.c */
 
@@ -108,6 +109,7 @@ struct client {
     struct reads_side reads;
     struct class_side *joining;   /* client_class_join() looks for its class, NULL: it does not */
     uint64_t class_due;           /* not before: looking at everybody's entries */
+    struct files_side *files;     /* NULL: nothing is to be done about files */
     struct devices_side *devices; /* a change of the own list that is under way, NULL: none */
 };
 
@@ -190,6 +192,11 @@ int client_stale(struct client *c, struct slice name);
 /* A text to a user or a group: seals it or keeps it. -1: the store failed. */
 int client_send_sealed(struct client *c, uint8_t kind, struct slice to, uint8_t form, struct slice text,
                        uint64_t *number);
+/*
+ * The same for any content, inside a transaction: body is what the history shows. A draft without a number gets
+ * one. -1: the store failed.
+ */
+int client_draft(struct client *c, uint8_t kind, struct vault_draft *d, struct slice body, uint64_t now_ms);
 /* Who does it, for what lies between engine and store. */
 struct keyring client_keyring(const struct client *c);
 /* Keeps the note that the log of a group is not what it must be. */
@@ -226,6 +233,21 @@ int client_take_roster(struct client *c, struct slice payload);
 /* Logged in: whoever receives hears, once in a while, whom the class has signed. -1: the store failed. */
 int client_class_begin(struct client *c);
 void client_class_free(struct client *c);
+
+/* --- client_files.c --- */
+
+int client_take_blob(struct client *c, struct slice payload);
+/* Outside of every batch's transaction. */
+int client_take_data(struct client *c, struct slice payload);
+/* Logged in, or after RESYNC: every transfer begins again where it was. */
+void client_files_begin(struct client *c);
+/* Does what is due, outside of a batch. -1: the store failed. */
+int client_files_step(struct client *c);
+/* Puts bytes of files into the link when nothing else waits there. */
+void client_files_push(struct client *c);
+bool client_files_busy(const struct client *c);
+uint64_t client_files_due(const struct client *c);
+void client_files_free(struct client *c);
 
 /* --- client_devices.c --- */
 

@@ -270,11 +270,12 @@ int client_sealed_begin(struct client *c)
 /* --- sending --- */
 
 /* To a group it is a draft in any case: its log and our key come first (client_seal_room()). */
-static int draft_text(struct client *c, uint8_t kind, struct vault_draft *d, struct slice body, uint64_t now_ms)
+int client_draft(struct client *c, uint8_t kind, struct vault_draft *d, struct slice body, uint64_t now_ms)
 {
     struct vault_draft before;
     struct seal_need need = {0};
-    if (vault_number(c->o.vault, &d->number) < 0 || vault_note(c->o.vault, d->number, kind, d->to, body, now_ms) < 0)
+    if ((d->number == 0 && vault_number(c->o.vault, &d->number) < 0) ||
+        vault_note(c->o.vault, d->number, kind, d->to, body, now_ms) < 0)
         return -1;
     int behind = kind == WIRE_TO_ROOM ? 1 : vault_next_draft(c->o.vault, d->to, 0, &before);
     if (behind < 0) return -1;
@@ -300,7 +301,7 @@ int client_send_sealed(struct client *c, uint8_t kind, struct slice to, uint8_t 
     d.content = sealed_head(&bytes);
     int r = vault_begin(c->o.vault);
     if (r == 0)
-        r = vault_finish(c->o.vault, draft_text(c, kind, &d, sealed_head(&body), content.time_ms));
+        r = vault_finish(c->o.vault, client_draft(c, kind, &d, sealed_head(&body), content.time_ms));
     *number = d.number;
     sealed_buf_wipe(&body);
     sealed_buf_wipe(&bytes);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "file_book.h"
 #include "group_keys.h"
 #include "identity.h"
 #include "open.h"
@@ -128,6 +129,8 @@ static void take_content(struct taking *t, struct slice bytes)
     struct content c;
     enum content_verdict v = content_decode(&c, bytes);
     show(t, VAULT_SEALED);
+    if (v == CONTENT_GOOD && c.kind == CONTENT_FILE && file_book_offered(t->k, t->m, t->m->to, &c, &t->out->body) < 0)
+        result(t, ROOM_STORE);
     if (v != CONTENT_GOOD || c.kind != CONTENT_TEXT) return; /* an empty body: of another kind */
     buf_put_u8(&t->out->body, WIRE_SUITE_PLAIN);
     buf_put_u8(&t->out->body, c.u.text.form);

@@ -22,8 +22,10 @@
 enum {
     DIAL_MS = 5000,   /* for each address */
     SHAKE_MS = 10000, /* until message 2 */
-    READ_ROOM = 16 * 1024,
+    READ_ROOM = 16 * 1024,  /* the first read of a turn: conversation */
+    READ_MORE = 128 * 1024, /* those after it: there is much */
     READ_TURN = 256 * 1024, /* bytes taken from the kernel in one turn */
+    UNSENT = 128 * 1024,    /* in the kernel: what is more urgent is to overtake the rest */
 };
 
 void link_fail(struct link *l, enum link_fault fault, const char *words)
@@ -92,8 +94,9 @@ static void begin_shake(struct link *l, uint64_t now)
 
 static void set_options(int fd)
 {
-    const int on = 1, idle = 60, every = 15, times = 4;
+    const int on = 1, idle = 60, every = 15, times = 4, unsent = UNSENT;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every);
@@ -210,7 +213,8 @@ static void receive(struct link *l)
 {
     size_t taken = 0;
     while (taken < READ_TURN && !l->ended) {
-        ssize_t n = recv(l->fd, buf_room(&l->rx, READ_ROOM), READ_ROOM, 0);
+        const size_t room = taken ? READ_MORE : READ_ROOM;
+        ssize_t n = recv(l->fd, buf_room(&l->rx, room), room, 0);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
         if (n <= 0) {
@@ -219,7 +223,7 @@ static void receive(struct link *l)
         }
         buf_added(&l->rx, (size_t)n);
         taken += (size_t)n;
-        if (n < READ_ROOM) break;
+        if ((size_t)n < room) break;
     }
     if (buf_len(&l->rx) == 0) buf_free(&l->rx);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "again.h"
+#include "file_book.h"
 #include "group_keys.h"
 #include "sealed/envelope.h"
 #include "identity.h"
@@ -179,6 +180,12 @@ static enum open_result take_text(struct opening *o, const struct content *c)
     return OPEN_TEXT;
 }
 
+static enum open_result take_file(struct opening *o, const struct content *c)
+{
+    const struct slice to = {(const uint8_t *)o->out->to, strlen(o->out->to)};
+    return file_book_offered(o->k, o->m, to, c, &o->out->body) < 0 ? OPEN_STORE : OPEN_TEXT;
+}
+
 /* Only what was asked for: a second copy is not shown. */
 static enum open_result take_resent(struct opening *o, const struct content *c)
 {
@@ -188,9 +195,8 @@ static enum open_result take_resent(struct opening *o, const struct content *c)
     if (r < 0) return OPEN_STORE;
     if (r == 0) return OPEN_SILENT;
     snprintf(o->out->to, sizeof o->out->to, "%.*s", (int)to.len, (const char *)to.data);
-    if (content_decode(&inner, c->u.resent.inner) != CONTENT_GOOD || inner.kind != CONTENT_TEXT)
-        return OPEN_ODD;
-    return take_text(o, &inner);
+    if (content_decode(&inner, c->u.resent.inner) != CONTENT_GOOD) return OPEN_ODD;
+    return inner.kind == CONTENT_TEXT ? take_text(o, &inner) : inner.kind == CONTENT_FILE ? take_file(o, &inner) : OPEN_ODD;
 }
 
 /*
@@ -226,12 +232,13 @@ static enum open_result take_receipt(struct opening *o, const struct content *c)
     return OPEN_RECEIPT;
 }
 
-/* Kinds without a row are for the parts of the client that come later: what one's own devices tell each other. A file is at least announced. */
+/* Kinds without a row are for the parts of the client that come later: what one's own devices tell each other. */
 static const struct taker {
     enum content_kind kind;
     enum open_result (*take)(struct opening *o, const struct content *c);
 } takers[] = {
     {CONTENT_TEXT, take_text},
+    {CONTENT_FILE, take_file},
     {CONTENT_SENDER_KEY, take_sender_key},
     {CONTENT_RECEIPT, take_receipt},
     {CONTENT_RESEND, take_resend},
@@ -242,8 +249,7 @@ static void take_content(struct opening *o)
 {
     struct content c;
     enum content_verdict v = content_decode(&c, sealed_head(&o->content));
-    o->out->result =
-        v != CONTENT_GOOD || c.kind == CONTENT_FILE ? OPEN_ODD : OPEN_SILENT;
+    o->out->result = v != CONTENT_GOOD ? OPEN_ODD : OPEN_SILENT;
     for (size_t i = 0; v == CONTENT_GOOD && i < sizeof takers / sizeof *takers; i++)
         if (takers[i].kind == c.kind) o->out->result = takers[i].take(o, &c);
 }

@@ -31,7 +31,7 @@ const char *open_words(uint8_t verdict);
 enum open_result {
     OPEN_STORE = -1,  /* the store failed */
     OPEN_PLAIN,       /* it was not sealed; body is as it came */
-    OPEN_TEXT,        /* body is the text, as suite 0 has it; to is who it was for */
+    OPEN_TEXT,        /* body is the text, as suite 0 has it, or an offer of file_book.h; to is who it was for */
     OPEN_ODD,         /* opened; nothing that this version can show */
     OPEN_SILENT,      /* opened; nothing for the user */
     OPEN_SENDER_KEY,  /* opened; a sender key of `group` is new */

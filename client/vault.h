@@ -127,6 +127,8 @@ enum vault_kind {
     VAULT_INVITED,    /* name: who was invited */
     VAULT_JOINING,
     VAULT_MEMBER, /* name: the account */
+    VAULT_FILE = 30, /* these two: file_book.h */
+    VAULT_FILE_BLOB,
     VAULT_KINDS
 };
 

@@ -31,11 +31,13 @@ enum ctl_type {
     CTL_ADOPTED, /* that was the last of them */
     CTL_BROKER,  /* link u32; descriptor: a new stream to the broker */
     CTL_CONNECT, /* index u32, generation u32, peer str8; descriptor: an accepted connection */
+    CTL_FILES,   /* descriptor: a channel on which the broker will pass files (bus_files.h); CTL_BROKER follows */
     /* master to worker and broker */
     CTL_INTRO,  /* descriptor: one end of a channel on which the keeper will introduce a new master.
                    To the keeper, with process u32: the other end */
     /* master to broker */
     CTL_WORKER, /* slot u32, generation u32; descriptor: the stream to that worker */
+    CTL_WORKER_FILES, /* slot u32, generation u32; descriptor: the channel to pass files on; CTL_WORKER follows */
     CTL_ASK,    /* token u64, command rest: the operator asks */
     /* child to master */
     CTL_READY,  /* set up, sandboxed: text of what is in force str16; broker: fingerprint str8, server_id str8 */

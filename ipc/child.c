@@ -8,12 +8,17 @@
 #include "log.h"
 #include "sandbox.h"
 
-void child_start(const char *role)
+void child_ignore_signals(void)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+}
+
+void child_start(const char *role)
+{
+    child_ignore_signals();
     log_init(role, LOG_LOGFMT, LOG_INFO, false);
     if (sodium_init() < 0) fatal("libsodium cannot be initialised");
     sandbox_close_fds_above(CTL_FD + 1, NULL, 0);

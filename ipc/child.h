@@ -8,10 +8,12 @@
 #include "settings.h"
 
 /*
- * Signals, a first log, libsodium, and no descriptor but 0, 1, 2 and CTL_FD. SIGINT and
- * SIGTERM are ignored: Ctrl-C in the server window, or a signal to the whole process group, reaches
- * every process, and the master decides what it means.
+ * SIGINT, SIGTERM and SIGHUP are ignored: Ctrl-C in the server window, or a signal to the whole process group,
+ * reaches every process, and the master decides what it means. Said before the program is started, too: it stays.
  */
+void child_ignore_signals(void);
+
+/* Signals, a first log, libsodium, and no descriptor but 0, 1, 2 and CTL_FD. */
 void child_start(const char *role);
 
 /* Fields of CTL_SETUP; sets up the log as the settings say. Fatal when malformed. */

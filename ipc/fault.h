@@ -27,7 +27,7 @@ enum {
 };
 
 /* What FAULT_ESCAPE tries. */
-enum { ESCAPE_OPEN, ESCAPE_SOCKET, ESCAPE_SHRINK, ESCAPE_GROW };
+enum { ESCAPE_OPEN, ESCAPE_SOCKET, ESCAPE_SHRINK, ESCAPE_GROW, ESCAPE_FILES };
 
 /* In the slab. */
 struct fault_arm {

@@ -89,6 +89,11 @@ const struct conf_key settings_table[] = {
           "devices that ask at once to be admitted from one address or IPv6 /64"),
     DURATION(limits, guest_time, "10m", SEC, DAY, "how long a device may ask to be admitted"),
     COUNT(limits, roster_claims, "1000", 1, 1000000, "claims of students that wait for the instructor"),
+    BYTES(limits, file_size, "8GiB", 64 * KIB, 1024 * GIB, "largest file, sealed"),
+    BYTES(limits, files_per_user, "16GiB", 0, 1024 * 1024 * GIB, "files of one user that wait to be fetched"),
+    BYTES(limits, files_total, "64GiB", 0, 1024 * 1024 * GIB, "files of all that wait to be fetched"),
+    DURATION(limits, file_keep, "14d", SEC, 3650 * DAY, "how long a file waits to be fetched"),
+    COUNT(limits, file_requests, "600", 1, 1000000, "questions about files a minute of one user; tenfold in a burst"),
 
     COUNT(groups, per_user, "32", 0, 100000, "groups that one user has made and that are still open"),
     COUNT(groups, members, "1024", 1, 1024, "people of one group, those invited or barred included"),

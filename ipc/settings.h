@@ -52,6 +52,8 @@ struct settings {
         uint64_t one_time_prekeys; /* of one device */
         uint64_t guests_per_account, guests_per_address, guest_time; /* devices that ask to be admitted */
         uint64_t roster_claims;    /* that wait for an instructor */
+        uint64_t file_size, files_per_user, files_total, file_keep; /* bytes of one blob, of a user's, of all; how long */
+        uint64_t file_requests;    /* BLOB a minute of one account; burst is ten times that */
     } limits;
     struct {
         uint64_t per_user;                    /* open ones that one user has created */

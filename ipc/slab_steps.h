@@ -39,6 +39,10 @@
     X(BUFFER_GIVEN)   /* it is in the pool */                                  \
     X(TURN_SEALED)    /* clients are served, the broker is not */              \
     X(TURN_FLUSHED)                                                            \
+    /* files (blob.c, blob_send.c) */                                          \
+    X(FILE_TAKEN)     /* a descriptor has come, the client does not know */    \
+    X(FILE_WRITTEN)   /* a part of an upload is in the file, not confirmed */  \
+    X(FILE_READ)      /* a part of a download is read, not sealed */           \
     /* places (slab.c, session.c) */                                           \
     X(START_CLEARED)  /* a new connection's record, still free */              \
     X(START_MADE)                                                              \

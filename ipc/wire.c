@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "wire_admit.h"
+#include "wire_blob.h"
 #include "wire_groups.h"
 #include "wire_keys.h"
 #include "wire_moderate.h"
@@ -51,6 +52,10 @@ static const struct wire_row rows[WIRE_TYPES] = {
     [WIRE_GROUP] =        {"GROUP",      WIRE_SERVER, WIRE_OPEN,  2, WIRE_PAYLOAD_MAX},
     [WIRE_MODERATE_ASK] = {"MODERATE",   WIRE_CLIENT, WIRE_OPEN,  8, 800},
     [WIRE_MODERATE] =     {"MODERATE",   WIRE_SERVER, WIRE_OPEN,  11, 4096},
+    [WIRE_BLOB_ASK] =     {"BLOB",       WIRE_CLIENT, WIRE_OPEN,  5, 300},
+    [WIRE_BLOB] =         {"BLOB",       WIRE_SERVER, WIRE_OPEN,  5, 4096},
+    [WIRE_DATA_UP] =      {"DATA",       WIRE_CLIENT, WIRE_OPEN,  13, 12 + WIRE_BLOB_CHUNK},
+    [WIRE_DATA] =         {"DATA",       WIRE_SERVER, WIRE_OPEN,  13, 12 + WIRE_BLOB_CHUNK},
     [WIRE_HISTORY_ASK] =  {"HISTORY",    WIRE_CLIENT, WIRE_OPEN,  11, 512},
     [WIRE_HISTORY] =      {"HISTORY",    WIRE_SERVER, WIRE_OPEN,  9, 512},
 };
@@ -104,6 +109,9 @@ const char *wire_code_name(uint16_t code)
         [WIRE_LOG_CHANGED] = "log-changed",
         [WIRE_FORBIDDEN] = "forbidden",
         [WIRE_TOO_MANY] = "too-many",
+        [WIRE_NO_SUCH_BLOB] = "no-such-blob",
+        [WIRE_BLOB_DIFFERS] = "blob-differs",
+        [WIRE_FILES_FULL] = "files-full",
     };
     const char *name = code < sizeof names / sizeof *names ? names[code] : NULL;
     return name ? name : "unknown";

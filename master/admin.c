@@ -238,6 +238,9 @@ static const struct {
     {"group list", NULL, NULL, false},
     {"group show ", NULL, NULL, true},
     {"group delete ", NULL, NULL, true},
+    {"file list", NULL, NULL, false},
+    {"file show ", NULL, NULL, true},
+    {"file delete ", NULL, NULL, true},
 };
 
 static void answer(struct question *q)

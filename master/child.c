@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "log.h"
 #include "master.h"
 
@@ -164,6 +165,7 @@ static _Noreturn void become(const struct child *c, int fd)
     snprintf(path, sizeof path, "%s/" NAME "-%s", c->master->bin_dir, role_name(c));
     char *argv[] = {path, NULL};
     sigemptyset(&none);
+    child_ignore_signals(); /* a signal to the whole group does not end it before it has begun, either */
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (fd == CTL_FD)
         fcntl(fd, F_SETFD, 0);

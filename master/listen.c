@@ -15,7 +15,7 @@
 #include "log.h"
 #include "master.h"
 
-enum { ACCEPTS_A_TURN = 64, BACKLOG = 4096, PAUSE_MS = 100 };
+enum { ACCEPTS_A_TURN = 64, BACKLOG = 4096, PAUSE_MS = 100, UNSENT_BYTES = 128 * 1024 };
 
 void listen_name(const struct sockaddr *a, char *out, size_t size)
 {
@@ -132,8 +132,9 @@ void listen_update(struct master *m)
 
 /*
  * Options that only the master may set: no waiting for more bytes, and a peer that is silent or
- * takes nothing for a minute is given up by the kernel, which needs no timer of ours. Set at the
- * listening socket: every connection inherits them.
+ * takes nothing for a minute is given up by the kernel, which needs no timer of ours; and the kernel
+ * takes few bytes that it cannot send yet, so that what is urgent finds no megabyte of a file before
+ * it. Set at the listening socket: every connection inherits them.
  */
 static void set_options(int fd)
 {
@@ -141,7 +142,7 @@ static void set_options(int fd)
         int level, name, value;
     } options[] = {{IPPROTO_TCP, TCP_NODELAY, 1},       {SOL_SOCKET, SO_KEEPALIVE, 1},
                    {IPPROTO_TCP, TCP_KEEPIDLE, 60},     {IPPROTO_TCP, TCP_KEEPINTVL, 15},
-                   {IPPROTO_TCP, TCP_USER_TIMEOUT, 60000}};
+                   {IPPROTO_TCP, TCP_USER_TIMEOUT, 60000}, {IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES}};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
 }

@@ -92,10 +92,13 @@ static void stop(struct master *m, const char *why)
 static void keep_fixed(const struct settings *old, struct settings *set)
 {
     if (strcmp(old->server.listen, set->server.listen) != 0 || old->server.workers != set->server.workers ||
-        strcmp(old->server.state_dir, set->server.state_dir) != 0 || old->limits.clients != set->limits.clients)
-        LOG(LOG_WARN, "config", "needs-restart", log_s("keys", "server.listen, server.workers, server.state_dir, limits.clients"));
+        strcmp(old->server.state_dir, set->server.state_dir) != 0 || old->limits.clients != set->limits.clients ||
+        old->limits.file_size != set->limits.file_size)
+        LOG(LOG_WARN, "config", "needs-restart",
+            log_s("keys", "server.listen, server.workers, server.state_dir, limits.clients, limits.file_size"));
     set->server = old->server;
     set->limits.clients = old->limits.clients;
+    set->limits.file_size = old->limits.file_size; /* the workers' kernel limit */
     if (set->log.format == FORMAT_AUTO) set->log.format = old->log.format;
 }
 

@@ -51,12 +51,18 @@ void slot_announce_ready(struct master *m)
 static void join(struct slot *s)
 {
     struct child *broker = s->master->broker;
-    int fd[2];
+    int fd[2], files[2];
     struct buf p = {0}, link = {0};
     stream_pair(fd);
+    chan_pair(files);
     buf_put_u32(&p, s->number);
     buf_put_u32(&p, s->generation);
     buf_put_u32(&link, ++s->link);
+    /* First what descriptors travel on: whoever has the stream has that, too. */
+    chan_send(&broker->chan, CTL_WORKER_FILES, &p, files[0]);
+    chan_send(&s->child->chan, CTL_FILES, &(struct buf){0}, files[1]);
+    close(files[0]);
+    close(files[1]);
     chan_send(&broker->chan, CTL_WORKER, &p, fd[0]);
     chan_send(&s->child->chan, CTL_BROKER, &link, fd[1]);
     buf_free(&p);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blob.h"
 #include "fault.h"
 #include "log.h"
 #include "worker.h"
@@ -61,6 +62,7 @@ static const struct row rows[WIRE_TYPES] = {
     [WIRE_GROUP_ASK] = {1, pass_on},    [WIRE_HISTORY_ASK] = {8, pass_on},
     [WIRE_ADMIT_ASK] = {8, pass_on},    [WIRE_ROSTER_ASK] = {8, pass_on},
     [WIRE_MODERATE_ASK] = {8, pass_on}, [WIRE_WHY_ASK] = {8, pass_on},
+    [WIRE_BLOB_ASK] = {1, blob_on_ask}, [WIRE_DATA_UP] = {0, blob_on_data},
 };
 
 static void bad(struct session *s, uint16_t code, const char *what, uint8_t type)
@@ -124,7 +126,8 @@ static bool one_frame(struct session *s, const struct wire_frame *f)
         bad(s, WIRE_BAD_FRAME, "malformed", f->type);
         return false;
     }
-    pay(s, rows[f->type].cost, f->payload.len);
+    /* Files have a measure of their own: what a worker moves in a turn. */
+    pay(s, rows[f->type].cost, f->type == WIRE_DATA_UP ? 0 : f->payload.len);
     return rows[f->type].handle(s, f);
 }
 

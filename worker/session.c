@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "blob.h"
 #include "fault.h"
 #include "log.h"
 #include "seal_log.h"
@@ -86,12 +87,14 @@ static void refill(struct session *s)
 void session_release(struct worker *w)
 {
     struct session *s = w->held;
+    bool turn = w->files_in < FILES_A_TURN;
     bool room = uplink_up(w) && w->have_cert && stream_waiting(&w->broker) < WORKER_UPLINK_MARK;
     w->held = NULL;
     while (s) {
         struct session *next = s->next_held;
         uint8_t was = s->holds;
         if (room) s->holds &= (uint8_t)~HOLD_UPLINK;
+        if (turn) s->holds &= (uint8_t)~HOLD_FILES;
         if (s->holds & HOLD_RATE) refill(s);
         uint8_t still = s->holds;
         s->holds = 0;
@@ -133,6 +136,7 @@ static void finish(struct session *s)
     list_remove(&w->unfinished, s);
     if (s->announced) uplink_gone(s);
     handshake_forget(s);
+    blob_forget(s);
     loop_del(&w->loop, &s->io);
     /* The master holds a duplicate, so close() alone would send no FIN. */
     shutdown(s->io.fd, SHUT_RDWR);
@@ -199,6 +203,7 @@ void session_refuse(struct session *s, uint16_t code, uint32_t retry_ms, const c
     s->state = SESSION_CLOSING;
     w->slab.record[s->index].phase = SLAB_CLOSING;
     handshake_forget(s);
+    blob_forget(s);
     list_remove(&w->unfinished, s);
     list_append(w, s);
     s->over = true;
@@ -246,6 +251,7 @@ void session_flush(struct session *s)
 {
     bool all;
     int r;
+    if (s->files) blob_say_got(s);
     do {
         all = record_seal(s);
         r = push(s);
@@ -258,6 +264,7 @@ void session_flush(struct session *s)
         s->over = false;
         shutdown(s->io.fd, SHUT_WR);
     }
+    if (r > 0 && all && s->files) blob_wake(s);
     session_watch(s);
 }
 

@@ -6,11 +6,13 @@
  */
 #include <malloc.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "aead.h"
+#include "blob.h"
 #include "child.h"
 #include "fault.h"
 #include "log.h"
@@ -37,10 +39,11 @@ static void on_setup(struct worker *w, struct slice p, int fd)
     child_setup("worker", p, &records, &w->set);
     w->session = xcalloc(records, sizeof *w->session);
     struct sandbox_spec spec = {.role = SANDBOX_WORKER,
-                                .max_fds = records + 32,
+                                .max_fds = records + 32 + FILES_OPEN_MAX,
+                                .max_file = w->set.limits.file_size,
                                 .relaxed = !w->set.sandbox.enabled};
 #ifdef FAULTS
-    spec.max_file = seal_log_max();
+    if (seal_log_max() > spec.max_file) spec.max_file = seal_log_max();
 #endif
     look_up_user(w, &spec);
     aead_start();
@@ -94,6 +97,12 @@ static void on_broker(struct worker *w, struct slice p, int fd)
     struct cur c = cur_of(p.data, p.len);
     w->link = cur_u32(&c);
     if (fd >= 0) uplink_open(w, fd);
+}
+
+static void on_files(struct worker *w, struct slice p, int fd)
+{
+    (void)p;
+    if (fd >= 0) blob_open_channel(w, fd);
 }
 
 static void on_connect(struct worker *w, struct slice p, int fd)
@@ -157,7 +166,7 @@ static const struct {
     {CTL_SETUP, on_setup},     {CTL_SETTINGS, on_settings},   {CTL_SLAB, on_slab},
     {CTL_ADOPT, on_adopt},     {CTL_ADOPTED, on_adopted},     {CTL_BROKER, on_broker},
     {CTL_CONNECT, on_connect}, {CTL_HEARTBEAT, on_heartbeat}, {CTL_STOP, on_stop},
-    {CTL_INTRO, on_intro},
+    {CTL_INTRO, on_intro},     {CTL_FILES, on_files},
 };
 
 static void packet(struct chan *c, uint8_t type, struct slice fields, int fd)
@@ -205,6 +214,7 @@ static void end_of_turn(void *arg)
         session_flush(s);
         w->flushes++;
     }
+    if (w->files_due) blob_send_some(w);
     if (w->flushes != w->rested_at && !w->rest.armed) loop_timer_set(&w->loop, &w->rest, WORKER_REST_MS);
     STEP(TURN_SEALED);
     stream_flush(&w->broker);
@@ -237,6 +247,7 @@ int main(void)
 {
     static struct worker w; /* its record buffer is too big for the stack */
     child_start("worker");
+    signal(SIGXFSZ, SIG_IGN); /* a file that grows too long is an answer, no death */
     tune_memory();
 #ifdef FAULTS
     seal_log_open();
@@ -247,6 +258,7 @@ int main(void)
     w.tick.fire = tick;
     w.again.fire = again;
     w.rest.fire = rest;
+    blob_prepare(&w);
     orphan_prepare(&w);
     worker_serve_master(&w, CTL_FD);
     loop_run(&w.loop);

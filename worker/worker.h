@@ -14,6 +14,7 @@
  *   adopt.c      taking over the sessions of a worker that is dead
  *   orphan.c     the time between two masters
  *   uplink.c     the stream to the broker
+ *   blob*.c      files (blob.h)
  *   kernel.c     what the kernel counted
  */
 #ifndef WORKER_H
@@ -38,7 +39,7 @@ enum session_state {
 };
 
 /* Why a session reads nothing for now; any bit holds it. */
-enum { HOLD_UPLINK = 1, HOLD_RATE = 2 };
+enum { HOLD_UPLINK = 1, HOLD_RATE = 2, HOLD_FILES = 4 };
 
 struct handshake {
     struct noise_handshake noise;
@@ -67,6 +68,7 @@ struct session {
     int64_t tokens_bytes;
     struct buf out;                                    /* plaintext frames that wait to be sealed */
     struct handshake *handshake;                       /* until the session is open */
+    struct session_files *files;                       /* blob.h; NULL: it transfers none */
     struct session *next_dirty, *next_held;
     struct session *prev, *next; /* list of unfinished ones, oldest first */
     char peer[];                 /* address and port, for the log */
@@ -103,6 +105,12 @@ struct worker {
     struct wire_cert cert; /* what the server proves itself with, from the broker */
     bool have_cert;
     struct session *dirty, *held;
+    struct chan files_chan;        /* the broker's descriptors come here (blob.c) */
+    struct session_files *files;   /* of all sessions that have any */
+    unsigned n_transfers;
+    bool files_due;                /* some session may have a part of a file to send */
+    size_t files_in;               /* bytes of files written in this turn */
+    struct loop_timer files_turn, files_look;
     struct gone *gone, *last_gone; /* uplink.c: sessions that ended lately */
     uint64_t lost_ms;              /* when the last broker was */
     struct session_list unfinished; /* handshakes and logins, closing ones */

@@ -31,6 +31,7 @@ static const struct row rows[] = {
     {"since", "TIME", offsetof(struct args, since), "read, search: 30m, 2h, 7d back, or from a day such as 2024-10-10"},
     {"in", "ROOM", offsetof(struct args, in), "search: in this room, or with this person"},
     {"fetch", NULL, offsetof(struct args, fetch), "read: asks the server for what of #lobby is not here"},
+    {"name", "NAME", offsetof(struct args, name), "put: the name that the recipients see"},
     {"timeout", "S", offsetof(struct args, timeout), "give up after so many seconds"},
     {"yes", NULL, offsetof(struct args, yes), "the answer to what is asked: keys verify, keys paper, keys revoke"},
     {"password-file", "FILE", offsetof(struct args, password_file),

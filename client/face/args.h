@@ -15,8 +15,8 @@
 enum { ARGS_OPERANDS = 64 };
 
 struct args {
-    const char *server, *user, *home, *wait, *count, *timeout, *password_file,
-        *password_command, *theme, *config_file, *profile, *since, *in; /* as given, or NULL */
+    const char *server, *user, *home, *wait, *count, *timeout, *password_file, *password_command, *theme, *config_file,
+        *profile, *since, *in, *name; /* as given, or NULL */
     bool accept_new, yes, paper, with_account_key, fetch, read_receipts, json, quiet, verbose, no_color, plain, help, version;
     long messages;                      /* --count, 0: not given */
     int64_t timeout_ms;                 /* --timeout, -1: not given */

@@ -9,6 +9,7 @@
 #include "../show.h"
 #include "admit.h"
 #include "command.h"
+#include "command_files.h"
 #include "command_groups.h"
 #include "errand.h"
 #include "keys_people.h"
@@ -27,6 +28,7 @@ void chat_init(struct chat *c, const struct chat_ops *ops, void *arg, const char
 void chat_free(struct chat *c)
 {
     names_clear(&c->names);
+    files_free(c);
 }
 
 /* Prints a buffer and frees it; nothing when it is empty. */
@@ -313,6 +315,7 @@ static void on_connected(struct chat *c, const struct wire_welcome *m)
         chat_print(c, "*** should this machine be lost, 24 words on paper bring the name back: " NAME " keys paper");
     names_clear(&c->names);
     if (c->ops->list(c->arg) == 0) c->asking++;
+    files_accept(c);
 }
 
 static void on_lost(struct chat *c, const char *reason, uint32_t retry_ms)
@@ -336,7 +339,11 @@ void chat_event(struct chat *c, const struct client_event *e)
     case CLIENT_LOST: on_lost(c, e->lost.reason, e->lost.retry_ms); return;
     case CLIENT_LEFT:
     case CLIENT_FAILED: c->connected = false; return;
-    case CLIENT_MESSAGE: chat_show_rows(c); return;
+    case CLIENT_MESSAGE:
+        chat_show_rows(c);
+        files_accept(c);
+        return;
+    case CLIENT_FILE: files_event(c, e->file); return;
     case CLIENT_ACCEPTED: on_accepted(c, e->accepted); return;
     case CLIENT_WAITS: on_waits(c, e); return;
     case CLIENT_NOTE: chat_print(c, "*** %s", e->note.words); return;

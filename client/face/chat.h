@@ -6,6 +6,7 @@
 #define FACE_CHAT_H
 
 #include "../client.h"
+#include "chat_files.h"
 #include "name.h"
 #include "config.h"
 #include "names.h"
@@ -35,6 +36,11 @@ struct chat_ops {
     enum client_may (*admit)(void *arg);
     enum client_may (*admit_code)(void *arg, const char *code, bool with_account_key);
     void (*admit_end)(void *arg);
+    /* client_put() and what belongs to it */
+    enum client_file_result (*put)(void *arg, const struct client_put *put, uint64_t *id, struct why *why);
+    enum client_file_result (*get)(void *arg, uint64_t id, const char *path, struct why *why);
+    enum client_file_result (*decline)(void *arg, uint64_t id, struct why *why);
+    void (*accept_offers)(void *arg);
     void (*connect)(void *arg);
     void (*disconnect)(void *arg);
     void (*clear)(void *arg);
@@ -75,6 +81,7 @@ struct chat {
     struct names names;                 /* for completion */
     struct chat_sent sent[CHAT_ECHOES]; /* a ring */
     unsigned sent_n;
+    struct chat_files files;
 };
 
 /* A conversation of this user with the lobby. Everything else of c may be filled in after. */

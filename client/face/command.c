@@ -3,6 +3,7 @@
 
 #include "admit.h"
 #include "command_config.h"
+#include "command_files.h"
 #include "command_groups.h"
 #include "command_view.h"
 #include "keys_people.h"
@@ -293,6 +294,11 @@ const struct command commands[] = {
     {"query", "q", "[NAME]", "talk to one person or #group from now on; alone: to the lobby", "/query bob",
      cmd_query},
     {"r", "", "TEXT", "answer whoever wrote to you alone last", "/r yes, at nine", cmd_reply},
+    {"send", "sendfile", "FILE... [NAME]", "send files to a person or #group, or to whom you talk to", "/send notes.pdf bob",
+     cmd_send},
+    {"get", "", "NUMBER [PATH]", "fetch a file that was offered", "/get 44 ~/Downloads", cmd_get},
+    {"files", "", "", "list the files that were offered, fetched and sent", "/files", cmd_files},
+    {"decline", "", "NUMBER", "refuse an offered file, or take back your own", "/decline 44", cmd_decline},
     {"who", "w", "", "list who is connected", "/who", cmd_who},
     {"names", "n", "[#GROUP]", "who is in a group; in the lobby the same as /who", "/names #chess", cmd_names},
     {"whois", "wi", "NAME", "about a person", "/whois bob", cmd_whois},

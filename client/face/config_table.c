@@ -38,7 +38,7 @@ const struct conf_key config_table[] = {
     TEXT(CONF_LIST, highlight, "", "words that count as a mention, beside your name, with commas between"),
     TEXT(CONF_STRING, time_format, "%H:%M", "how a time is shown, as by strftime(3)"),
     SWITCH(read_receipts, "no", "tell others that their messages were read, and see who has read yours"),
-    TEXT(CONF_STRING, download, "", "folder for files that come; empty: $XDG_DOWNLOAD_DIR, else the present one"),
+    TEXT(CONF_STRING, download, "", "folder for files that come; empty: $XDG_DOWNLOAD_DIR, else ~/Downloads, else the present one"),
     TEXT(CONF_ROOMS, auto_accept, "",
          "files taken without asking: FROM SIZE, with commas between; FROM is a name, a #group or anybody"),
     COUNT(paste_lines, "3", 1, 1000, "on the full screen: pasting more lines than this asks what to do with them"),

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../client_files.h"
 #include "../file.h"
 #include "../show.h"
 #include "../vault_lock.h"
@@ -187,7 +188,8 @@ static void watch_signals(struct errand *s)
     errand_watch(s, SIGINT);
     errand_watch(s, SIGTERM);
     errand_watch(s, SIGWINCH);
-    signal(SIGPIPE, SIG_IGN); /* a closed stdout is noticed by write(2) */
+    signal(SIGPIPE, SIG_IGN); /* a closed stdout is noticed by write(2), … */
+    signal(SIGXFSZ, SIG_IGN); /* … and so is a file that may grow no more */
 }
 
 enum face_exit errand_open(struct errand *s, const struct args *o, uint32_t caps)
@@ -205,6 +207,8 @@ enum face_exit errand_open(struct errand *s, const struct args *o, uint32_t caps
                                                     .caps = caps,
                                                     .identity = &s->identity,
                                                     .vault = s->vault,
+                                                    .folder = s->home.folder,
+                                                    .downloads = o->config ? o->config->v.download : NULL,
                                                     .read_receipts = o->read_receipts,
                                                     .turn_frames = TURN_FRAMES,
                                                     .trust = errand_trust,
@@ -249,11 +253,12 @@ static int shorter(int timeout, uint64_t deadline)
 bool errand_run(struct errand *s, uint64_t deadline)
 {
     while (!s->done && errand_now() < deadline) {
-        struct pollfd p[2] = {
+        struct pollfd p[3] = {
             {.fd = client_fd(s->client), .events = client_wants(s->client)},
             {.fd = s->signals, .events = POLLIN},
+            {.fd = client_files_fd(s->client), .events = POLLIN},
         };
-        int n = poll(p, 2, shorter(client_timeout_ms(s->client), deadline));
+        int n = poll(p, 3, shorter(client_timeout_ms(s->client), deadline));
         if (n < 0 && errno != EINTR) break;
         if (p[1].revents) on_signals(s);
         if (!s->done) client_step(s->client, p[0].fd >= 0 ? p[0].revents : 0);

@@ -108,6 +108,7 @@ void home_forget_user(const struct home *h)
     char path[PATH_MAX];
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         unlink(home_file(h, files[i], path));
+    rmdir(home_file(h, "transfers", path));
     rmdir(h->folder);
 }
 

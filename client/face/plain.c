@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../client_files.h"
+#include "accept.h"
 #include "first.h"
 #include "out.h"
 #include "verbs.h"
@@ -105,6 +107,27 @@ static enum client_may do_admit_code(void *arg, const char *code, bool with_acco
 static void do_admit_end(void *arg)
 {
     client_admit_end(((struct plain *)arg)->s.client);
+}
+
+static enum client_file_result do_put(void *arg, const struct client_put *put, uint64_t *id, struct why *why)
+{
+    return client_put(((struct plain *)arg)->s.client, put, id, why);
+}
+
+static enum client_file_result do_get(void *arg, uint64_t id, const char *path, struct why *why)
+{
+    return client_get(((struct plain *)arg)->s.client, id, path, -1, why);
+}
+
+static enum client_file_result do_decline(void *arg, uint64_t id, struct why *why)
+{
+    return client_decline(((struct plain *)arg)->s.client, id, why);
+}
+
+static void do_accept_offers(void *arg)
+{
+    struct plain *p = arg;
+    accept_offers(p->s.args->config, p->s.client, p->s.vault);
 }
 
 static void do_connect(void *arg)
@@ -220,6 +243,10 @@ static const struct chat_ops ops = {
     .admit = do_admit,
     .admit_code = do_admit_code,
     .admit_end = do_admit_end,
+    .put = do_put,
+    .get = do_get,
+    .decline = do_decline,
+    .accept_offers = do_accept_offers,
     .connect = do_connect,
     .disconnect = do_disconnect,
     .clear = do_clear,
@@ -309,12 +336,13 @@ static void turn(struct plain *p, int most_ms)
 {
     int timeout = sooner(client_timeout_ms(p->s.client), most_ms);
     if (p->terminal && p->face->timeout_ms) timeout = sooner(timeout, p->face->timeout_ms(p));
-    struct pollfd f[3] = {
+    struct pollfd f[4] = {
         {.fd = reads(p) ? STDIN_FILENO : -1, .events = POLLIN},
         {.fd = client_fd(p->s.client), .events = client_wants(p->s.client)},
         {.fd = p->s.signals, .events = POLLIN},
+        {.fd = client_files_fd(p->s.client), .events = POLLIN},
     };
-    if (poll(f, 3, timeout) < 0) {
+    if (poll(f, 4, timeout) < 0) {
         if (errno != EINTR) p->quitting = true;
         return;
     }
@@ -393,6 +421,7 @@ static enum face_exit run(struct plain *p)
     p->chat.config = p->s.args->config;
     p->receipts = p->chat.config && p->chat.config->v.read_receipts;
     p->chat.device = p->s.identity.device;
+    client_files_auto(p->s.client);
     p->s.event = on_event;
     p->s.arg = p;
     p->notify.how = NOTIFY_BELL; /* what is read aloud is not to be told twice */

@@ -8,6 +8,7 @@
 
 #include "../open.h"
 #include "../show.h"
+#include "report_files.h"
 
 static const char indent_dated[] = "                    | ";
 static const char indent_short[] = "      | ";
@@ -90,7 +91,7 @@ void report_message_at(struct buf *out, const struct wire_deliver *m, enum vault
         report_event_words(out, m, how);
         return;
     }
-    bool known = client_body(m->body, &form, &text);
+    bool known = client_body(m->body, &form, &text), sealed = how == VAULT_SEALED;
     if (form == WIRE_FORM_ACTS) report_put(out, "* ");
     show_line(out, m->from);
     if (copy) {
@@ -100,7 +101,7 @@ void report_message_at(struct buf *out, const struct wire_deliver *m, enum vault
     report_put(out, form == WIRE_FORM_ACTS ? " " : ": ");
     if (known)
         show_body(out, text, dated ? indent_dated : indent_short);
-    else
+    else if (!sealed || !report_offer(out, m->body, dated ? indent_dated : indent_short))
         report_put(out, "[a message that this version cannot read]");
 }
 

@@ -4,6 +4,7 @@
 #include "../open.h"
 #include "out.h"
 #include "report.h"
+#include "report_files.h"
 
 static json_t *event(const char *name)
 {
@@ -81,6 +82,8 @@ json_t *report_message(const struct wire_deliver *m, enum vault_how how)
     if (m->flags & WIRE_FLAG_BACKLOG) set(o, "backlog", json_true());
     if (form == WIRE_FORM_ACTS) set(o, "form", json_string("acts"));
     set(o, "text", known ? out_text(text) : json_null());
+    json_t *file = how == VAULT_SEALED ? report_offer_json(m->body) : NULL;
+    if (file) set(o, "file", file);
     return o;
 }
 

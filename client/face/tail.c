@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "../show.h"
+#include "accept.h"
 #include "out.h"
 #include "report.h"
+#include "report_files.h"
 #include "errand.h"
 #include "shown.h"
 #include "verbs.h"
@@ -104,6 +106,19 @@ static void put_moderated(struct tailing *t, const struct wire_moderate_done *m)
     }
 }
 
+static void put_file(struct tailing *t, const struct client_file_event *e)
+{
+    struct buf line = {0};
+    if (t->s.args->json) {
+        out_json_text(&line, report_file_event(e));
+        put(t, &line);
+        return;
+    }
+    report_file_news(&line, e);
+    if (buf_len(&line) && !t->s.args->quiet) out_line(STDERR_FILENO, &line);
+    buf_free(&line);
+}
+
 static void put_read(struct tailing *t, const struct client_event *e)
 {
     struct buf line = {0};
@@ -116,6 +131,9 @@ static void on_event(void *arg, const struct client_event *e)
 {
     struct tailing *t = arg;
     if (e->type == CLIENT_MESSAGE) put_rows(t);
+    if (e->type == CLIENT_MESSAGE || e->type == CLIENT_CONNECTED)
+        accept_offers(t->s.args->config, t->s.client, t->s.vault);
+    if (e->type == CLIENT_FILE) put_file(t, e->file);
     if (e->type == CLIENT_CHANGES && !t->s.done) put_changes(t, e->changes);
     if (e->type == CLIENT_READ && !t->s.done) put_read(t, e);
     if (e->type == CLIENT_MODERATED && !t->s.done) put_moderated(t, e->moderated);
@@ -145,6 +163,7 @@ static enum face_exit run(struct tailing *t)
     if (vault_last_row(t->s.vault, &last) < 0) return store_trouble(t);
     if (shown_open(&t->shown, home_file(&t->s.home, "shown", path), last, &why) < 0)
         return errand_error(t->s.args, "local", &why);
+    if (t->s.args->config && t->s.args->config->v.auto_accept[0]) client_files_auto(t->s.client);
     t->s.event = on_event;
     t->s.arg = t;
     put_rows(t);

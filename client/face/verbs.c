@@ -30,6 +30,14 @@ const struct verb verbs[] = {
      verb_export, false},
     {"who", "who", "list who is connected", "who --json", verb_who, false},
     {"why", "why [ID]", "what a message of yours waits for; without its number: the newest", "why 12", verb_why, false},
+    {"put", "put FILE... TO",
+     "send files, folders as one tar file each, to a user or a '#group'; - sends standard input",
+     "put report.pdf frank", verb_put, false},
+    {"get", "get ID [PATH|-]", "fetch an offered file: to a folder, under another name, or to standard output",
+     "get 44 ~/Downloads", verb_get, false},
+    {"files", "files", "list the files that were offered, fetched and sent", "files --json", verb_files, false},
+    {"decline", "decline ID", "refuse an offered file, or take back one that you have sent", "decline 44", verb_decline,
+     false},
     {"group", "group create '#NAME' [open] | group invite '#NAME' USER | group join '#NAME' | group leave '#NAME'"
      " | group kick '#NAME' USER [WHY] | group role '#NAME' USER ROLE | group mute '#NAME' USER SPAN [WHY]"
      " | group topic '#NAME' TEXT | group open '#NAME' | group close '#NAME' | group members '#NAME' | group list",

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blob.h"
 #include "log.h"
 #include "moderation.h"
 
@@ -91,12 +92,13 @@ static void numbers(struct answer *a)
     const struct broker *b = a->broker;
     uint64_t commits, commit_us;
     store_stats(b->store, &commits, &commit_us);
-    answer_line(a, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "accounts",
+    answer_line(a, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "accounts",
                       (json_int_t)b->accounts, "sessions", (json_int_t)b->sessions, "routed",
                       (json_int_t)b->routed, "stored", (json_int_t)b->stored, "rejected",
                       (json_int_t)b->rejected, "lobby_members", (json_int_t)b->lobby.members, "lobby_head",
                       (json_int_t)b->lobby.head, "incarnation", (json_int_t)b->incarnation, "commits",
-                      (json_int_t)commits, "last_commit_us", (json_int_t)commit_us));
+                      (json_int_t)commits, "last_commit_us", (json_int_t)commit_us, "files",
+                      (json_int_t)b->files->by_id.n, "file_bytes", (json_int_t)b->files->bytes));
 }
 
 static void rotate(struct answer *a)
@@ -122,6 +124,7 @@ static const struct {
     {"role", NULL, ask_role},  {"user", NULL, ask_user},   {"ban", NULL, ask_lock},    {"unban", NULL, ask_unlock},
     {"lobby", NULL, ask_lobby}, {"audit", NULL, ask_audit}, {"group list", ask_group_list, NULL},
     {"group show", NULL, ask_group_show}, {"group delete", NULL, ask_group_delete},
+    {"file list", ask_file_list, NULL}, {"file show", NULL, ask_file_show}, {"file delete", NULL, ask_file_delete},
 };
 
 /* Is this the command, alone or (for an order) with words behind it? */

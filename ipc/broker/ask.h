@@ -35,6 +35,10 @@ bool ask_audit(struct answer *a, struct slice rest);
 void ask_group_list(struct answer *a);
 bool ask_group_show(struct answer *a, struct slice rest);
 bool ask_group_delete(struct answer *a, struct slice rest);
+/* Of ask_files.c. */
+void ask_file_list(struct answer *a);
+bool ask_file_show(struct answer *a, struct slice rest);
+bool ask_file_delete(struct answer *a, struct slice rest);
 /* Of a person in a group's log. */
 const char *ask_group_role(uint8_t role);
 

@@ -15,6 +15,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "blob.h"
 #include "broker.h"
 #include "child.h"
 #include "group.h"
@@ -109,6 +110,7 @@ static void on_setup(struct broker *b, struct slice p, int fd)
     uint8_t random[1];
     sqlite3_randomness(sizeof random, random); /* opens the random device now or never */
     libgcrypt_start();
+    blobs_prepare(b);
     if (sandbox_before_threads(&spec, &b->sandbox)) fatal("sandbox: %s", b->sandbox.text);
     lock_store(b);
     keys_load(&b->keys, b->set.server.state_dir);
@@ -117,6 +119,7 @@ static void on_setup(struct broker *b, struct slice p, int fd)
     share_load(b);
     room_load(b);
     groups_load(b);
+    blobs_load(b);
     presence_start(b);
     store_start(b->store);
     login_start(b);
@@ -141,6 +144,13 @@ static void on_worker(struct broker *b, struct slice p, int fd)
     struct cur c = cur_of(p.data, p.len);
     uint32_t slot = cur_u32(&c), generation = cur_u32(&c);
     if (fd >= 0) link_open(b, slot, generation, fd);
+}
+
+static void on_worker_files(struct broker *b, struct slice p, int fd)
+{
+    struct cur c = cur_of(p.data, p.len);
+    uint32_t slot = cur_u32(&c), generation = cur_u32(&c);
+    if (fd >= 0) transfers_channel(b, slot, generation, fd);
 }
 
 static void on_heartbeat(struct broker *b, struct slice p, int fd)
@@ -183,7 +193,7 @@ static const struct {
 } rows[] = {
     {CTL_SETUP, on_setup},         {CTL_SETTINGS, on_settings}, {CTL_WORKER, on_worker},
     {CTL_HEARTBEAT, on_heartbeat}, {CTL_ASK, on_ask},           {CTL_STOP, on_stop},
-    {CTL_INTRO, on_intro},
+    {CTL_INTRO, on_intro},         {CTL_WORKER_FILES, on_worker_files},
 };
 
 static void packet(struct chan *c, uint8_t type, struct slice fields, int fd)
@@ -246,7 +256,7 @@ static void end_of_turn(void *arg)
     b->loop.linger_us = linger(b);
     b->routed_before = b->routed;
     if ((b->active || b->retry) && !b->tick.armed) loop_timer_set(&b->loop, &b->tick, BROKER_TICK_MS);
-    if (b->stopping && !b->links && store_pending(b->store) == 0) b->loop.stop = true;
+    if (b->stopping && !b->links && store_pending(b->store) == 0 && blobs_idle(b)) b->loop.stop = true;
 }
 
 static void check_disk(struct broker *b)
@@ -303,6 +313,7 @@ int main(void)
     broker_serve_master(&b, CTL_FD);
     loop_run(&b.loop);
     auth_stop(b.auth);
+    blobs_stop(&b);
     store_close(b.store);
     LOG(LOG_INFO, "broker", "end");
     return 0;

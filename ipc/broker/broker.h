@@ -24,6 +24,7 @@
  *   group*.c    groups: who is in, and who has read how far (group.h)
  *   presence.c  joins, leaves, away, lists
  *   ask.c       the operator's questions; ask_moderation.c, ask_groups.c his orders
+ *   blob*.c     files (blob.h)
  *   orphan.c    the time between two masters
  *   why.c       what a message waits for
  *   store*.c    what lasts
@@ -64,6 +65,8 @@ struct keyring {
     struct store_list list; /* head 0: there is none */
     struct member *groups;  /* those that it is in, invited to, or has not read to the end */
     uint64_t full_us;       /* prekeys.c: when it may ask as much as ever again */
+    uint64_t files_full_us; /* blob_ask.c: the same about files */
+    uint64_t file_bytes;    /* blob.c: what its files count */
     bool appending;         /* an entry is on its way into the list */
 };
 
@@ -220,6 +223,7 @@ struct session {
     bool returned : 1;  /* opened by a ticket: an earlier broker, or worker, had it */
     bool resyncing : 1; /* RESYNC said, RESUME awaited: what comes before it is old */
     bool knows_groups : 1; /* has asked about groups: it is told of them */
+    struct transfer *transfers; /* blob_transfer.c: files under way */
     struct place lobby;
     char peer[];
 };
@@ -243,6 +247,7 @@ static inline struct guest *seat_guest(const struct seat *seat) { return seat->c
 
 struct link {
     struct stream stream;
+    struct chan files; /* descriptors for the worker (blob_transfer.c) */
     struct broker *broker;
     struct link *next;
     uint32_t slot, generation;
@@ -318,6 +323,7 @@ struct broker {
     struct room lobby;
     struct room *fanning; /* rooms that have frames to send at the end of this turn */
     uint64_t loads;       /* portions asked of the store: none is taken for another */
+    struct files *files; /* blob.h */
     struct table groups, group_names, group_looks, group_rooms;
     uint64_t last_room;
     struct reader *moved; /* readers whose place the disk does not know */
@@ -441,6 +447,11 @@ void keys_refuse_at(struct link *l, uint64_t sid, uint8_t type, uint8_t asked, s
                     uint32_t retry_ms, const char *text);
 /* There is nobody of this name; names like it are told. */
 void keys_unknown(struct session *s, uint8_t type, uint8_t asked, struct slice name);
+/*
+ * A token bucket as the time at which it is full again. Takes a token, of so many a minute and ten times that at
+ * once: 0, or the ms after which there is one.
+ */
+uint32_t bucket_take(uint64_t *full_us, uint64_t now_ms, uint64_t a_minute);
 /* Takes a token for a question of this account; 0, or the ms after which there is one. */
 uint32_t keys_charge(struct session *s);
 /* May this account ask one more question of these kinds? If not, it has been told. */

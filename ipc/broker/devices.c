@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "admit.h"
+#include "blob.h"
 #include "broker.h"
 #include "device_list.h"
 #include "group.h"
@@ -141,6 +142,7 @@ static void revoke(struct broker *b, struct account *a, uint64_t device)
     d->next = people_keyring(a)->revoked;
     a->keys->revoked = d;
     groups_device_gone(b, d);
+    blobs_device_gone(b, d);
     store_drop_device(b->store, a->id, device);
     LOG(LOG_INFO, "device", "revoke", log_s("user", a->name), log_u("device", device));
 }

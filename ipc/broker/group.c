@@ -277,7 +277,7 @@ static bool is_outdated(const struct group *g, struct slice body)
     return body.len < WIRE_GROUP_BODY_LOG + 4 || get_u32(body.data + WIRE_GROUP_BODY_LOG) < log->readers;
 }
 
-uint16_t group_refuses(const struct group *g, const struct account *a, struct slice body, char *words, size_t size)
+uint16_t group_speaks(const struct group *g, const struct account *a, char *words, size_t size)
 {
     if (g->ending) {
         snprintf(words, size, "%s is being deleted", g->room.name);
@@ -288,6 +288,12 @@ uint16_t group_refuses(const struct group *g, const struct account *a, struct sl
     const struct membership *coming = group_coming(g);
     if (code == WIRE_OK && coming)
         code = judged_by(g, membership_find(coming, people_keys(a)->list.account_key), words, size);
+    return code;
+}
+
+uint16_t group_refuses(const struct group *g, const struct account *a, struct slice body, char *words, size_t size)
+{
+    uint16_t code = group_speaks(g, a, words, size);
     if (code == WIRE_OK && body.data[0] != SEALED_SUITE_GROUP) {
         snprintf(words, size, "what is said in %s must be sealed for the group; this client is too old", g->room.name);
         return WIRE_BAD_BODY;

@@ -91,6 +91,8 @@ struct reader *group_reader_make(struct member *m, struct device *d, uint64_t ac
 /* store: its row goes as well. */
 void group_reader_drop(struct broker *b, struct reader *r, bool store);
 
+/* Why this account may say nothing there, as a code with words; WIRE_OK. */
+uint16_t group_speaks(const struct group *g, const struct account *a, char *words, size_t size);
 /* Why this account may not say this there, as a code with words; WIRE_OK. */
 uint16_t group_refuses(const struct group *g, const struct account *a, struct slice body, char *words, size_t size);
 /* May this account see who is in, and the log? Members, the invited, instructors; in an open group all but the barred. */

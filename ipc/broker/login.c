@@ -12,6 +12,7 @@
 
 #include "auth.h"
 #include "admit.h"
+#include "blob.h"
 #include "broker.h"
 #include "log.h"
 #include "moderation.h"
@@ -177,6 +178,7 @@ static void let_in(struct link *l, uint64_t sid, struct device *d, const struct 
     prekeys_welcome(s);
     moderation_welcome(s);
     class_roster_welcome(s);
+    blobs_welcome(s);
     admit_welcome(s);
 }
 

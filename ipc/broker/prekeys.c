@@ -48,18 +48,19 @@ void keys_unknown(struct session *s, uint8_t type, uint8_t asked, struct slice n
     say_refused(s->link, s->sid, type, &m);
 }
 
-/* A token bucket as the time at which it is full again: each question moves that on. */
+/* Each question moves the time on. */
+uint32_t bucket_take(uint64_t *full_us, uint64_t now_ms, uint64_t a_minute)
+{
+    uint64_t now_us = now_ms * 1000, next_us = (*full_us > now_us ? *full_us : now_us) + 60 * UINT64_C(1000000) / a_minute;
+    if (next_us - now_us > BURST_US) return (uint32_t)((next_us - now_us - BURST_US) / 1000 + 1);
+    *full_us = next_us;
+    return 0;
+}
+
 uint32_t keys_charge(struct session *s)
 {
-    struct account *a = s->device->account;
-    uint64_t now_us = s->link->broker->loop.now_ms * 1000, full_us = people_keys(a)->full_us;
-    if (full_us < now_us) full_us = now_us;
-    full_us += 60 * UINT64_C(1000000) / s->link->broker->set.limits.key_requests;
-    if (full_us - now_us <= BURST_US) {
-        people_keyring(a)->full_us = full_us;
-        return 0;
-    }
-    return (uint32_t)((full_us - now_us - BURST_US) / 1000 + 1);
+    const struct broker *b = s->link->broker;
+    return bucket_take(&people_keyring(s->device->account)->full_us, b->loop.now_ms, b->set.limits.key_requests);
 }
 
 bool keys_afford(struct session *s, uint8_t type, uint8_t asked, struct slice name)

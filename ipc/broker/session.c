@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "admit.h"
+#include "blob.h"
 #include "broker.h"
 #include "group.h"
 #include "log.h"
@@ -82,6 +83,7 @@ void session_close(struct session *s, bool polite)
     if (b->guests) admit_left(s);
     lobby_part(s);
     groups_left(s);
+    transfers_forget(s);
     if (s->device->in.receiver == s) inbox_detach(b, s->device);
     unlink_session(s);
     if (!s->device->session) refuse_drop_all(&s->device->out); /* it comes again, as after any end */
@@ -121,6 +123,7 @@ void session_resync(struct session *s)
     if (s->device->in.receiver == s) inbox_hold(s->device);
     lobby_hold(s);
     groups_left(s);
+    transfers_reset(s);
     wire_put_resync(session_begin(s, &at), s->link->broker->incarnation, s->token);
     session_end(s, at);
 }
@@ -130,6 +133,7 @@ void session_resume(struct session *s, const struct wire_resume *r)
     struct broker *b = s->link->broker;
     session_unjoin(s);
     if (s->returned && s->resyncing) moderation_welcome(s); /* what holds may have changed with the last broker */
+    if (s->returned && s->resyncing) blobs_welcome(s);
     s->resyncing = false;
     if (r->next_id > 0) route_resume(s, r->next_id);
     if (!(s->caps & WIRE_CAP_RECEIVE)) return;

@@ -646,3 +646,42 @@ void store_find_spot(struct store *s, uint64_t room, uint64_t number, store_spot
     r->number = number;
     submit(s, r);
 }
+
+/* --- files --- */
+
+void store_blob(struct store *s, const struct store_blob_change *c, store_done *done, void *ctx)
+{
+    size_t devices = c->n * sizeof *c->device, boot = c->boot ? strlen(c->boot) + 1 : 0;
+    struct request *r = ask(c->op == STORE_BLOB_PUT ? REQUEST_BLOB_PUT : REQUEST_BLOB, devices + boot, ctx);
+    r->done = done;
+    r->blob = *c;
+    r->blob.device = (const void *)copy(r->bytes, (struct slice){(const uint8_t *)c->device, devices}).data;
+    if (boot) r->blob.boot = memcpy(r->bytes + devices, c->boot, boot);
+    submit(s, r);
+}
+
+void store_each_blob(struct store *s, void (*each)(void *, const struct store_blob *), void *arg)
+{
+    assert(!s->running);
+    sql_each_blob(work_sql(s->work), each, arg);
+}
+
+void store_each_blob_device(struct store *s, void (*each)(void *, const uint8_t *, const struct store_blob_device *),
+                            void *arg)
+{
+    assert(!s->running);
+    sql_each_blob_device(work_sql(s->work), each, arg);
+}
+
+void store_each_blob_notice(struct store *s,
+                            void (*each)(void *, const uint8_t *, const struct store_blob_device *, uint64_t), void *arg)
+{
+    assert(!s->running);
+    sql_each_blob_notice(work_sql(s->work), each, arg);
+}
+
+void store_boot(struct store *s, char boot[STORE_BOOT_MAX + 1])
+{
+    assert(!s->running);
+    sql_boot(work_sql(s->work), boot);
+}

@@ -76,6 +76,15 @@ static const char *const scripts[] = {
     "CREATE TABLE undelivered(from_account INTEGER NOT NULL, from_device INTEGER NOT NULL, mid INTEGER NOT NULL,"
     "  account INTEGER NOT NULL, device INTEGER NOT NULL, time INTEGER NOT NULL, why INTEGER NOT NULL) STRICT;"
     "CREATE INDEX undelivered_sender ON undelivered(from_account, from_device, mid);",
+    /* Files: who put which, who is to fetch it, whom its end is to be told; and which boot of the machine wrote last. */
+    "CREATE TABLE blob(id BLOB PRIMARY KEY CHECK(length(id)=32), account INTEGER NOT NULL, device INTEGER NOT NULL,"
+    "  recipient TEXT NOT NULL, size INTEGER NOT NULL, complete INTEGER NOT NULL, created INTEGER NOT NULL,"
+    "  until INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE blob_wait(blob BLOB NOT NULL, account INTEGER NOT NULL, device INTEGER NOT NULL,"
+    "  state INTEGER NOT NULL, PRIMARY KEY(blob, account, device)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE blob_notice(account INTEGER NOT NULL, device INTEGER NOT NULL, blob BLOB NOT NULL,"
+    "  state INTEGER NOT NULL, made INTEGER NOT NULL, PRIMARY KEY(account, device, blob)) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE meta ADD COLUMN boot TEXT NOT NULL DEFAULT '';",
 };
 enum { SCRIPTS = sizeof scripts / sizeof *scripts };
 

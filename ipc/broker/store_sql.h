@@ -19,6 +19,7 @@
 
 #include "buf.h"
 #include "store.h"
+#include "store_blobs.h"
 
 enum {
     SQL_APPLICATION_ID = 0x43534d42, /* "CSMB", PRAGMA application_id */
@@ -78,6 +79,13 @@ void sql_each_entry(struct sql *q, void (*each)(void *arg, uint64_t room, struct
 void sql_each_place(struct sql *q, void (*each)(void *arg, const struct store_place *p), void *arg);
 void sql_each_room(struct sql *q, void (*each)(void *arg, uint64_t room, uint64_t rows, uint64_t bytes), void *arg);
 uint64_t sql_last_room(struct sql *q);
+void sql_each_blob(struct sql *q, void (*each)(void *arg, const struct store_blob *b), void *arg);
+void sql_each_blob_device(struct sql *q,
+                          void (*each)(void *arg, const uint8_t *id, const struct store_blob_device *d), void *arg);
+void sql_each_blob_notice(struct sql *q,
+                          void (*each)(void *arg, const uint8_t *id, const struct store_blob_device *d, uint64_t made_ms),
+                          void *arg);
+void sql_boot(struct sql *q, char boot[STORE_BOOT_MAX + 1]);
 
 /* writes: takes the write lock at once, and waits as long as another program holds it. */
 void sql_begin(struct sql *q, bool writes);

@@ -165,6 +165,11 @@ static enum store_status run_why(struct work *w, struct request *r)
     return STORE_OK;
 }
 
+static enum store_status run_blob(struct work *w, struct request *r)
+{
+    return blobs_run(w->sql, r);
+}
+
 static const struct op {
     bool writes; /* needs the write lock */
     bool grows;  /* is refused when the disk is full */
@@ -196,6 +201,8 @@ static const struct op {
     [REQUEST_DROP_GROUP] = {true, false, run_groups},
     [REQUEST_WHY] = {false, false, run_why},
     [REQUEST_SPOT] = {false, false, run_why},
+    [REQUEST_BLOB_PUT] = {true, true, run_blob},
+    [REQUEST_BLOB] = {true, false, run_blob},
 };
 
 /* --- one transaction --- */

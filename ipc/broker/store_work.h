@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "store.h"
+#include "store_blobs.h"
 #include "store_sql.h"
 
 enum request_kind {
@@ -39,6 +40,8 @@ enum request_kind {
     REQUEST_DROP_GROUP,
     REQUEST_WHY,
     REQUEST_SPOT,
+    REQUEST_BLOB_PUT,
+    REQUEST_BLOB,
     REQUEST_KINDS
 };
 
@@ -113,11 +116,13 @@ struct request {
             bool queued;
         } why;
         struct store_audit ends; /* drop_group; act 0: no line */
+        struct store_blob_change blob; /* blob_put, blob: devices and boot are in bytes */
     };
     uint64_t room;   /* put_room, load_room, trim_room, and all of groups but places */
     uint64_t number; /* expire: before_ms; trim_room, cut_room: keep_from; spot */
     bool kept;       /* spot */
-    uint8_t bytes[]; /* head and body; prefix and one-time prekeys; entry; entry, id and name; item */
+    /* head and body; prefix and one-time prekeys; entry; entry, id and name; item; devices (structs) and boot */
+    _Alignas(8) uint8_t bytes[];
 };
 
 struct requests {
@@ -139,8 +144,10 @@ enum store_status moderation_run(struct sql *q, struct request *r);
 enum store_status roster_run(struct sql *q, struct request *r);
 /* … from REQUEST_ENTRY to REQUEST_DROP_GROUP (store_groups.c), … */
 enum store_status groups_run(struct sql *q, struct request *r);
-/* … REQUEST_WHY and REQUEST_SPOT (store_why.c). */
+/* … REQUEST_WHY and REQUEST_SPOT (store_why.c), … */
 void why_run(struct sql *q, struct request *r);
+/* … and those of files (store_blobs.c). */
+enum store_status blobs_run(struct sql *q, struct request *r);
 
 /*
  * Opens everything there is in DIR. The checkpoint's thread starts with work_start(). NULL with a

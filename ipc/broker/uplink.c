@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "admit.h"
+#include "blob.h"
 #include "broker.h"
 #include "fault.h"
 #include "group.h"
@@ -183,6 +184,14 @@ static bool on_why(struct session *s, struct slice p)
     return true;
 }
 
+static bool on_blob(struct session *s, struct slice p)
+{
+    struct wire_blob_ask m;
+    if (!wire_get_blob_ask(p, &m)) return false;
+    blobs_ask(s, &m);
+    return true;
+}
+
 static bool (*const client_rows[WIRE_TYPES])(struct session *s, struct slice p) = {
     [WIRE_SEND] = on_send,
     [WIRE_ACK] = on_ack,
@@ -195,6 +204,7 @@ static bool (*const client_rows[WIRE_TYPES])(struct session *s, struct slice p) 
     [WIRE_ROSTER_ASK] = on_roster,
     [WIRE_GROUP_ASK] = on_group,
     [WIRE_MODERATE_ASK] = on_moderate,
+    [WIRE_BLOB_ASK] = on_blob,
     [WIRE_HISTORY_ASK] = on_history,
 };
 
@@ -212,7 +222,8 @@ static bool on_up(struct link *l, struct slice p)
     if (m.type >= WIRE_TYPES || (m.type != WIRE_PART && !client_rows[m.type])) return false;
     struct wire_frame f = {m.type, m.payload};
     /* What was on its way when this session was asked to resume comes again, and may be cut now. */
-    if (s->resyncing && (m.type == WIRE_SEND || m.type == WIRE_PART || m.type == WIRE_ACK)) return true;
+    if (s->resyncing && (m.type == WIRE_SEND || m.type == WIRE_PART || m.type == WIRE_ACK || m.type == WIRE_BLOB_ASK))
+        return true;
     if (m.type == WIRE_RESUME) session_unjoin(s);
     if (m.type == WIRE_PART && !s->joiner) s->joiner = xcalloc(1, sizeof *s->joiner);
     int r = s->joiner ? wire_join(s->joiner, &f) : 1;
@@ -269,6 +280,7 @@ static void forget(struct link *l)
         else
             seat_clear(&l->seat[i]);
     stream_close(&l->stream);
+    transfers_unlink(l);
     free(l->seat);
     free(l);
 }
@@ -302,6 +314,7 @@ void link_open(struct broker *b, uint32_t slot, uint32_t generation, int fd)
     l->next = b->links;
     b->links = l;
     stream_open(&l->stream, &b->loop, fd, frame, ended, l);
+    transfers_link(l);
     if (b->paused) stream_pause(&l->stream, true);
     bus_put_identity(&l->stream, &b->keys.cert);
 }

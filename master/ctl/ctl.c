@@ -42,6 +42,9 @@ static const char help[] =
     "  group list  the groups, who made them, how much waits in them\n"
     "  group show NAME       one of them, and who is in; the # may be left out\n"
     "  group delete NAME --yes  ends a group for all who are in it, with what waits there\n"
+    "  file list   the files that wait to be fetched: from whom, for whom, how long\n"
+    "  file show ID          one of them, and which devices are to fetch it; some digits are enough\n"
+    "  file delete ID --yes  takes a file from everybody who has not fetched it\n"
     "  worker restart N|all  a successor goes on with the worker's connections, one at a time\n"
     "  worker drain N        gives worker N no new connections, or does so again\n"
     "  upgrade [PATH]        becomes the server program at PATH (or the one installed anew in its\n"
@@ -63,7 +66,7 @@ static const char help[] =
     "                 ./state and ./conf/state are tried\n"
     "  --json         one JSON object a line\n"
     "  --since TIME   of audit alone: only what is not older than 30m, 2h, 7d\n"
-    "  --yes          of group delete: yes, I mean it\n"
+    "  --yes          of group delete and file delete: yes, I mean it\n"
     "  --help         prints this\n"
     "  --version      prints the version\n"
     "\n"
@@ -347,10 +350,11 @@ static int usage(const char *what)
 
 static bool known(const char *command)
 {
-    static const char *const commands[] = {"status", "workers", "who", "queue", "key rotate", "group list",
+    static const char *const commands[] = {"status", "workers", "who", "queue", "key rotate", "group list", "file list",
                                            "demo crash", "lobby", "audit"};
     static const char *const with_word[] = {"worker restart ", "worker drain ", "upgrade", "role ", "user ", "ban ",
-                                            "unban ", "lobby ", "audit ", "group show ", "group delete "};
+                                            "unban ", "lobby ", "audit ", "group show ", "group delete ",
+                                            "file show ", "file delete "};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i], command) == 0) return true;
     for (size_t i = 0; i < sizeof with_word / sizeof *with_word; i++)
@@ -413,9 +417,10 @@ static int carry_out(const struct given *g, const char *command)
     if (g->since) snprintf(what, sizeof what, "audit %.100s", g->since);
     if (strcmp(command, "demo crash") == 0) return demo_crash(&g->demo);
     if (g->of_demo) return usage("--for, --clients, --lobby, --master and --quiet go with demo crash alone");
-    bool deletes = strncmp(command, "group delete ", 13) == 0;
-    if (deletes && !g->yes) return usage("group delete takes the group from everybody who is in it; add --yes");
-    if (g->yes && !deletes) return usage("--yes goes with group delete alone");
+    bool group = strncmp(command, "group delete ", 13) == 0, file = strncmp(command, "file delete ", 12) == 0;
+    if (group && !g->yes) return usage("group delete takes the group from everybody who is in it; add --yes");
+    if (file && !g->yes) return usage("file delete takes the file from everybody who has not fetched it; add --yes");
+    if (g->yes && !group && !file) return usage("--yes goes with group delete and file delete alone");
     int fd = reach(g->demo.socket_path, path);
     if (fd < 0) return EXIT_UNREACHABLE;
     int status = ask(fd, g->since ? what : command, g->demo.json);

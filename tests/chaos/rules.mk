@@ -11,7 +11,7 @@ CHAOS_SECONDS := $(if $(filter undefined file,$(origin DURATION)),60,$(DURATION)
 
 $(CHAOS_BIN): $(CHAOS_OBJ) $(LIB_CLIENT) $(LIB_SEALED) $(LIB_IPC)
 	@mkdir -p $(@D)
-	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -ljansson -lsodium -lgcrypt
+	@echo '  LD $@'; $(CC) $(ALL_LDFLAGS) -o $@ $^ -lsqlite3 -ljansson -lutf8proc -lsodium -lgcrypt
 
 LOSS := 2
 CHAOS := $(CHAOS_BIN) --duration $(CHAOS_SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)

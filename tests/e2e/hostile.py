@@ -21,7 +21,12 @@ def good_frames():
         Frame('PRESENCE_C', op=frames.ABOUT, person='ann'),
         Frame('GROUP_C', op=frames.JOIN, room='#lobby'),
         Frame('GROUP_C', op=frames.PARTING, room='#lobby'),
-        Frame('HISTORY_C', room='#lobby', after=0, count=10)]
+        Frame('HISTORY_C', room='#lobby', after=0, count=10),
+        Frame('BLOB_C', op=frames.B_PUT, ref=1, blob=bytes(32), size=100, to='ann'),
+        Frame('BLOB_C', op=frames.B_GET, ref=2, blob=bytes(32), offset=0),
+        Frame('BLOB_C', op=frames.B_CREDIT, ref=2, upto=10),
+        Frame('BLOB_C', op=frames.B_HAVE, blob=bytes(32)),
+        Frame('DATA_C', ref=1, offset=0, data=b'sealed')]
 
 
 class Bystanders:

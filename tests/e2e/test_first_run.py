@@ -12,13 +12,15 @@ def words_of(server):
 
 def new_here(mux, server, *words, user='alice'):
     """The client in a terminal of somebody who has never run it."""
-    return mux.pane([mux.env.build / NAME, server.name, *words], 100, 30, environ=['USER=' + user])
+    # A shell notes how it ended: tmux does not learn it when the terminal closes before the program is collected.
+    noted = ['sh', '-c', 'trap : INT; to=$1; shift; "$@"; echo $? > "$to"', 'sh', mux.env.folder / 'status']
+    return mux.pane([*noted, mux.env.build / NAME, server.name, *words], 100, 30, environ=['USER=' + user])
 
 
 def exit_status(pane):
     """Waits for the end of the program in a pane."""
     pane.wait(lambda screen: pane.ask('#{pane_dead}') == '1', 'its end')
-    return int(pane.ask('#{pane_dead_status}'))
+    return int((pane.mux.env.folder / 'status').read_text())
 
 
 def begin(env, *face):

@@ -10,9 +10,10 @@ import sqlite3
 import search
 from harness import Program, Skipped, check, equal, until
 from search import Needles
+from sharing import blobs, downloads, get, make, put
 
 KEY = 32
-VALUE_SESSIONS, VALUE_PREKEYS, VALUE_GROUP_OWN, VALUE_GROUP_KEYS = 2, 3, 12, 14  # kinds of values in a client's store
+VALUE_SESSIONS, VALUE_PREKEYS, VALUE_GROUP_OWN, VALUE_GROUP_KEYS, VALUE_FILE = 2, 3, 12, 14, 30  # kinds of values in a client's store
 ROOM = '#marks'
 
 
@@ -103,7 +104,14 @@ def other_sender_keys(value):
         yield from sender_key(c.take(c.number(4)), whose)
 
 
-KEYS_IN = {VALUE_SESSIONS: session_keys, VALUE_PREKEYS: prekey_secrets, VALUE_GROUP_OWN: own_sender_key,
+def file_key(value):
+    """What a file is sealed under."""
+    c = Cursor(value)
+    c.take(4 + KEY)
+    yield 'file key', c.take(KEY)
+
+
+KEYS_IN = {VALUE_FILE: file_key, VALUE_SESSIONS: session_keys, VALUE_PREKEYS: prekey_secrets, VALUE_GROUP_OWN: own_sender_key,
            VALUE_GROUP_KEYS: other_sender_keys}
 
 
@@ -130,7 +138,7 @@ class Talk:
         search.need_rights()
         self.env, self.server = env, env.server()
         self.capture = search.Capture(self.server.port)
-        self.marks, self.keys = Needles(), Needles()
+        self.marks, self.keys, self.contents = Needles(), Needles(), Needles()
         self.users, self.readers = ('alice', 'bob', 'carol'), {}
 
     def note_keys(self):
@@ -161,7 +169,7 @@ class Talk:
 
     def nowhere_at_the_server(self):
         """No mark and no key of so far in files, log and memory of the server."""
-        for needles in (self.marks, self.keys):
+        for needles in (self.marks, self.keys, self.contents):
             equal(search.in_files(needles, self.server.folder), [], 'found in files of the server')
             equal(needles.inside('\n'.join(self.server.log.raw + self.server.out.raw).encode()), set(), 'found in its log')
             equal(search.in_server(needles, self.server), [], 'found in its memory')
@@ -199,8 +207,24 @@ def grouped(talk):
     talk.note_keys()
 
 
-# Who seals more adds a function here that says marks through it, and a line in the test. Still to come: names and
-# contents of files.
+def shared(talk):
+    """A file with a marked name and a marked content: while it waits, and fetched."""
+    name, content = mark('file'), mark('content')
+    talk.marks.add('to bob, present: the name of a file', name)
+    talk.contents.add('what is in a file', content)
+    path = make(talk.env, 'out/' + name, content.encode() * 9000)
+    put(talk.env, talk.server, 'alice', path, 'bob')
+    offered = talk.readers['bob'].out.wait(ev='message', text=None)
+    talk.note_keys()
+    check([key for key in talk.keys.names() if 'file key' in key], 'no key of a file is known')
+    equal(len(blobs(talk.server)), 1, 'files at the server')
+    talk.nowhere_at_the_server()
+    folder = downloads(talk.env, 'bob')
+    get(talk.env, talk.server, 'bob', offered['file']['id'], folder, content.encode() * 9000)
+    check(search.in_files(talk.contents, folder), 'the search does not find what is in a file')
+
+
+# Who seals more adds a function here that says marks through it, and a line in the test.
 
 
 def test_the_server_knows_nothing(env):
@@ -208,13 +232,14 @@ def test_the_server_knows_nothing(env):
     talk = Talk(env)
     direct(talk)
     grouped(talk)
+    shared(talk)
     talk.capture.stop()
     known = talk.keys.names()
     check(len(known) > 300, 'only %d keys are known' % len(known))
     for what in ('own generation', 'signing key', 'device'):
         check([name for name in known if what in name], 'no key with "%s" is known' % what)
     talk.nowhere_at_the_server()
-    for needles in (talk.marks, talk.keys):
+    for needles in (talk.marks, talk.keys, talk.contents):
         equal(talk.capture.found(needles), [], 'found in the traffic')
     # The search finds them where they are.
     for user, reader in talk.readers.items():

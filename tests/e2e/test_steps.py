@@ -8,6 +8,7 @@ import signal
 
 import csmsg
 from harness import check, equal, until
+from movers import Movers
 from streams import Streams, judge_seals, kill_worker, seals, worker_pid
 from test_kill import need_faults, serve_resync
 
@@ -17,7 +18,7 @@ SEED = int(os.environ.get('CSMSG_SEED', '3'))
 # Which test dies at the steps that begin so.
 TESTED = {'RX': 'test_receiving', 'TX': 'test_sending', 'COMMIT': 'test_commits_and_buffers',
           'BUFFER': 'test_commits_and_buffers', 'TURN': 'test_commits_and_buffers',
-          'START': 'test_places', 'END': 'test_places', 'ADOPT': 'test_adoption'}
+          'START': 'test_places', 'END': 'test_places', 'ADOPT': 'test_adoption', 'FILE': 'test_files_move'}
 
 
 def steps(*groups):
@@ -267,3 +268,31 @@ def test_a_worker_opens_a_file(env):
     equal((line['result'], line['errno']), ('-1', '13'), 'open()')
     evil.ping()
     equal(until(lambda: worker_pid(server), 'a worker'), pid, 'the worker')
+
+
+def test_files_move(env):
+    """FILE_*, and every step of a turn with a file on its way in both directions."""
+    if not need_faults(env):
+        return
+    movers, luck, deaths = Movers(env), random.Random(SEED), 0
+    print('seed %d' % SEED)
+    for name, number in steps('FILE', 'RX', 'TX', 'COMMIT', 'BUFFER', 'TURN').items():
+        if name in ('RX_COPIED', 'RX_MOVED'):
+            continue  # a record must come cut just so, which is chance here: the talkers above cut theirs
+        for most in (1, 6):
+            movers.die_at(name, number, luck.randint(1 + most // 4, most))
+            deaths += 1
+    movers.finish(deaths)
+
+
+def test_files_are_adopted(env):
+    """ADOPT_*: the successor dies, too, with a file on its way."""
+    if not need_faults(env):
+        return
+    movers, deaths = Movers(env, process__heartbeat_limit='30s'), 0
+    for name, number in steps('ADOPT').items():
+        if name in ('ADOPT_STRUCK', 'ADOPT_BEGUN', 'ADOPT_REFUSED'):
+            continue  # these are about connections that carry no file
+        movers.die_at(name, number, 1, lambda: kill_worker(movers.server))
+        deaths += 2
+    movers.finish(deaths)

@@ -218,10 +218,10 @@ def test_hostile_texts(env):
         equal(alice.ask('#{alternate_on}'), '0', 'the alternate screen after the end')
 
 
-def long_history(env, count):
-    """alice's store with so many lines of the lobby in it."""
+def long_history(env, count, user='alice'):
+    """Somebody's store with so many lines of the lobby in it."""
     now = int(time.time() * 1000)
-    path, = (env.folder / 'home-alice').glob('alice/store.db')
+    path = env.folder / ('home-' + user) / user / 'store.db'
     with sqlite3.connect(path) as store:
         store.executemany(
             'INSERT INTO history(flags, incarnation, seq, time_ms, sender, device, id, recipient, body)'
@@ -248,9 +248,12 @@ def test_long_history(env):
     alice.wait(lambda s: re.search(r'line 097\d\d\d of', s), 'what was not loaded at first', 30)
     alice.keys('C-s')
     alice.sees('\nsearch:')
-    alice.type('LINE 000001')
+    begun = time.monotonic()
+    alice.write('LINE 000001')
+    alice.sees('further back for "LINE 000001"')  # keys are answered meanwhile
     alice.sees('line 000001 of the talk', 60)
     alice.sees('found')
+    print('the first of 100,000 lines: %.1f s' % (time.monotonic() - begun))
     alice.keys('Escape')
     alice.misses('\nsearch:')
     alice.write('still typing')
@@ -268,11 +271,18 @@ def test_search(env):
     alice.sees('line 39')
     alice.write('half a line')
     alice.keys('C-s')
-    alice.type('line 1')
+    alice.write('line')
+    alice.sees('found "line"')
+    alice.write(' 1')
     alice.sees('found "line 1"')
-    alice.sees('line 19')
+    alice.sees('[scrolled, 14 below]')  # line 19, and a third of the screen below it
     alice.keys('Enter')
-    alice.sees('line 18')
+    alice.sees('[scrolled, 15 below]')
+    alice.write('0')
+    alice.sees('found "line 10"')
+    alice.sees('line 10')
+    alice.keys('BSpace')
+    alice.sees('found "line 1"')
     alice.keys('Escape')
     alice.sees('[#lobby] half a line')
     alice.keys('C-c')
@@ -328,12 +338,12 @@ def test_unread(env):
 class Terminal:
     """The client on a pseudo terminal, without anything between: for times."""
 
-    def __init__(self, env, server, user, cols=120, rows=36):
-        environ = {**env.environ(), 'TERM': 'xterm-256color', 'INPUTRC': '/dev/null'}
+    def __init__(self, env, server, user, cols=120, rows=36, words=(), environ=()):
+        environ = {**env.environ(), 'TERM': 'xterm-256color', 'INPUTRC': '/dev/null', **dict(environ)}
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', rows, cols, 0, 0))
         self.process = subprocess.Popen(
-            [str(a) for a in env.argv(server, user, '--accept-new', json_lines=False)], stdin=slave, stdout=slave,
+            [str(a) for a in env.argv(server, user, '--accept-new', *words, json_lines=False)], stdin=slave, stdout=slave,
             stderr=slave, env=environ, cwd=env.folder, start_new_session=False)
         os.close(slave)
         self.seen = b''
@@ -366,6 +376,11 @@ class Terminal:
         fields = open('/proc/%d/stat' % self.process.pid).read().rsplit(')', 1)[1].split()
         return int(fields[11]) + int(fields[12])
 
+    def end(self):
+        """The program ends."""
+        self.process.terminate()
+        self.process.wait()
+
 
 def test_idle_uses_no_cpu(env):
     """Nothing happens, nothing runs."""
@@ -378,8 +393,7 @@ def test_idle_uses_no_cpu(env):
     while time.monotonic() < deadline:
         alice.read(deadline - time.monotonic())
     check(alice.cpu() - before <= 2, '%d ticks in 3 s' % (alice.cpu() - before))
-    alice.process.terminate()
-    alice.process.wait()
+    alice.end()
 
 
 def test_burst(env):
@@ -389,16 +403,24 @@ def test_burst(env):
     alice = Terminal(env, server, 'alice')
     alice.sees(b'you are in')
     mallory = env.login('mallory', server, caps=frames.RECEIVE | frames.LOBBY)
-    quiet = max(alice.echo(b'%c' % key) for key in b'abcdef')
+    quiet = max(alice.echo(b'%c' % key) for key in b'%&@^_`')
     for number in range(count - 1):
         mallory.send('#lobby', 'flood %05d' % number)
     mallory.send('#lobby', 'the last of them')
     waits = []
     while b'the last of them' not in alice.seen and len(waits) < 2000:
-        waits.append(alice.echo(b'%c' % (0x41 + len(waits) % 26)))
+        waits.append(alice.echo(b'%c' % b'%&@^_`{}~'[len(waits) % 9]))
     alice.sees(b'the last of them')
     print('keys: %.0f ms when quiet; in the burst %d keys, at most %.0f ms' % (
         quiet * 1000, len(waits), max(waits or [0]) * 1000))
     check(max(waits or [0]) < 0.5 * scale(), 'a key waited %.3f s' % max(waits))
-    alice.process.terminate()
-    alice.process.wait()
+    alice.end()
+
+
+def test_refused_from_another_room(env):
+    """What /msg said to somebody who does not exist asks for a look from wherever one is."""
+    _, _, alice, _ = two(env)
+    alice.type('/msg bbo are you there?')
+    alice.sees('3:bbo!')
+    alice.keys('M-a')
+    alice.sees('no such user')

@@ -1,8 +1,8 @@
 /*
  * fuzz_broker.c - a broker and its three workers, of which every one may be hostile: any frame, in
  * any order, with any seat, ticket and peer. The real uplink, login, people, session, route, inbox,
- * room, presence, prekeys, devices, moderation, admit, class_roster, groups, why and ask; store and login thread are
- * fuzz_store.h, which answer when the input says
+ * room, presence, prekeys, devices, moderation, admit, class_roster, groups, why, files and ask; store, login thread
+ * and the folder of files are fuzz_store.h, which answer when the input says
  * so, in order, and are full when it says so.
  *
  * Checked: everything it sends to a worker is well-formed, down to the frames for clients; every
@@ -11,7 +11,11 @@
  *
  * Input: steps, each an operation and a link (one byte) and its fields.
  */
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "admit.h"
+#include "bus_files.h"
 #include "group.h"
 #include "fuzz_store.h"
 #include "log.h"
@@ -207,8 +211,28 @@ static void check_guests(void)
     }
 }
 
+/* What counts is the sum of what there is, and each transfer stands with its session and its blob. */
+static void check_files(void)
+{
+    uint64_t bytes = 0;
+    for (const struct blob *f = b.files->first; f; f = f->next) {
+        size_t have = 0, declined = 0;
+        bytes += blob_counts(f);
+        CHECK(!f->ended && blob_find(&b, f->id) == f && f->n_devices > 0);
+        for (size_t i = 0; i < f->n_devices; i++) {
+            have += f->to_device[i].state == BLOB_HAS;
+            declined += f->to_device[i].state == BLOB_DECLINED;
+        }
+        CHECK(have == f->n_have && declined == f->n_declined && !(f->complete && have + declined == f->n_devices));
+        for (const struct transfer *t = f->transfer; t; t = t->next_of_blob)
+            CHECK(t->blob == f && transfer_find(t->session, t->ref) && transfer_count(t->session) <= WIRE_BLOB_REFS);
+    }
+    CHECK(bytes == b.files->bytes && bytes <= b.set.limits.files_total);
+}
+
 static void check_all(void)
 {
+    check_files();
     groups_each(&b, check_group, NULL);
     check_guests();
     sessions_seen = 0;
@@ -244,10 +268,25 @@ static uint64_t sid_of(uint8_t seat)
     return bus_sid(seat % SEATS, 1 + seat / 128);
 }
 
+/* The other end of its channel for files: what comes there is thrown away. */
+static int files[LINKS] = {-1, -1, -1};
+
+static void drain_files(unsigned i)
+{
+    uint8_t packet[CHAN_PACKET_MAX];
+    while (files[i] >= 0 && recv(files[i], packet, sizeof packet, MSG_DONTWAIT) > 0)
+        CHECK(packet[0] >= FILES_OPEN && packet[0] <= FILES_CLOSE_ALL);
+}
+
 static void op_open(unsigned i, struct cur *in)
 {
     static uint32_t generation;
+    int fd[2];
     (void)in;
+    chan_pair(fd);
+    if (files[i] >= 0) close(files[i]);
+    files[i] = fd[1];
+    transfers_channel(&b, i, generation + 1, fd[0]);
     link_open(&b, i, ++generation, -1); /* forgets the older one */
     slot[i] = b.links;
 }
@@ -390,6 +429,31 @@ static void op_group(unsigned i, struct cur *in)
     up(i, seat, &frame);
 }
 
+/* A question about one of four blobs; how: its size as well. */
+static void op_blob(unsigned i, struct cur *in)
+{
+    static const char *const to[] = {"bob", "alice", "#attic", "#lobby"};
+    uint8_t seat = cur_u8(in), op = cur_u8(in), how = cur_u8(in);
+    const char *name = to[how / 16 % 4];
+    struct buf frame = {0};
+    struct wire_blob_ask m = {.op = (uint8_t)(1 + op % (WIRE_BLOB_OPS - 1)), .ref = op / 16 % 12, .blob = {1 + how % 4},
+                              .to = {(const uint8_t *)name, strlen(name)}};
+    m.at = how / 4 % 4 == 3 ? WIRE_BLOB_GROWS : (uint64_t)(how / 4 % 4) * 100;
+    wire_put_blob_ask(&frame, &m);
+    up(i, seat, &frame);
+}
+
+/* Files grow, and the disk does what was asked for; full when it says so. */
+static void op_disk(unsigned i, struct cur *in)
+{
+    uint8_t n = cur_u8(in);
+    (void)i;
+    for (struct fuzz_file *f = b.files->disk->file; f; f = f->next)
+        if (f->upload && n & 1) f->length += 100;
+    b.files->disk->full = n >= 240 ? ENOSPC : 0;
+    fuzz_files_work(b.files->disk, 1 + n % 8u);
+}
+
 /* A step of the newest guest's attempt, whose number nobody can guess. */
 static void op_admit(unsigned i, struct cur *in)
 {
@@ -460,6 +524,7 @@ static void (*const ops[])(unsigned i, struct cur *in) = {
     op_open, op_dh,   op_auth,     op_login, op_auth, op_store,  op_send,
     op_ack,  op_send, op_up,       op_gone,  op_end,  op_resume, op_any,
     op_time, op_ask,  op_announce, op_store, op_dh,   op_send,   op_ack,  op_admit, op_group,
+    op_blob, op_disk, op_blob, op_store,
 };
 
 /* --- beginning and end --- */
@@ -527,6 +592,9 @@ static void start(void)
     b.store = fuzz_store_open();
     room_load(&b);
     groups_load(&b);
+    b.set.limits.files_per_user = 3 << 20;
+    b.set.limits.files_total = 5 << 20;
+    fuzz_files_begin(&b);
     presence_start(&b);
     login_start(&b);
     add_people();
@@ -543,6 +611,8 @@ static void drain_all(void)
     route_settle(&b);
     for (struct link *l = b.links; l; l = l->next)
         drain(l);
+    for (unsigned i = 0; i < LINKS; i++)
+        drain_files(i);
 }
 
 /* Links gone, disk well: everything must find its end. */
@@ -551,7 +621,10 @@ static void quiet_down(void)
     while (b.links)
         b.links->stream.ended(&b.links->stream, "closed");
     b.disk_low = false;
+    b.files->disk->full = 0;
     for (int turn = 0; turn < 4; turn++) {
+        if (turn == 2) fuzz_files_quiet(&b);
+        fuzz_files_work(b.files->disk, SIZE_MAX);
         b.auth_io.ready(&b.auth_io, EPOLLIN);
         fuzz_store_answer(b.store, SIZE_MAX, false);
         quiet_pass(&b.loop, 1000000);
@@ -585,6 +658,7 @@ static void end_group(void *arg, struct group *g)
 static void stop(void)
 {
     quiet_down();
+    fuzz_files_end(&b);
     groups_each(&b, end_group, NULL);
     people_each(&b, forget_shares, NULL);
     CHECK(b.shares.n == 0);

@@ -307,6 +307,15 @@ seed("broker", enter(0, 0, 0, 3), send(0, 0, 1, 1), ASK_WHY, STORE, ASK_WHY, STO
 found("broker", "peer-no-text", broke(16, 0), 0, 0, 9, 3, piece(b"\xff\xfe\0\x1b[2J"), broke(15, 0), 0)
 # Found once: a disk that is full between a load and what was put meanwhile.
 found("broker", "full-after-load", enter(0, 0, 0, 3), send(0, 0, 1, 1), broke(0, 0), enter(0, 0, 1, 3), send(0, 0, 1, 1, 20), FULL)
+# A file: put, fetched while it grows, done, had; one that is dropped, one declined, one whose time is over.
+def blob(link, seat, op, ref, which, size, to=0): return broke(23, link) + bytes([seat, op - 1 + ref * 16, which + size * 4 + to * 16])
+def disk(n): return broke(24, 0) + bytes([n])
+PUT = BOTH + blob(0, 0, 1, 0, 0, 2) + STORE + disk(1)
+seed("broker", PUT, blob(1, 1, 2, 1, 0, 0), disk(8), disk(1), blob(0, 0, 3, 0, 0, 2), disk(8), STORE, blob(1, 1, 6, 0, 0, 0),
+     STORE, disk(8))
+seed("broker", PUT, blob(0, 0, 8, 0, 0, 0), STORE, disk(8), blob(0, 0, 1, 1, 0, 3, 2), STORE, disk(2), blob(1, 1, 7, 0, 0, 0), STORE)
+seed("broker", PUT, broke(14, 0), 255, STORE, disk(2), blob(0, 0, 1, 1, 1, 1, 3), blob(0, 0, 1, 1, 1, 1), FULL, disk(3), broke(11, 0))
+seed("broker", PUT, disk(3), blob(0, 0, 3, 0, 0, 2), broke(10, 0), 0, 1, disk(255), STORE, blob(1, 1, 9, 0, 0, 0), disk(8))
 
 WELCOMED = b"\0\1" + piece(b"me") + b"\0"
 seed("client", WELCOMED, 3, 0, 1, 1, piece(b"\0\0hi"), 3, 1, 1, 2, piece(b"\0\1waves"), 6, piece(b"hello"), 4, 1, 2, 7, 0,
@@ -410,3 +419,20 @@ seed("wire_class", 0, b"\3" + bytes(96))
 seed("wire_class", 3, b"\1\2\0" + u64(0))
 seed("wire_class", 3, b"\3\3\0")
 seed("wire_class", 7, b"\6" + str8(b"#lobby") + str8(b"") + u32(0) + str8(b""))
+
+for name in (b"notes.txt", b"../../etc/passwd", b".bashrc", b"a\xe2\x80\xaegpj.exe", b"CON.txt", b"x" * 250 + b".tar.gz"):
+    seed("file_name", u16(2), name)
+STEPS = b"".join(bytes([c, 0, 255, 0, c == 3]) for c in range(4))
+seed("sealed_blob", u64(5 << 30), b"\x40\0\x11\x07", STEPS)
+seed("sealed_blob", u64(64512), b"\x40\x40\x40\x40", b"\1\0\xff\0\0" b"\0\1\xff\0\0" b"\0\0\5\1\0" b"\0\0\xff\0\1", STEPS)
+
+BLOB = bytes(range(32))
+BLOB_FRAMES = [b"\1" + u32(7) + BLOB + u64(5000) + str8(b"#ta"), b"\1" + u32(7) + u64(5000) + u64(24) + b"\0",
+               b"\2\6" + u32(0) + BLOB + u16(60) + u32(0) + str16(b"no such file") + str16(b""), b"\3" + u32(7),
+               b"\4" + u32(7) + u64(24), b"\5\6" + BLOB, b"\6" + BLOB + u64(5000) + u64(24) + b"\1" + u64(9) + u32(3) * 3,
+               b"\7" + BLOB + b"\1" + str16(b"expired"), u32(7) + u64(24) + b"sealed"]
+for i, f in enumerate(BLOB_FRAMES):
+    seed("wire_blob", i, f)
+seed("wire_blob", 0, b"\2" + u32(7) + BLOB + u64(24))
+seed("wire_blob", 0, b"\4" + u32(7) + u64(1 << 20))
+seed("wire_blob", 0, b"\12" + BLOB)

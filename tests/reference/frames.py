@@ -40,6 +40,11 @@ UNTAKEN, WITHDRAWN = 0, 5                       # WHY_S: state, beside those of 
 ACTED, STATE = 1, 2                            # MODERATE_S.op; 3 is REFUSED
 ANNOUNCING, MUTED, BANNED = 1, 2, 4            # MODERATE_S.flags
 MEMBER, ASSISTANT, INSTRUCTOR = 0, 1, 2        # roles
+B_PUT, B_GET, B_DONE, B_CREDIT, B_STOP, B_HAVE, B_DECLINE, B_DROP, B_WHAT, B_NOTED = range(1, 11)   # BLOB_C.op
+B_READY, B_NO, B_STORED, B_GOT, B_OK, B_STATE, B_NOTICE = range(1, 8)          # BLOB_S.op
+EXPIRED_BLOB, TAKEN_BACK, FETCHED, LOST, DELETED_BLOB = range(1, 6)            # BLOB_S notice: end
+B_GROWS = 2 ** 64 - 1                          # a size that is not known yet
+B_HEAD, B_CHUNK, B_WINDOW = 24, 64529, 2 ** 20
 
 CODES = {
     1: 'bad-frame', 2: 'bad-state', 3: 'bad-login', 4: 'name-taken', 5: 'name-invalid',
@@ -48,7 +53,8 @@ CODES = {
     22: 'not-member', 23: 'queue-full', 24: 'too-large', 25: 'disk-full', 26: 'blocked',
     27: 'bad-body', 28: 'devices-changed', 29: 'no-device', 30: 'too-fast', 31: 'bad-keys',
     32: 'list-changed', 33: 'bad-entry', 34: 'no-such-message', 40: 'muted', 41: 'banned', 42: 'announce-only', 43: 'no-right',
-    44: 'no-attempt', 45: 'not-account-key', 46: 'bad-reason', 50: 'log-changed', 51: 'forbidden', 52: 'too-many'}
+    44: 'no-attempt', 45: 'not-account-key', 46: 'bad-reason', 50: 'log-changed', 51: 'forbidden', 52: 'too-many',
+    60: 'no-such-blob', 61: 'blob-differs', 62: 'files-full'}
 
 
 class Invalid(Exception):
@@ -335,6 +341,21 @@ TABLE = {
         STATE: [('role', U8), ('flags', U8), ('muted_until', U64), ('muted_why', STR8), ('banned_until', U64),
                 ('banned_why', STR8)],
         REFUSED: KEYS_NO}))]),
+    0x60: ('BLOB_C', [('op', Choice({
+        B_PUT: [('ref', U32), ('blob', KEY), ('size', U64), ('to', STR8)],
+        B_GET: [('ref', U32), ('blob', KEY), ('offset', U64)],
+        B_DONE: [('ref', U32), ('size', U64)], B_CREDIT: [('ref', U32), ('upto', U64)], B_STOP: [('ref', U32)],
+        **{op: [('blob', KEY)] for op in (B_HAVE, B_DECLINE, B_DROP, B_WHAT, B_NOTED)}}))]),
+    0x61: ('BLOB_S', [('op', Choice({
+        B_READY: [('ref', U32), ('size', U64), ('upto', U64), ('complete', U8)],
+        B_NO: [('asked', U8), ('ref', U32), ('blob', KEY), ('code', U16), ('retry_ms', U32), ('text', STR16),
+               ('hint', STR16)],
+        B_STORED: [('ref', U32)], B_GOT: [('ref', U32), ('upto', U64)], B_OK: [('asked', U8), ('blob', KEY)],
+        B_STATE: [('blob', KEY), ('size', U64), ('upto', U64), ('complete', U8), ('until', U64), ('devices', U32),
+                  ('have', U32), ('declined', U32)],
+        B_NOTICE: [('blob', KEY), ('end', U8), ('text', STR16)]}))]),
+    0x62: ('DATA_C', [('ref', U32), ('offset', U64), ('data', REST)]),
+    0x63: ('DATA_S', [('ref', U32), ('offset', U64), ('data', REST)]),
     0x70: ('HISTORY_C', [('room', STR8), ('after', U64), ('count', U16)]),
     0x71: ('HISTORY_S', [('room', STR8), ('upto', U64)]),
 }

@@ -101,7 +101,7 @@ static void test_errors_say_where(void **state)
          "did you mean \"theme\"?"},
         {"[clinet]\n", "config:1:2: unknown section [clinet]", "did you mean [client]?"},
         {"[profile a b]\n", "config:1:2: unknown section [profile a b]", NULL},
-        {"[client]\ntheme = drak\n", "config:2:9: \"drak\" is not a value of theme, which is auto, dark, light or ansi",
+        {"[client]\ntheme = drak\n", "config:2:9: \"drak\" is not a value of theme, which is auto, dark, light, ansi or none",
          "did you mean \"dark\"?"},
         {"[client]\nuser = a\nuser = b\n", "config:3:1: \"user\" stands in [client] twice, first in line 2", ""},
         {"[profile a]\nuser = a\nuser = b\n", "config:3:1: \"user\" stands in [profile a] twice, first in line 2", ""},
@@ -272,7 +272,8 @@ static void test_rights(void **state)
 /* These mean one run, or answer a question: in a file they would answer it for ever. */
 static bool of_one_run(const char *name)
 {
-    static const char *const names[] = {"yes", "count", "paper", "with-account-key", "since", "in", "fetch", "help", "version", "config"};
+    static const char *const names[] = {"yes", "count", "paper", "with-account-key", "since", "in", "fetch",
+                                        "name", "help", "version", "config"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0) return true;
     return false;
@@ -330,7 +331,7 @@ static void test_completion(void **state)
     names_add(&c.names, text_of("bob"));
     completes(&c, "/set", 0, "/set /setup");
     completes(&c, "/set the", 5, "theme");
-    completes(&c, "/set theme ", 11, "auto dark light ansi");
+    completes(&c, "/set theme ", 11, "auto dark light ansi none");
     completes(&c, "/set plain y", 11, "yes");
     completes(&c, "/set user ", 10, "");
     completes(&c, "/help unb", 6, "unban");

@@ -186,6 +186,7 @@ static int set_up(void **state)
     b.store = fuzz_store_open();
     room_load(&b);
     groups_load(&b);
+    fuzz_files_begin(&b);
     presence_start(&b);
     stream_pair(pair);
     worker = pair[1];
@@ -222,6 +223,8 @@ static int tear_down(void **state)
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         free(tables[i]->bucket);
     free(b.presence.change);
+    fuzz_store_answer(b.store, SIZE_MAX, false);
+    fuzz_files_end(&b);
     fuzz_store_close(b.store);
     return 0;
 }

@@ -104,6 +104,7 @@ static int set_up(void **state)
     b.set.limits.window_messages = 4096;
     b.store = fuzz_store_open();
     room_load(&b);
+    fuzz_files_begin(&b);
     presence_start(&b);
     int pair[2];
     stream_pair(pair);
@@ -146,6 +147,8 @@ static int tear_down(void **state)
     free(b.ids.bucket);
     free(b.shares.bucket);
     free(b.presence.change);
+    fuzz_store_answer(b.store, SIZE_MAX, false);
+    fuzz_files_end(&b);
     fuzz_store_close(b.store);
     return 0;
 }

@@ -351,9 +351,11 @@ static void from_version(const char *undo)
     store_close(help.s);
     snprintf(path, sizeof path, "%s/broker.db", help.dir);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "DROP TABLE room_group; DROP TABLE group_entry; DROP TABLE group_place;"
-                                  " DROP TABLE undelivered", NULL,
-                                  NULL, NULL),
+    assert_int_equal(sqlite3_exec(db,
+                                  "DROP TABLE room_group; DROP TABLE group_entry; DROP TABLE group_place;"
+                                  "DROP TABLE undelivered; DROP TABLE blob; DROP TABLE blob_wait; DROP TABLE blob_notice;"
+                                  "ALTER TABLE meta DROP COLUMN boot",
+                                  NULL, NULL, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, undo, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);

@@ -22,12 +22,14 @@ static int set_up(void **state)
     setenv("TZ", "UTC", 1);
     rooms_init(&s->rooms);
     s->scene = (struct scene){.rooms = &s->rooms,
+                              .time_format = "%H:%M",
                               .wish = {.rooms = true, .members = true},
                               .me = "alice",
                               .count = "2 on",
                               .link = "connected",
                               .now_ms = noon,
                               .find = "",
+                              .selected = INT64_MAX,
                               .prompt = "[#lobby] ",
                               .input = ""};
     *state = s;
@@ -171,6 +173,118 @@ static void test_wide(void **state)
     has(s, 116, 12, "prof right, @alice", true);
 }
 
+/* On top of the rooms stands who waits, where there is room for both. */
+static void test_inbox(void **state)
+{
+    struct stage *s = *state;
+    struct room *bob = rooms_want(&s->rooms, "bob"), *chess = rooms_want(&s->rooms, "#chess");
+    has(s, 100, 20, "INBOX          Alt-i|", true);
+    has(s, 100, 20, "\n nobody waits       |", true);
+    has(s, 100, 15, "INBOX", false);
+    rooms_message(&s->rooms, bob, true);
+    rooms_message(&s->rooms, bob, true);
+    rooms_message(&s->rooms, chess, true);
+    rooms_message(&s->rooms, chess, false);
+    has(s, 100, 20, "\n ! 2 to you alone   |", true);
+    has(s, 100, 20, "\n * 1 mention        |", true);
+    rooms_seen(bob);
+    has(s, 100, 20, "to you alone", false);
+    has(s, 100, 20, "\n                    |        |\nROOMS", false);
+}
+
+static void moves(struct stage *s, struct moves *m, enum client_file_news what, uint64_t id, uint64_t done, uint64_t now)
+{
+    struct file_row row = {.id = id, .own = id == 9, .size = 4 << 20, .name = {(const uint8_t *)"lab3-trace.pcap", 15}};
+    moves_take(m, &(struct client_file_event){.what = what, .row = &row, .done = done, .size = 4 << 20}, now);
+    s->scene.moves = m;
+}
+
+/* Files on their way stand below the rooms, else above the status line. */
+static void test_moves(void **state)
+{
+    struct stage *s = *state;
+    struct moves m = {0};
+    s->scene.wish.moves = true;
+    s->scene.offers = 1;
+    moves(s, &m, CLIENT_FILE_OFFERED, 9, 0, 0);
+    assert_int_equal(m.n, 0);
+    moves(s, &m, CLIENT_FILE_MOVES, 44, 0, 1000);
+    moves(s, &m, CLIENT_FILE_MOVES, 44, 1 << 20, 2000);
+    moves(s, &m, CLIENT_FILE_WAITS, 9, 0, 2000);
+    has(s, 100, 30,
+        "\nTRANSFERS         F6|                |\n< lab3-trace.pcap   |                |\n  [##........]  25% |                |\n"
+        "  1.0 MiB/s 0:03    |                |\n> lab3-trace.pcap   |",
+        true);
+    has(s, 100, 30, "\n  waits             |", true);
+    has(s, 100, 30, "\n < 1 file offered   |", true);
+    has(s, 100, 30, "> 2 #lobby", true);
+    has(s, 60, 9, "\n get lab3-trace.pcap [##........]  25% 1.0 MiB/s 0:03\n put lab3-trace.pcap [..........]", true);
+    has(s, 40, 10, "\n get l~ [##........]  25% 1.0 MiB/s 0:03", true);
+    s->scene.wish.moves = false;
+    has(s, 100, 30, "TRANSFERS", false);
+    has(s, 60, 9, "lab3", false);
+    s->scene.wish.moves = true;
+    moves_stall(&m);
+    has(s, 60, 9, "25% waits", true);
+    moves(s, &m, CLIENT_FILE_HERE, 44, 0, 3000);
+    assert_int_equal(m.n, 1);
+    has(s, 60, 9, " get ", false);
+    for (uint64_t id = 50; id < 70; id++)
+        moves(s, &m, CLIENT_FILE_MOVES, id, 0, 3000);
+    assert_int_equal(m.n, MOVES_MAX);
+    has(s, 60, 9, "get lab3", true);
+    has(s, 100, 30, "> 2 #lobby", true);
+}
+
+static void test_list(void **state)
+{
+    struct stage *s = *state;
+    struct scene_item items[12] = {{"", "zero"}};
+    for (unsigned i = 1; i < 12; i++)
+        snprintf(items[i].text, sizeof items[i].text, "item %u", i);
+    talk(s);
+    s->scene.list = (struct scene_list){.head = "HEAD", .none = "empty", .item = items, .n = 12, .chosen = 0};
+    shows(s, 40, 8,
+          " #lobby    readable by the server  2 on\n HEAD\n> zero\n  item 1\n  item 2\n  item 3\n"
+          "[2:#lobby]                   [connected]\n[#lobby]\n");
+    s->scene.list.chosen = 11;
+    has(s, 40, 8, "\n  item 8\n  item 9\n  item 10\n> item 11\n", true);
+    s->scene.list.n = 0;
+    has(s, 40, 8, " HEAD\n empty\n", true);
+}
+
+static void test_selected(void **state)
+{
+    struct stage *s = *state;
+    struct room *lobby = talk(s);
+    s->scene.selected = lobby->lines.first + 1;
+    has(s, 60, 9, "alice > no: the master accepts, and           41 ++\n               > workers", true);
+    has(s, 60, 9, "bob | does", true);
+    assert_int_equal(screen_cell(&s->screen, 40, 4)->style, STYLE_HERE);
+}
+
+/* Links lead to what is to be read, also where they go on in the next line. */
+static void test_links(void **state)
+{
+    struct stage *s = *state;
+    struct room *lobby = rooms_current(&s->rooms);
+    say(lobby, "bob", "see https://lab.example/a/very/long/path/that/does/not/fit?x=1, and http://b.example.", 1);
+    has(s, 60, 9, "| https://lab.example/a/very/long/p\n               | ath/that", true);
+    const struct cell *c = screen_cell(&s->screen, 17, 4);
+    assert_string_equal(c->text, "h");
+    assert_int_equal(c->style, STYLE_LINK);
+    assert_string_equal(screen_address(&s->screen, c->link), "https://lab.example/a/very/long/path/that/does/not/fit?x=1");
+    assert_int_equal(screen_cell(&s->screen, 17, 3)->link, 0);
+    assert_string_equal(screen_address(&s->screen, screen_cell(&s->screen, 17, 5)->link),
+                        "https://lab.example/a/very/long/path/that/does/not/fit?x=1");
+    assert_string_equal(screen_address(&s->screen, s->screen.n_links), "http://b.example");
+    say(lobby, "bob", "or http://c.example too", 2);
+    has(s, 60, 9, "| or http://c.example too", true);
+    assert_int_equal(screen_cell(&s->screen, 17 + 2, 6)->link, 0);
+    assert_string_equal(screen_address(&s->screen, screen_cell(&s->screen, 17 + 3, 6)->link), "http://c.example");
+    assert_int_equal(screen_cell(&s->screen, 17 + 3 + 16, 6)->link, 0);
+}
+
 /* Whatever the size: nothing is lost, and the newest line is there. */
 static void test_sizes(void **state)
 {
@@ -286,7 +400,8 @@ static void test_place(void **state)
 
 static struct timeline_look look_of(unsigned rows)
 {
-    return (struct timeline_look){.area = {0, 0, 60, rows}, .times = true, .time_format = "%H:%M", .name = 8, .find = ""};
+    return (struct timeline_look){.area = {0, 0, 60, rows}, .times = true, .time_format = "%H:%M", .name = 8, .find = "",
+                                  .selected = INT64_MAX};
 }
 
 static void fill(struct timeline *t, unsigned from, unsigned to)
@@ -316,6 +431,23 @@ static void sees(struct timeline *t, unsigned rows, const char *first, const cha
     assert_non_null(strstr(strrchr(text, '\n'), last));
     buf_free(&b);
     screen_free(&s);
+}
+
+static void test_sees(void **state)
+{
+    struct timeline t;
+    struct timeline_look look = look_of(10);
+    (void)state;
+    timeline_init(&t);
+    fill(&t, 0, 30);
+    assert_true(timeline_sees(&t, &look, t.first + 29));
+    assert_true(timeline_sees(&t, &look, t.first + 20));
+    assert_false(timeline_sees(&t, &look, t.first + 19));
+    timeline_scroll(&t, &look, 5);
+    assert_true(timeline_sees(&t, &look, t.first + 15));
+    assert_false(timeline_sees(&t, &look, t.first + 14));
+    assert_false(timeline_sees(&t, &look, t.first + 25));
+    timeline_free(&t);
 }
 
 static void test_scrolling(void **state)
@@ -373,11 +505,45 @@ static void test_find(void **state)
     (void)state;
     timeline_init(&t);
     fill(&t, 0, 50);
-    int64_t id = timeline_find(&t, "LINE 1", timeline_end(&t) - 1, true);
+    int64_t from = timeline_end(&t) - 1, id = timeline_find(&t, "LINE 1", &from, SIZE_MAX);
     assert_string_equal(timeline_get(&t, id)->text, "line 19");
-    id = timeline_find(&t, "line 1", id + 1, false);
-    assert_true(id == INT64_MAX);
-    assert_true(timeline_find(&t, "nowhere", timeline_end(&t) - 1, true) == INT64_MAX);
+    from = id - 1;
+    assert_true(timeline_find(&t, "line 1", &from, SIZE_MAX) == id - 1);
+    from = timeline_end(&t) - 1;
+    assert_true(timeline_find(&t, "line 1", &from, 30) == INT64_MAX); /* so far it was not among them … */
+    assert_int_equal(timeline_find(&t, "line 1", &from, 1), id);      /* … and here it goes on */
+    assert_true(timeline_find(&t, "nowhere", &from, SIZE_MAX) == INT64_MAX);
+    assert_int_equal(from, t.first - 1);
+    timeline_free(&t);
+}
+
+/* What was missing stands between what was there; what is looked at stays in the view. */
+static void test_gap(void **state)
+{
+    struct timeline t;
+    struct timeline_look look = look_of(5);
+    struct entry *found[3], *e = entry_new(ENTRY_SYSTEM, "", "gap", noon);
+    (void)state;
+    timeline_init(&t);
+    fill(&t, 0, 10);
+    entry_gap(e, &(struct gap){.before = 20, .missing = 3});
+    timeline_add(&t, e);
+    fill(&t, 20, 30);
+    assert_true(timeline_gap(&t, &look) == INT64_MAX);
+    timeline_scroll(&t, &look, 8);
+    sees(&t, 5, "line 8", "line 21");
+    int64_t id = timeline_gap(&t, &look);
+    assert_ptr_equal(timeline_get(&t, id), e);
+    e->gap->state = GAP_ASKED;
+    assert_true(timeline_gap(&t, &look) == INT64_MAX);
+    for (size_t i = 0; i < 3; i++)
+        found[i] = entry_new(ENTRY_SAYS, "bob", "found", noon);
+    t.unread = t.first + 4;
+    timeline_fill(&t, id, found, 3);
+    assert_string_equal(timeline_get(&t, t.unread)->text, "line 4");
+    sees(&t, 5, "found", "line 21");
+    timeline_scroll(&t, &look, 4);
+    sees(&t, 5, "line 6", "found");
     timeline_free(&t);
 }
 
@@ -577,9 +743,16 @@ int main(void)
         STAGED(test_days_and_unread),
         STAGED(test_presence),
         STAGED(test_place),
+        STAGED(test_inbox),
+        STAGED(test_moves),
+        STAGED(test_list),
+        STAGED(test_selected),
+        STAGED(test_links),
         cmocka_unit_test(test_scrolling),
+        cmocka_unit_test(test_sees),
         cmocka_unit_test(test_long_entry),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_gap),
         cmocka_unit_test(test_bounded),
         STAGED(test_rooms),
         cmocka_unit_test(test_people),

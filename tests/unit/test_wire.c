@@ -48,6 +48,8 @@ static void the_table_is_the_document(void **state)
         {0x46, "ROSTER", WIRE_CLIENT, WIRE_OPEN},   {0x47, "ROSTER", WIRE_SERVER, WIRE_OPEN},
         {0x50, "GROUP", WIRE_CLIENT, WIRE_OPEN},    {0x51, "GROUP", WIRE_SERVER, WIRE_OPEN},
         {0x58, "MODERATE", WIRE_CLIENT, WIRE_OPEN}, {0x59, "MODERATE", WIRE_SERVER, WIRE_OPEN},
+        {0x60, "BLOB", WIRE_CLIENT, WIRE_OPEN},     {0x61, "BLOB", WIRE_SERVER, WIRE_OPEN},
+        {0x62, "DATA", WIRE_CLIENT, WIRE_OPEN},     {0x63, "DATA", WIRE_SERVER, WIRE_OPEN},
         {0x70, "HISTORY", WIRE_CLIENT, WIRE_OPEN},  {0x71, "HISTORY", WIRE_SERVER, WIRE_OPEN},
     };
     unsigned known = 0;

@@ -12,6 +12,7 @@
 #include <readline/readline.h>
 
 #include "../errand.h"
+#include "answer.h"
 #include "log.h"
 #include "paste.h"
 
@@ -26,6 +27,9 @@ enum {
 static struct input {
     const struct input_ops *ops;
     void *arg;
+    struct answer answer; /* only where the terminal was asked */
+    struct buf typed;     /* what is no answer */
+    bool asked;
     struct paste paste;
     struct buf keys;   /* for readline */
     uint64_t held_at;  /* the beginning of a mark or key is held since */
@@ -50,8 +54,11 @@ static struct input {
     X(INPUT_SWITCH, switch_room, "csmsg-switch", "\\C-g", NULL)                                          \
     X(INPUT_EDITOR, editor, "csmsg-editor", "\\ee", "\\C-x\\C-e")                                        \
     X(INPUT_BARE, bare, "csmsg-bare", "\\el", NULL)                                                      \
+    X(INPUT_SELECT, select_entry, "csmsg-select", "\\es", NULL)                                            \
+    X(INPUT_INBOX, inbox, "csmsg-inbox", "\\ei", NULL)                                                    \
     X(INPUT_ROOMS_PANE, rooms_pane, "csmsg-rooms", "\\e[18~", NULL)                                      \
     X(INPUT_MEMBERS_PANE, members_pane, "csmsg-members", "\\e[19~", NULL)                                \
+    X(INPUT_TRANSFERS, transfers, "csmsg-transfers", "\\e[17~", NULL)                                     \
     X(INPUT_HELP, help, "csmsg-help", "\\eOP", "\\e[11~")                                                \
     X(INPUT_REDRAW, redraw, "csmsg-redraw", "\\C-l", NULL)
 
@@ -222,15 +229,18 @@ void input_close(void)
     free(in.next);
     paste_done(&in.paste);
     buf_free(&in.keys);
+    buf_free(&in.typed);
     in = (struct input){0};
 }
 
 /* --- bytes --- */
 
-/* What is no part of any line. */
-static bool special(uint8_t byte)
+/* What is no part of any line: so many of the bytes that wait. */
+static size_t special(void)
 {
-    if (in.ops->key(in.arg, byte)) return true;
+    uint8_t byte = *buf_head(&in.keys);
+    size_t taken = in.ops->key(in.arg, (struct slice){buf_head(&in.keys), buf_len(&in.keys)});
+    if (taken) return taken;
     if (byte == CTRL_C) in.ops->interrupt(in.arg);
     if (byte == CTRL_Z) in.ops->suspend(in.arg);
     return byte == CTRL_C || byte == CTRL_Z;
@@ -249,15 +259,15 @@ static void put_next(void)
 static void feed(void)
 {
     while (buf_len(&in.keys)) {
-        if (special(*buf_head(&in.keys)))
-            buf_drop(&in.keys, 1);
-        else
+        size_t taken = special();
+        buf_drop(&in.keys, taken);
+        if (!taken)
             rl_callback_read_char();
         put_next();
     }
 }
 
-static void take(uint8_t byte)
+static void take_typed(uint8_t byte)
 {
     if (!paste_take(&in.paste, byte, &in.keys)) return;
     feed(); /* what was typed before it */
@@ -265,6 +275,26 @@ static void take(uint8_t byte)
                          buf_len(&in.paste.text)};
     in.ops->paste(in.arg, text, in.paste.cut);
     paste_done(&in.paste);
+}
+
+static void take_all_typed(void)
+{
+    for (size_t i = 0; i < buf_len(&in.typed); i++)
+        take_typed(buf_head(&in.typed)[i]);
+    buf_drop(&in.typed, buf_len(&in.typed));
+}
+
+static void take(uint8_t byte)
+{
+    enum answer_is is = in.asked ? answer_take(&in.answer, byte, &in.typed) : ANSWER_NONE;
+    if (!in.asked) take_typed(byte);
+    if (is != ANSWER_NONE) in.ops->background(in.arg, is == ANSWER_LIGHT);
+    take_all_typed();
+}
+
+void input_background(void)
+{
+    in.asked = true;
 }
 
 void input_read(void)
@@ -279,7 +309,7 @@ void input_read(void)
     for (ssize_t i = 0; i < n; i++)
         take(bytes[i]);
     feed();
-    in.held_at = paste_holds(&in.paste) ? errand_now() : 0;
+    in.held_at = paste_holds(&in.paste) || answer_holds(&in.answer) ? errand_now() : 0;
 }
 
 int input_timeout(void)
@@ -294,6 +324,8 @@ void input_tick(void)
 {
     if (!in.held_at || input_timeout() != 0) return;
     in.held_at = 0;
+    answer_flush(&in.answer, &in.typed);
+    take_all_typed();
     paste_flush(&in.paste, &in.keys);
     if (in.asks && buf_len(&in.keys) == 1 && *buf_head(&in.keys) == ESCAPE) {
         buf_drop(&in.keys, 1);
@@ -306,6 +338,7 @@ void input_tick(void)
 
 const char *input_text(void)
 {
+    if (in.next) return in.next;
     return rl_line_buffer && !in.in_line ? rl_line_buffer : "";
 }
 
@@ -337,6 +370,20 @@ void input_insert(const char *text)
 {
     rl_insert_text(text);
     in.ops->changed(in.arg);
+}
+
+void input_kill(struct slice text)
+{
+    char *line = strdup(input_text()), *copy = strndup((const char *)text.data, text.len);
+    int point = rl_point;
+    if (line && copy) {
+        rl_replace_line(copy, 0);
+        rl_kill_text(0, rl_end);
+        rl_replace_line(line, 0);
+        rl_point = point;
+    }
+    free(line);
+    free(copy);
 }
 
 void input_ask(void)

@@ -26,8 +26,11 @@ enum input_action {
     INPUT_SWITCH,
     INPUT_EDITOR,
     INPUT_BARE,
+    INPUT_SELECT,
+    INPUT_INBOX,
     INPUT_ROOMS_PANE,
     INPUT_MEMBERS_PANE,
+    INPUT_TRANSFERS,
     INPUT_HELP,
     INPUT_REDRAW,
     INPUT_ACTIONS
@@ -41,7 +44,8 @@ struct input_ops {
     void (*escape)(void *arg);  /* Escape alone, while input_asks() */
     void (*interrupt)(void *arg);
     void (*suspend)(void *arg);
-    bool (*key)(void *arg, uint8_t byte); /* true: it is taken, and no part of the line */
+    size_t (*key)(void *arg, struct slice keys); /* how many of the bytes were a key of its own; 0: they are for the line */
+    void (*background)(void *arg, bool light); /* what input_background() has asked */
     /* The i-th word that could stand in place of one that begins at byte `start` of the line; to be freed. */
     char *(*word)(void *arg, const char *line, size_t start, const char *word, size_t i);
     void (*matches)(void *arg, char **matches, int n); /* what Tab could mean; matches[1] to [n] */
@@ -56,7 +60,7 @@ void input_read(void);
 int input_timeout(void);
 void input_tick(void);
 
-/* The line as it stands (empty while it is carried out), its cursor, and what stands before it when readline asks something itself, or NULL. */
+/* The line as it stands (while one is carried out, what is to follow it), its cursor, and what stands before it when readline asks something itself, or NULL. */
 const char *input_text(void);
 size_t input_cursor(void);
 const char *input_prompt(void);
@@ -65,6 +69,12 @@ const char *input_prompt(void);
 void input_set(const char *text);
 /* Puts a text in at the cursor. */
 void input_insert(const char *text);
+
+/* As if it had been killed in the line: Ctrl-y yanks it. */
+void input_kill(struct slice text);
+
+/* The terminal was asked for its background: the answer is no part of any line. */
+void input_background(void);
 
 /* The line is an answer from now on: what was typed is kept for input_answered(). */
 void input_ask(void);

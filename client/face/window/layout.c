@@ -23,11 +23,16 @@ static struct area take_bottom(struct area *left, unsigned rows)
     return (struct area){left->col, left->row + left->rows, left->cols, rows};
 }
 
+bool layout_shows_rooms(unsigned cols, const struct layout_wish *wish)
+{
+    return wish->rooms && cols >= ROOMS_FROM;
+}
+
 /* Panes stand beside the timeline, a column of rule between them. */
 static void take_panes(struct layout *l, unsigned cols, const struct layout_wish *wish)
 {
     struct area *t = &l->timeline;
-    if (wish->rooms && cols >= ROOMS_FROM) {
+    if (layout_shows_rooms(cols, wish)) {
         l->rooms = (struct area){t->col, t->row, ROOMS_COLS, t->rows};
         t->col += ROOMS_COLS + 1;
         t->cols -= ROOMS_COLS + 1;

@@ -19,6 +19,7 @@ enum {
 /* What the user wants to see beside the timeline. */
 struct layout_wish {
     bool rooms, members; /* the panes, where there is room for them */
+    bool moves;          /* files on their way, wherever there is room */
     bool bare;           /* the timeline alone, from edge to edge, for copying */
     unsigned input;      /* lines that the input has */
     unsigned notice;     /* lines above the status line: completions, a question, transfers */
@@ -30,6 +31,8 @@ struct layout {
     bool times;    /* there is room for the time of each line */
     unsigned name; /* columns for names in the timeline */
 };
+
+bool layout_shows_rooms(unsigned cols, const struct layout_wish *wish);
 
 struct layout layout_fit(unsigned cols, unsigned rows, const struct layout_wish *wish);
 

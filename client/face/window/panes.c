@@ -6,9 +6,11 @@
 
 #include "width.h"
 
+enum { INBOX_FROM = 14 }; /* rows of the pane */
+
 /* --- rooms --- */
 
-static void put_head(struct screen *s, struct area a, unsigned row, const char *left, const char *right)
+void panes_head(struct screen *s, struct area a, unsigned row, const char *left, const char *right)
 {
     unsigned n = (unsigned)strlen(right);
     screen_puts(s, a, 0, row, STYLE_HEAD, left);
@@ -56,6 +58,37 @@ static bool heads(const struct rooms *r, size_t i)
     return i == 0 || (r->room[i]->kind == ROOM_PERSON && r->room[i - 1]->kind != ROOM_PERSON);
 }
 
+/* --- who needs this user --- */
+
+static unsigned put_waiting(struct screen *s, struct area a, unsigned row, char sign, unsigned n, const char *words)
+{
+    char text[64];
+    if (!n) return 0;
+    snprintf(text, sizeof text, "%c %u %s", sign, n, words);
+    screen_puts(s, a, 1, row, STYLE_MENTION, text);
+    return 1;
+}
+
+/* On top of the rooms, where there is room for both. The rows that it takes. */
+static unsigned put_inbox(const struct scene *sc, struct screen *s, struct area a)
+{
+    unsigned direct = 0, mentions = 0, row = 1;
+    if (a.rows < INBOX_FROM) return 0;
+    for (size_t i = 0; i < sc->rooms->n; i++) {
+        const struct room *room = sc->rooms->room[i];
+        if (room->kind == ROOM_PERSON)
+            direct += room->unread;
+        else
+            mentions += room->calls;
+    }
+    panes_head(s, a, 0, "INBOX", "Alt-i");
+    row += put_waiting(s, a, row, '!', direct, "to you alone");
+    row += put_waiting(s, a, row, '*', mentions, mentions > 1 ? "mentions" : "mention");
+    row += put_waiting(s, a, row, '<', sc->offers, sc->offers > 1 ? "files offered" : "file offered");
+    if (row == 1) screen_puts(s, a, 0, row++, STYLE_DIM, " nobody waits");
+    return row + 1;
+}
+
 /* The first room to show, so that the open one is among them. */
 static size_t first_shown(const struct scene *sc, unsigned rows)
 {
@@ -68,10 +101,14 @@ void panes_rooms(const struct scene *sc, struct screen *s, struct area a)
     const struct rooms *r = sc->rooms;
     unsigned row = 0;
     if (a.cols == 0) return;
+    unsigned taken = put_inbox(sc, s, a);
+    a.row += taken;
+    a.rows -= taken;
+    a.rows -= panes_moves(sc, s, a);
     for (size_t i = first_shown(sc, a.rows); i < r->n && row < a.rows; i++) {
         if (heads(r, i)) {
             row += row > 0;
-            put_head(s, a, row++, i ? "DIRECT" : "ROOMS", i ? "" : "F7");
+            panes_head(s, a, row++, i ? "DIRECT" : "ROOMS", i ? "" : "F7");
         }
         if (row < a.rows) put_room(sc, s, a, row++, i);
     }
@@ -96,13 +133,32 @@ void panes_members(const struct scene *sc, struct screen *s, struct area a)
     char head[64], more[32];
     if (a.cols == 0) return;
     snprintf(head, sizeof head, "MEMBERS  %s", sc->count);
-    put_head(s, a, 0, head, "F8");
+    panes_head(s, a, 0, head, "F8");
     size_t room = a.rows - 1, n = sc->members > room ? room - 1 : sc->members;
     for (size_t i = 0; i < n; i++)
         put_member(s, a, (unsigned)i + 1, &sc->member[i]);
     if (n == sc->members) return;
     snprintf(more, sizeof more, "  ... %zu more", sc->members - n);
     screen_puts(s, a, 0, (unsigned)n + 1, STYLE_DIM, more);
+}
+
+/* --- a list --- */
+
+void panes_list(const struct scene_list *list, struct screen *s, struct area a)
+{
+    char text[sizeof list->item->text + 4];
+    size_t rows = a.rows ? a.rows - 1 : 0, first = list->chosen >= rows && rows ? list->chosen - rows + 1 : 0;
+    for (unsigned row = 0; row < a.rows; row++)
+        screen_fill(s, a, 0, row, STYLE_TEXT, ' ');
+    screen_puts(s, a, 1, 0, STYLE_HEAD, list->head);
+    if (list->n == 0) screen_puts(s, a, 1, 1, STYLE_DIM, list->none);
+    for (size_t i = first; i < list->n && i - first < rows; i++) {
+        bool chosen = i == list->chosen;
+        unsigned row = (unsigned)(i - first) + 1;
+        snprintf(text, sizeof text, "%c %s", chosen ? '>' : ' ', list->item[i].text);
+        screen_puts(s, a, 0, row, STYLE_TEXT, text);
+        if (chosen) screen_paint(s, a, 0, row, a.cols, STYLE_HERE);
+    }
 }
 
 /* --- the line being typed --- */

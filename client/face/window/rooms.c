@@ -103,6 +103,12 @@ void rooms_open(struct rooms *r, size_t index)
     has_been_seen(rooms_current(r));
 }
 
+void rooms_seen(struct room *room)
+{
+    has_been_seen(room);
+    timeline_mark_read(&room->lines);
+}
+
 bool rooms_close(struct rooms *r, size_t index)
 {
     if (index >= r->n || r->room[index]->kind < ROOM_GROUP) return false;

@@ -53,6 +53,8 @@ size_t rooms_number(const struct rooms *r, const struct room *room);
 
 /* Shows another one: what was unread in the one that is left is read; the new one has no activity any more. */
 void rooms_open(struct rooms *r, size_t index);
+/* Nothing of it is unread any more, without its having been opened. */
+void rooms_seen(struct room *room);
 /* Forgets a group or a person; the one before is opened. False for console and lobby. */
 bool rooms_close(struct rooms *r, size_t index);
 

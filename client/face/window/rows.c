@@ -7,6 +7,7 @@
 #include "../../show.h"
 #include "../mention.h"
 #include "../report.h"
+#include "../report_files.h"
 
 static bool in_room(const struct vault_row *row)
 {
@@ -38,7 +39,7 @@ static enum entry_kind put_words(const struct vault_row *row, struct buf *out)
     }
     if (known)
         show_body(out, text, "");
-    else
+    else if (row->how != VAULT_SEALED || !report_offer(out, row->m.body, ""))
         report_put(out, "[a message that this version cannot read]");
     return form == WIRE_FORM_ACTS ? ENTRY_ACTS : ENTRY_SAYS;
 }

@@ -21,7 +21,7 @@ static unsigned notice_lines(const struct scene *sc)
 struct layout scene_layout(const struct scene *sc, unsigned cols, unsigned rows)
 {
     struct layout_wish wish = sc->wish;
-    wish.notice = notice_lines(sc);
+    wish.notice = notice_lines(sc) + moves_lines(sc, cols);
     wish.input = input_lines(sc, cols < LAYOUT_COLS ? LAYOUT_COLS : cols);
     return layout_fit(cols, rows, &wish);
 }
@@ -29,7 +29,8 @@ struct layout scene_layout(const struct scene *sc, unsigned cols, unsigned rows)
 struct timeline_look scene_look(const struct scene *sc, const struct layout *l)
 {
     return (struct timeline_look){
-        .area = l->timeline, .times = l->times, .time_format = sc->time_format, .name = l->name, .bare = sc->wish.bare, .find = sc->find};
+        .area = l->timeline, .times = l->times, .time_format = sc->time_format, .name = l->name, .bare = sc->wish.bare,
+        .find = sc->find, .selected = sc->selected};
 }
 
 /* --- title --- */
@@ -146,12 +147,16 @@ bool scene_paint(const struct scene *sc, struct screen *s)
     struct timeline_look look = scene_look(sc, &l);
     screen_clear(s);
     bool more = timeline_paint(&rooms_current(sc->rooms)->lines, s, &look);
+    if (sc->list.head) panes_list(&sc->list, s, l.timeline);
     if (sc->wish.bare) return more;
     paint_edges(s, &l);
     paint_title(sc, s, l.title);
     panes_rooms(sc, s, l.rooms);
     panes_members(sc, s, l.members);
-    paint_notice(sc, s, l.notice);
+    unsigned moves = moves_lines(sc, s->cols);
+    if (moves > l.notice.rows) moves = l.notice.rows;
+    paint_notice(sc, s, (struct area){l.notice.col, l.notice.row, l.notice.cols, l.notice.rows - moves});
+    moves_paint(sc, s, (struct area){l.notice.col, l.notice.row + l.notice.rows - moves, l.notice.cols, moves});
     paint_status(sc, s, l.status);
     input_paint(sc, s, l.input);
     return more;

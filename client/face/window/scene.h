@@ -6,6 +6,7 @@
 #define WINDOW_SCENE_H
 
 #include "layout.h"
+#include "moves.h"
 #include "rooms.h"
 #include "timeline_view.h"
 
@@ -17,13 +18,28 @@ struct scene_member {
     char words[32]; /* "you", "away" */
 };
 
+/* A list over the timeline, of which one line is chosen. */
+struct scene_item {
+    char room[NAME_SIZE], text[256];
+};
+struct scene_list {
+    const char *head;        /* NULL: there is no list */
+    const char *none;        /* says that it is empty */
+    struct scene_item *item;
+    size_t n, chosen;
+};
+
 struct scene {
     struct rooms *rooms;
     struct layout_wish wish;
     const char *me;
+    struct scene_list list;
+    int64_t selected;    /* the entry that is chosen; INT64_MAX: none */
     const char *count;   /* "38 on", "3 in, 2 on"; in the title and above the members */
     const struct scene_member *member;
     size_t members;
+    const struct moves *moves; /* NULL: none */
+    unsigned offers;     /* of files, about which nothing was done */
     unsigned outbox;     /* own messages that wait */
     const char *link;    /* "connected", "retry 2 s" */
     bool link_down;

@@ -15,6 +15,8 @@ void screen_clear(struct screen *s)
     for (size_t i = 0; i < (size_t)s->cols * s->rows; i++)
         s->cell[i] = blank;
     s->cursor_col = s->cursor_row = 0;
+    buf_drop(&s->links, buf_len(&s->links));
+    s->n_links = 0;
 }
 
 void screen_size(struct screen *s, unsigned cols, unsigned rows)
@@ -29,6 +31,7 @@ void screen_size(struct screen *s, unsigned cols, unsigned rows)
 void screen_free(struct screen *s)
 {
     free(s->cell);
+    buf_free(&s->links);
     *s = (struct screen){0};
 }
 
@@ -139,6 +142,26 @@ void screen_paint(struct screen *s, struct area a, unsigned col, unsigned row, u
     if (row >= a.rows || a.row + row >= s->rows) return;
     for (; cells && col < a.cols && a.col + col < s->cols; col++, cells--)
         at(s, a.col + col, a.row + row)->style = (uint8_t)style;
+}
+
+void screen_link(struct screen *s, struct area a, unsigned col, unsigned row, unsigned cells, struct slice address)
+{
+    if (row >= a.rows || a.row + row >= s->rows || s->n_links == UINT16_MAX) return;
+    buf_put(&s->links, address.data, address.len);
+    buf_put_u8(&s->links, 0);
+    s->n_links++;
+    for (; cells && col < a.cols && a.col + col < s->cols; col++, cells--) {
+        at(s, a.col + col, a.row + row)->style = STYLE_LINK;
+        at(s, a.col + col, a.row + row)->link = s->n_links;
+    }
+}
+
+const char *screen_address(const struct screen *s, uint16_t link)
+{
+    const char *address = (const char *)buf_head(&s->links);
+    while (--link)
+        address += strlen(address) + 1;
+    return address;
 }
 
 void screen_text(const struct screen *s, struct buf *out)

@@ -43,12 +43,15 @@ struct cell {
     char text[CELL_BYTES];
     uint8_t width; /* 1, 2; 0: the right half */
     uint8_t style;
+    uint16_t link; /* 0: none; else which of the screen's */
 };
 
 struct screen {
     unsigned cols, rows;
     struct cell *cell; /* rows times cols */
     unsigned cursor_col, cursor_row;
+    struct buf links; /* one behind the other, each terminated */
+    uint16_t n_links;
 };
 
 /* A part of a screen. What does not fit into it is cut. */
@@ -79,6 +82,11 @@ void screen_fill(struct screen *s, struct area a, unsigned col, unsigned row, en
 
 /* Gives cells that are there already another style. */
 void screen_paint(struct screen *s, struct area a, unsigned col, unsigned row, unsigned cells, enum style style);
+
+/* Cells that are there already become part of a link; its address is printable ASCII. */
+void screen_link(struct screen *s, struct area a, unsigned col, unsigned row, unsigned cells, struct slice address);
+/* The address of a link. */
+const char *screen_address(const struct screen *s, uint16_t link);
 
 /* The rows as lines of text, trailing blanks left out: for tests. */
 void screen_text(const struct screen *s, struct buf *out);

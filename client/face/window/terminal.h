@@ -19,6 +19,11 @@ void terminal_close(struct terminal *t);
 /* Other colours from now on: draw all. */
 void terminal_theme(struct terminal *t, enum palette palette);
 
+/* Asks a terminal whose colours are left to us for its background. False: the answer would change nothing. */
+bool terminal_ask(struct terminal *t);
+/* It has said: draw all then. */
+void terminal_background(struct terminal *t, bool light);
+
 /* Its size, as it is now. */
 void terminal_size(struct terminal *t, unsigned *cols, unsigned *rows);
 

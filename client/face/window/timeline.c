@@ -22,6 +22,7 @@ void entry_free(struct entry *e)
     free(e->note);
     free(e->joined);
     free(e->left);
+    free(e->gap);
     free(e);
 }
 
@@ -62,6 +63,19 @@ void entry_note(struct entry *e, const char *note)
 {
     free(e->note);
     e->note = note[0] ? copy(note) : NULL;
+}
+
+void entry_text(struct entry *e, const char *text)
+{
+    free(e->text);
+    e->text = copy(text);
+}
+
+void entry_gap(struct entry *e, const struct gap *gap)
+{
+    free(e->gap);
+    e->gap = xcalloc(1, sizeof *e->gap);
+    *e->gap = *gap;
 }
 
 /* Makes room for n more. */
@@ -106,6 +120,20 @@ void timeline_add_older(struct timeline *t, struct entry **older, size_t n)
     memcpy(t->entry, older, n * sizeof *older);
     t->n += n;
     t->first -= (int64_t)n;
+}
+
+void timeline_fill(struct timeline *t, int64_t id, struct entry **found, size_t n)
+{
+    size_t i = (size_t)(id - t->first);
+    int64_t more = (int64_t)n - 1;
+    entry_free(t->entry[i]);
+    grow(t, n);
+    memmove(t->entry + i + n, t->entry + i + 1, (t->n - i - 1) * sizeof *t->entry);
+    memcpy(t->entry + i, found, n * sizeof *found);
+    t->n += n - 1;
+    t->first -= more;
+    if (t->unread < id) t->unread -= more;
+    if (t->scrolled && t->bottom < id) t->bottom -= more;
 }
 
 int64_t timeline_end(const struct timeline *t)
@@ -232,9 +260,9 @@ static bool holds(const struct entry *e, const char *text)
     return strcasestr(e->text, text) || (is_message(e) && strcasestr(e->from, text));
 }
 
-int64_t timeline_find(const struct timeline *t, const char *text, int64_t from, bool older)
+int64_t timeline_find(const struct timeline *t, const char *text, int64_t *from, size_t most)
 {
-    for (int64_t id = from; timeline_get(t, id); id += older ? -1 : 1)
-        if (holds(timeline_get(t, id), text)) return id;
+    for (; most && timeline_get(t, *from); most--, --*from)
+        if (holds(timeline_get(t, *from), text)) return *from;
     return INT64_MAX;
 }

@@ -45,6 +45,13 @@ struct fold {
     unsigned n; /* all of them */
 };
 
+/* What is missing right before a line. */
+struct gap {
+    uint64_t before, missing; /* numbers: of that line, and how many */
+    uint64_t place;           /* of that line in the history */
+    enum { GAP_OPEN, GAP_ASKED, GAP_GONE } state;
+};
+
 struct entry {
     enum entry_kind kind;
     enum entry_mark mark;
@@ -55,6 +62,7 @@ struct entry {
     char from[TIMELINE_FROM];
     char *text, *note; /* allocated; note: a line underneath, or NULL */
     struct fold *joined, *left; /* of PRESENCE; else NULL */
+    struct gap *gap;            /* this line stands for what is missing; else NULL */
 };
 
 struct timeline {
@@ -79,11 +87,16 @@ void timeline_clear(struct timeline *t);
 /* An entry of this kind with a copy of the text; the caller fills in the rest, then adds it, which takes it. */
 struct entry *entry_new(enum entry_kind kind, const char *from, const char *text, uint64_t time_ms);
 void entry_note(struct entry *e, const char *note);
+void entry_text(struct entry *e, const char *text);
+void entry_gap(struct entry *e, const struct gap *gap);
 void entry_free(struct entry *e);
 
 void timeline_add(struct timeline *t, struct entry *e);
 /* Puts n older entries in front, oldest first. */
 void timeline_add_older(struct timeline *t, struct entry **older, size_t n);
+
+/* Puts n entries, which it takes, in the place of one; the ids of older ones become smaller by n - 1. */
+void timeline_fill(struct timeline *t, int64_t id, struct entry **found, size_t n);
 
 /* NULL: not, or not any more. */
 struct entry *timeline_get(const struct timeline *t, int64_t id);
@@ -105,7 +118,10 @@ void timeline_mark_read(struct timeline *t);
 void timeline_mark_unread(struct timeline *t);
 size_t timeline_unread(const struct timeline *t); /* messages behind the mark */
 
-/* The next entry with this text, without case, from an id on towards older ones (or newer): INT64_MAX: none. */
-int64_t timeline_find(const struct timeline *t, const char *text, int64_t from, bool older);
+/*
+ * The next entry with this text, without case, from an id on towards older ones, `most` of them at the most.
+ * INT64_MAX: none; *from is the id to go on from then.
+ */
+int64_t timeline_find(const struct timeline *t, const char *text, int64_t *from, size_t most);
 
 #endif

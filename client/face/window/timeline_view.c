@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "links.h"
 #include "width.h"
 
 enum {
@@ -93,6 +94,7 @@ struct pen {
     const struct timeline_look *look;
     struct columns c;
     int row; /* in the area; may be outside of it */
+    bool selected;
 };
 
 static bool visible(const struct pen *p)
@@ -181,13 +183,33 @@ static void put_found(struct pen *p, const char *text, size_t n)
                          width_text(text + i, len), STYLE_FOUND);
 }
 
+/* Addresses of the text from `at` on that stand in this line, also those that go on in other lines. */
+static void put_links(struct pen *p, const char *text, size_t at, size_t n)
+{
+    size_t start = 0, len;
+    for (; links_next(text, &start, &len) && start < at + n; start += len) {
+        size_t from = start > at ? start : at, to = start + len < at + n ? start + len : at + n;
+        if (from < to)
+            screen_link(p->s, p->look->area, p->c.text + width_text(text + at, from - at), (unsigned)p->row,
+                        (unsigned)(to - from), (struct slice){(const uint8_t *)text + start, len});
+    }
+}
+
 static void put_line(struct pen *p, enum style style, const char *text, size_t n)
 {
     struct area a = p->look->area;
     unsigned row = (unsigned)p->row;
-    if (!p->look->bare) screen_puts(p->s, a, p->c.text - 2, row, STYLE_RULE, "|");
+    if (!p->look->bare) screen_puts(p->s, a, p->c.text - 2, row, STYLE_RULE, p->selected ? ">" : "|");
     screen_put(p->s, a, p->c.text, row, style, (struct slice){(const uint8_t *)text, n}, a.cols);
-    put_found(p, text, n);
+    if (p->selected) screen_paint(p->s, a, 0, row, a.cols, STYLE_HERE);
+}
+
+/* The line of a text that begins at `at`, with what stands out in it. */
+static void put_words(struct pen *p, enum style style, const char *text, size_t at, size_t n)
+{
+    put_line(p, style, text + at, n);
+    put_links(p, text, at, n);
+    put_found(p, text + at, n);
 }
 
 /* The lines of a text; head: the first of them says when, who and which. */
@@ -204,7 +226,7 @@ static void put_text(struct pen *p, const struct entry *e, enum style style, con
             if (lines == ENTRY_LINES - 1 && at + w.next < n)
                 put_line(p, STYLE_DIM, "... longer than is shown", 24);
             else
-                put_line(p, style, text + at, w.bytes);
+                put_words(p, style, text, at, w.bytes);
         }
         p->row++;
         at += w.next;
@@ -237,6 +259,7 @@ static void put_entry(struct pen *p, const struct timeline *t, int64_t id)
     const struct entry *e = timeline_get(t, id);
     if (day_rule(t, id)) put_day(p, e);
     if (id == t->unread) put_unread(p, t);
+    p->selected = id == p->look->selected;
     put_text(p, e, text_style(e), e->text, true);
     if (e->note) put_text(p, e, e->mark == MARK_REFUSED ? STYLE_ERROR : STYLE_DIM, e->note, false);
 }
@@ -316,6 +339,29 @@ void timeline_show(struct timeline *t, const struct timeline_look *look, int64_t
     while (below < look->area.rows / 3 && timeline_get(t, t->bottom + 1))
         below += lines_of(t, ++t->bottom, &c);
     if (t->bottom >= timeline_end(t) - 1) t->scrolled = false;
+}
+
+bool timeline_sees(const struct timeline *t, const struct timeline_look *look, int64_t id)
+{
+    struct columns c = columns_of(look);
+    int64_t at = t->scrolled ? t->bottom : timeline_end(t) - 1;
+    int left = (int)look->area.rows + (t->scrolled ? (int)t->skip : 0);
+    if (id > at || (id == at && t->scrolled && t->skip)) return false;
+    for (; at > id && left > 0; at--)
+        left -= (int)lines_of(t, at, &c);
+    return left > 0 && (left >= (int)lines_of(t, id, &c) || at == t->bottom || at == timeline_end(t) - 1);
+}
+
+int64_t timeline_gap(const struct timeline *t, const struct timeline_look *look)
+{
+    struct columns c = columns_of(look);
+    int64_t id = t->scrolled ? t->bottom : timeline_end(t) - 1;
+    int left = (int)look->area.rows + (t->scrolled ? (int)t->skip : 0);
+    for (; left > 0 && timeline_get(t, id); left -= (int)lines_of(t, id--, &c)) {
+        const struct gap *gap = timeline_get(t, id)->gap;
+        if (gap && gap->state == GAP_OPEN) return id;
+    }
+    return INT64_MAX;
 }
 
 size_t timeline_below(const struct timeline *t)

@@ -20,6 +20,7 @@ struct timeline_look {
     bool bare;        /* no rules, nothing to the right: for copying */
     unsigned name;    /* columns for names */
     const char *find; /* what is searched for, or empty */
+    int64_t selected; /* the entry that is chosen; INT64_MAX: none */
 };
 
 /* Paints. True: the view has come to the oldest entry, and more should be read. */
@@ -30,6 +31,12 @@ void timeline_scroll(struct timeline *t, const struct timeline_look *look, int l
 
 /* Moves the view to an entry. */
 void timeline_show(struct timeline *t, const struct timeline_look *look, int64_t id);
+
+/* Is all of an entry, or the end of one that is higher, in the view? */
+bool timeline_sees(const struct timeline *t, const struct timeline_look *look, int64_t id);
+
+/* The last line in the view that stands for what is missing and was not asked about; INT64_MAX: none. */
+int64_t timeline_gap(const struct timeline *t, const struct timeline_look *look);
 
 /* How many messages stand below the view. */
 size_t timeline_below(const struct timeline *t);

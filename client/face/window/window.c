@@ -1,6 +1,6 @@
 /*
- * window.c - the full-screen face: takes what plain.c's loop gives it and draws what has become of it, at most
- * 20 times a second, and nothing while nothing changes. See window_private.h for the other parts.
+ * window.c - the full-screen face: takes what plain.c's loop gives it and draws what has become of it, by pace.h,
+ * and nothing while nothing changes. See window_private.h for the other parts.
  */
 #include "window.h"
 
@@ -12,9 +12,10 @@
 
 #include "../../../ipc/log.h"
 #include "../typed.h"
+#include "answer.h"
 #include "window_private.h"
 
-enum { DRAW_MS = 50, MINUTE_MS = 60000 };
+enum { MINUTE_MS = 60000 };
 
 /* --- what is on the screen --- */
 
@@ -61,11 +62,15 @@ void window_scene(struct window *w, struct scene *sc)
 {
     *sc = (struct scene){
         .rooms = &w->rooms,
-        .wish = {.rooms = w->rooms_pane, .members = w->members_pane, .bare = w->bare},
+        .wish = {.rooms = w->rooms_pane, .members = w->members_pane, .moves = w->moves_pane, .bare = w->bare},
         .me = w->p->chat.me,
+        .list = w->list,
+        .selected = w->selected,
         .count = w->count,
         .member = w->member,
         .members = w->members,
+        .moves = &w->moves,
+        .offers = w->offers,
         .outbox = w->outbox,
         .link = link_words(w),
         .link_down = client_state(w->p->s.client) != CLIENT_OPEN,
@@ -85,6 +90,15 @@ struct layout window_layout(const struct window *w, struct scene *sc)
     return scene_layout(sc, w->screen.cols, w->screen.rows);
 }
 
+/* What is missing where somebody looks is asked for. */
+static void fill_seen(struct window *w, const struct scene *sc)
+{
+    struct layout l = scene_layout(sc, w->screen.cols, w->screen.rows);
+    struct timeline_look look = scene_look(sc, &l);
+    if (rooms_current(&w->rooms)->kind == ROOM_LOBBY)
+        window_fill(w, timeline_gap(&rooms_current(&w->rooms)->lines, &look));
+}
+
 static void draw(struct window *w)
 {
     struct scene sc;
@@ -93,12 +107,16 @@ static void draw(struct window *w)
     if (cols != w->screen.cols || rows != w->screen.rows) screen_size(&w->screen, cols, rows);
     window_about(w);
     window_outbox(w);
+    window_offers(w);
+    window_inbox_refill(w);
     window_scene(w, &sc);
     w->older_wanted |= scene_paint(&sc, &w->screen);
+    if (!w->filling && !sc.link_down) fill_seen(w, &sc);
     terminal_draw(w->terminal, &w->screen, w->redraw);
-    w->drawn_at = errand_now();
+    pace_drawn(&w->pace, errand_now());
+    w->asked_at = 0;
     w->drawn_minute = errand_wall() / MINUTE_MS;
-    w->dirty = w->redraw = false;
+    w->dirty = w->redraw = w->keyed = false;
 }
 
 /* --- the face --- */
@@ -116,15 +134,22 @@ static void begin(struct plain *p)
     struct window *w = xcalloc(1, sizeof *w);
     p->window = w;
     w->p = p;
-    w->rooms_pane = w->members_pane = true;
+    w->rooms_pane = w->members_pane = w->moves_pane = true;
     w->reader = (struct rows_reader){
         .me = p->chat.me, .highlight = p->chat.config ? p->chat.config->v.highlight : NULL, .device = p->s.identity.device};
-    w->outbox_stale = true;
-    w->found = INT64_MAX;
+    w->outbox_stale = w->offers_stale = true;
+    w->found = w->selected = INT64_MAX;
     p->chat.screen = true;
     rooms_init(&w->rooms);
     notify_init(&w->notify, getenv("TERM"), getenv("TERM_PROGRAM"), getenv("TMUX"));
     window_first_rows(w);
+}
+
+static void ask_background(struct window *w)
+{
+    if (!terminal_ask(w->terminal)) return;
+    input_background();
+    w->asked_at = errand_now();
 }
 
 static bool open_window(struct plain *p, struct why *why)
@@ -138,6 +163,7 @@ static bool open_window(struct plain *p, struct why *why)
         w->theme = p->chat.config->v.theme;
         editor_keys(p);
     }
+    ask_background(w);
     window_seen(w, rooms_current(&w->rooms));
     w->redraw = true;
     window_dirty(w);
@@ -163,12 +189,13 @@ void window_free(struct window *w)
     buf_free(&w->pasted);
     buf_free(&w->notice);
     free(w->member);
+    free(w->list.item);
     free(w);
 }
 
 static void key(struct plain *p)
 {
-    (void)p;
+    p->window->keyed = true;
     input_read();
 }
 
@@ -209,15 +236,22 @@ static int tick_ms(const struct window *w)
     return (int)(MINUTE_MS - errand_wall() % MINUTE_MS);
 }
 
+/* When the screen may be drawn; for the first time when its background is known, or was asked in vain. */
+static uint64_t draw_due(const struct window *w)
+{
+    uint64_t due = pace_due(&w->pace, w->keyed), answer = w->asked_at ? w->asked_at + ANSWER_WAIT_MS : 0;
+    return answer > due ? answer : due;
+}
+
 static int timeout_ms(struct plain *p)
 {
     struct window *w = p->window;
-    uint64_t since = errand_now() - w->drawn_at;
+    uint64_t now = errand_now(), due = draw_due(w);
     int wait = tick_ms(w), keys = input_timeout();
     if (keys >= 0 && keys < wait) wait = keys;
-    if (w->rows_wait || w->edit_wanted || w->older_wanted) return 0;
-    if (w->dirty) return since >= DRAW_MS ? 0 : (int)(DRAW_MS - since) < wait ? (int)(DRAW_MS - since) : wait;
-    return wait;
+    if (w->rows_wait || w->edit_wanted || w->older_wanted || w->finding) return 0;
+    if (!w->dirty) return wait;
+    return due <= now ? 0 : (int)(due - now) < wait ? (int)(due - now) : wait;
 }
 
 static void turn(struct plain *p)
@@ -226,12 +260,13 @@ static void turn(struct plain *p)
     input_tick();
     window_new_rows(w);
     window_older_rows(w);
+    window_find_step(w);
     if (w->edit_wanted) {
         w->edit_wanted = false;
         window_edit(w);
     }
-    if (errand_wall() / MINUTE_MS != w->drawn_minute || w->retry_at > w->drawn_at) window_dirty(w);
-    if (w->dirty && errand_now() - w->drawn_at >= DRAW_MS) draw(w);
+    if (errand_wall() / MINUTE_MS != w->drawn_minute || w->retry_at > w->pace.at_ms) window_dirty(w);
+    if (w->dirty && errand_now() >= draw_due(w)) draw(w);
 }
 
 /* --theme holds until another one is set. */
@@ -242,6 +277,7 @@ static void configured(struct plain *p)
     if (p->chat.config->v.theme != w->theme) {
         w->theme = p->chat.config->v.theme;
         terminal_theme(w->terminal, palette_find(config_find("theme")->words[w->theme]));
+        ask_background(w);
         w->redraw = true;
     }
     window_dirty(w);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../../show.h"
+#include "../command_files.h"
 #include "../report.h"
 #include "window_private.h"
 
@@ -106,6 +107,12 @@ static struct entry *sent_entry(struct window *w, uint64_t number)
     return open ? timeline_sent(&s->room->lines, number, &id) : NULL;
 }
 
+/* The room of an own message of this run that sent_entry() has found. */
+static struct room *sent_room(struct window *w, uint64_t number)
+{
+    return rooms_find(&w->rooms, w->sent[number % WINDOW_SENT].room->name);
+}
+
 static void set_note(struct entry *e, struct buf *words)
 {
     buf_put_u8(words, 0);
@@ -128,6 +135,7 @@ static void on_state(struct window *w, const struct client_event *e, const struc
         tell(w, room_named(w, m->to), e);
         return;
     }
+    sent_room(w, m->id)->stale = true; /* its keys are known by now */
     set_mark(own, m->state == WIRE_STATE_DELIVERED ? MARK_DELIVERED
                   : m->state == WIRE_STATE_EXPIRED ? MARK_REFUSED
                                                    : MARK_STORED);
@@ -151,6 +159,8 @@ static void on_rejected(struct window *w, const struct client_event *e)
     own->mark = MARK_REFUSED;
     set_note(own, &words);
     buf_free(&hint);
+    /* It may have been sent from another room, by /msg. */
+    rooms_activity(&w->rooms, sent_room(w, e->rejected->id), ACTIVITY_DIRECT);
 }
 
 static void on_read(struct window *w, const struct client_event *e)
@@ -243,6 +253,8 @@ static void on_connection(struct window *w, const struct client_event *e)
     struct room *console = rooms_console(&w->rooms), *open = rooms_current(&w->rooms);
     size_t before = console->lines.n;
     if (e->type == CLIENT_CONNECTED) roll_free(&w->roll);
+    if (e->type == CLIENT_LOST) window_unfilled(w);
+    if (e->type == CLIENT_LOST) moves_stall(&w->moves);
     w->retry_at = e->type == CLIENT_LOST ? errand_now() + e->lost.retry_ms : 0;
     w->members_stale = w->outbox_stale = open->stale = true;
     tell(w, console, e);
@@ -275,7 +287,11 @@ void window_event(struct plain *p, const struct client_event *e)
     case CLIENT_LOST:
     case CLIENT_FAILED:
     case CLIENT_LEFT: on_connection(w, e); return;
-    case CLIENT_MESSAGE: w->rows_wait = true; return;
+    case CLIENT_MESSAGE:
+        w->rows_wait = true;
+        files_accept(&w->p->chat);
+        return;
+    case CLIENT_FILLED: window_filled(w); return;
     case CLIENT_ACCEPTED: on_state(w, e, e->accepted); return;
     case CLIENT_RECEIPT:
         on_state(w, e, &(struct wire_accepted){.id = e->receipt->id, .state = e->receipt->state, .to = e->receipt->to});
@@ -294,6 +310,10 @@ void window_event(struct plain *p, const struct client_event *e)
     case CLIENT_GONE:
         tell(w, rooms_console(&w->rooms), e);
         rooms_activity(&w->rooms, rooms_console(&w->rooms), ACTIVITY_MENTION);
+        return;
+    case CLIENT_FILE:
+        window_file_moves(w, e->file);
+        tell(w, window_file_room(w, e->file->row), e);
         return;
     default: tell(w, NULL, e); return;
     }

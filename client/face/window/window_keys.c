@@ -5,6 +5,7 @@
 
 #include "../complete.h"
 #include "../typed.h"
+#include "keypress.h"
 #include "window_private.h"
 
 enum { NOTICE_WORDS = 40 };
@@ -15,8 +16,9 @@ static const char keys_help[] = "Alt-a              the next conversation, by im
                                 "PgUp, PgDn         scroll; Alt-u the first unread\n"
                                 "Ctrl-s             search here; Ctrl-r what was typed\n"
                                 "Tab                completes; Alt-Enter a new line; Alt-e $EDITOR\n"
-                                "Alt-l              bare view for copying; Ctrl-l draws anew\n"
-                                "F7, F8             rooms, members\n"
+                                "Alt-i              inbox: who needs you\n"
+                                "Alt-s              selects a message to copy; Alt-l bare view; Ctrl-l draws anew\n"
+                                "F6, F7, F8         transfers, rooms, members\n"
                                 "Ctrl-c             clears the line, twice quits; Ctrl-z suspends\n"
                                 "/help              the commands";
 
@@ -116,7 +118,7 @@ bool window_view(struct plain *p, enum chat_view what, const char *rest)
     case CHAT_VIEW_SEARCH:
         window_find_begin(w);
         input_set(rest);
-        window_find_next(w, rest);
+        window_find_typed(w, rest);
         return true;
     default: return false;
     }
@@ -128,7 +130,7 @@ static void on_answer(struct window *w, const char *line)
 {
     if (w->asking == ASK_FIND) {
         input_set(line);
-        window_find_next(w, line);
+        window_find_next(w);
         return;
     }
     size_t index = line[0] ? room_meant(w, line) : w->rooms.n;
@@ -172,13 +174,13 @@ static void scroll(struct window *w, int direction)
     timeline_scroll(&rooms_current(&w->rooms)->lines, &look, direction * (half ? half : 1));
 }
 
-static void first_unread(struct window *w)
+void window_unread(struct window *w)
 {
     struct scene sc;
     struct layout l = window_layout(w, &sc);
     struct timeline_look look = scene_look(&sc, &l);
     struct timeline *t = &rooms_current(&w->rooms)->lines;
-    timeline_show(t, &look, t->unread);
+    if (timeline_get(t, t->unread) && !timeline_sees(t, &look, t->unread)) timeline_show(t, &look, t->unread);
 }
 
 /* Rooms whose name holds what is typed. */
@@ -218,13 +220,16 @@ static void on_action(void *arg, enum input_action action, int count)
     case INPUT_LAST_ROOM: window_go(w, w->rooms.last); return;
     case INPUT_PAGE_UP: scroll(w, 1); return;
     case INPUT_PAGE_DOWN: scroll(w, -1); return;
-    case INPUT_FIRST_UNREAD: first_unread(w); return;
+    case INPUT_FIRST_UNREAD: window_unread(w); return;
     case INPUT_SEARCH: window_find_begin(w); return;
     case INPUT_SWITCH: ask_switch(w); return;
     case INPUT_EDITOR: w->edit_wanted = true; return;
     case INPUT_BARE: w->bare = true; return;
+    case INPUT_SELECT: window_select_begin(w); return;
+    case INPUT_INBOX: window_inbox_begin(w); return;
     case INPUT_ROOMS_PANE: w->rooms_pane = !w->rooms_pane; return;
     case INPUT_MEMBERS_PANE: w->members_pane = !w->members_pane; return;
+    case INPUT_TRANSFERS: w->moves_pane = !w->moves_pane; return;
     case INPUT_HELP: window_print(w->p, keys_help); return;
     case INPUT_REDRAW: w->redraw = true; return;
     default: return;
@@ -288,10 +293,11 @@ static void send_snippet(struct window *w)
     chat_say(&w->p->chat, w->p->chat.target, WIRE_FORM_SAYS, (const char *)buf_head(&w->pasted));
 }
 
-static void on_paste_answer(struct window *w, uint8_t key)
+static void on_paste_answer(struct window *w, int key)
 {
     struct slice text = {buf_head(&w->pasted), buf_len(&w->pasted)};
-    if (!strchr("stec\033\003", key) || !key) return; /* asked until it is answered */
+    if (key != KEY_ESCAPE && key != KEY_INTERRUPT && !(key < 0x80 && key && strchr("stec", key)))
+        return; /* asked until it is answered */
     w->pasting = false;
     window_notice(w, "");
     if (key == 's') send_snippet(w);
@@ -302,20 +308,21 @@ static void on_paste_answer(struct window *w, uint8_t key)
 }
 
 /* Keys that are no part of the line: an answer to the paste, and what ends the bare view. */
-static bool on_key(void *arg, uint8_t byte)
+static size_t on_key(void *arg, struct slice keys)
 {
     struct window *w = arg;
     window_dirty(w);
-    if (w->pasting) {
-        on_paste_answer(w, byte);
-        return true;
-    }
-    if (w->bare) {
+    int key;
+    size_t n = keypress(keys, &key);
+    if (w->mode == MODE_INBOX) return window_inbox_key(w, keys);
+    if (w->mode == MODE_SELECT) return window_select_key(w, keys);
+    if (!w->pasting && !w->bare && !w->asking) window_notice(w, "");
+    if (!w->pasting && !w->bare) return 0;
+    if (w->pasting)
+        on_paste_answer(w, key);
+    else
         w->bare = false;
-        return true;
-    }
-    if (!w->asking) window_notice(w, "");
-    return false;
+    return n;
 }
 
 /* --- the rest of what input.h asks for --- */
@@ -325,12 +332,22 @@ static void on_changed(void *arg)
     struct window *w = arg;
     window_dirty(w);
     if (w->asking == ASK_SWITCH) show_switch(w);
+    if (w->asking == ASK_FIND) window_find_typed(w, input_text());
 }
 
 static void on_escape(void *arg)
 {
     stop_asking(arg);
     window_notice(arg, "");
+}
+
+static void on_background(void *arg, bool light)
+{
+    struct window *w = arg;
+    terminal_background(w->terminal, light);
+    w->asked_at = 0;
+    w->redraw = true;
+    window_dirty(w);
 }
 
 static void on_interrupt(void *arg)
@@ -380,6 +397,7 @@ const struct input_ops window_input = {
     .interrupt = on_interrupt,
     .suspend = on_suspend,
     .key = on_key,
+    .background = on_background,
     .word = on_word,
     .matches = on_matches,
 };

@@ -30,7 +30,7 @@ static enum entry_mark mark_of(int state)
     }
 }
 
-static struct entry *line_entry(struct window *w, const struct room *room, const struct history_line *line)
+struct entry *window_line_entry(struct window *w, const struct room *room, const struct history_line *line)
 {
     struct entry *e = rows_entry(&w->reader, &(struct vault_row){.row = line->row, .how = line->how, .m = line->m});
     if (!line->own || e->kind == ENTRY_SYSTEM) return e;
@@ -40,13 +40,6 @@ static struct entry *line_entry(struct window *w, const struct room *room, const
     if (room->kind == ROOM_PERSON) e->number = line->number;
     if (line->number) w->sent[line->number % WINDOW_SENT] = (struct window_sent){line->number, room};
     return e;
-}
-
-static struct entry *gap_entry(const struct history_line *line)
-{
-    char text[64];
-    snprintf(text, sizeof text, "%llu messages before this one are not here", (unsigned long long)line->missing);
-    return entry_new(ENTRY_SYSTEM, "", text, line->m.time_ms);
 }
 
 static bool behind(struct history_at a, struct history_at b)
@@ -61,8 +54,9 @@ static size_t read_page(struct window *w, struct room *room, struct history_at s
     struct history_line line;
     size_t at = 2 * PAGE_LINES, lines = 0, news = 0;
     for (; lines < PAGE_LINES && history_before(store(w), room->name, room->oldest, &line) > 0; lines++) {
-        page[--at] = line_entry(w, room, &line);
-        if (line.missing) page[--at] = gap_entry(&line);
+        page[--at] = window_line_entry(w, room, &line);
+        if (line.missing) page[--at] = window_gap_entry(&line);
+        if (room->kind == ROOM_LOBBY && line.m.seq > w->lobby_seq) w->lobby_seq = line.m.seq;
         if (behind(line.at, seen)) news = 2 * PAGE_LINES - at;
         if (line.row > room->newest_row) room->newest_row = line.row;
         room->oldest = line.at;
@@ -113,7 +107,6 @@ void window_older_rows(struct window *w)
     w->older_wanted = false; /* the next drawing says whether that was enough */
     if (room->lines.complete || room->lines.shed) return;
     read_page(w, room, HISTORY_END);
-    window_find_go_on(w);
     window_dirty(w);
 }
 
@@ -181,15 +174,25 @@ static void arrived(struct window *w, struct room *room, const struct entry *e, 
         call(w, room, e);
 }
 
+/* An offer of a file is one among the messages. */
+static bool offers_file(const struct vault_row *row)
+{
+    struct file_offer offer;
+    return row->how == VAULT_SEALED && file_offer_get(row->m.body, &offer);
+}
+
 static void take_row(struct window *w, const struct vault_row *row)
 {
     char name[NAME_SIZE];
     rows_room(&w->reader, row, name);
     struct room *room = rooms_want(&w->rooms, name);
+    if (room->kind == ROOM_LOBBY && window_fills(w, row)) return;
     struct entry *e = rows_entry(&w->reader, row);
     bool message = (e->kind == ENTRY_SAYS || e->kind == ENTRY_ACTS) && !e->own;
-    window_load(w, room);
+    w->offers_stale |= offers_file(row);
+    window_load(w, room); /* row's slices end here */
     bool here = room->kind != ROOM_CONSOLE && row->row <= room->newest_row; /* it came with the page */
+    if (room->kind == ROOM_LOBBY && !here) window_gap_before(w, row);
     note_sender(w, row, e);
     room->stale |= row->how == VAULT_ENTRY;
     if (message && (room != rooms_current(&w->rooms) || room->lines.scrolled)) {

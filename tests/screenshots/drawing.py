@@ -1,25 +1,9 @@
-#!/usr/bin/python3
-"""Pictures of the running system: tests/screenshots BUILD FOLDER
-
-Starts the real server and real clients in tmux, lets them talk, and draws what tmux says is on each screen, with
-its colours, as PNG files into FOLDER. Nothing in the pictures is made up but the conversation.
-"""
-import os
+"""What tmux says is on a screen, with its colours, as a picture."""
 import pathlib
 import re
-import shutil
-import signal
-import sys
-import tempfile
+import unicodedata
 
 from PIL import Image, ImageDraw, ImageFont
-
-sys.dont_write_bytecode = True
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE / 'e2e'), str(HERE / 'reference')]
-
-import harness  # noqa: E402
-from panes import Mux  # noqa: E402
 
 FONTS = pathlib.Path('/usr/share/fonts/truetype/dejavu')
 SIZE = 15
@@ -28,6 +12,7 @@ BASE = [(46, 52, 54), (204, 0, 0), (78, 154, 6), (196, 160, 0), (52, 101, 164), 
         (52, 226, 226), (238, 238, 236)]
 DARK = ((215, 218, 224), (24, 26, 31))
 LIGHT = ((32, 34, 40), (252, 252, 250))
+BAR, BACK, GAP = SIZE + 11, (60, 90, 130), 6  # of several screens in one picture
 
 
 def colour(number):
@@ -87,12 +72,11 @@ class Style:
 
 def wide(char):
     """Two cells?"""
-    import unicodedata
     return unicodedata.east_asian_width(char) in 'WF'
 
 
-def draw(pane, path, ground=DARK):
-    """The screen of a pane as a picture."""
+def picture(pane, ground=DARK):
+    """The screen of a pane, as an image."""
     fonts = {bold: ImageFont.truetype(str(FONTS / name), SIZE)
              for bold, name in ((False, 'DejaVuSansMono.ttf'), (True, 'DejaVuSansMono-Bold.ttf'))}
     cell, line = round(fonts[False].getlength('M')), SIZE + 5
@@ -127,98 +111,41 @@ def draw(pane, path, ground=DARK):
         if cursor[1] == row and cursor[0] >= col:
             x, y = 8 + cursor[0] * cell, 8 + row * line
             pen.rectangle((x, y, x + cell - 1, y + line - 1), fill=ground[0])
-    image.save(path, optimize=True)
+    return image
+
+
+def save(image, path):
+    """Into a file; few colours are enough for a screen."""
+    image.quantize(64).save(path, optimize=True)
     print(path)
 
 
-def said(speaker, line, *hearers):
-    """Somebody says a line, and everybody has it."""
-    speaker.type(line)
-    for hearer in hearers:
-        hearer.sees(line.split(' @')[0][:30])
+def draw(pane, path, ground=DARK):
+    """The screen of a pane as a file."""
+    save(picture(pane, ground), path)
 
 
-def stage(env, folder):
-    """The conversation, and its pictures."""
-    server = env.server(server__workers=2)
-    mux = Mux(env)
-    window = {name: mux.client(server, name, 120, 34) for name in ('alice', 'prof', 'bob', 'carol')}
-    alice, prof, bob, carol = window.values()
-    alice.sees('carol joined')
-    said(prof, 'Welcome. Today: preforked servers. Questions go here.', alice, bob)
-    said(bob, 'does accept() race between the workers?', alice, carol)
-    said(carol, 'the master accepts; workers only get the descriptor, through SCM_RIGHTS', alice, prof)
-    said(prof, 'right. @alice, can you show the recvmsg loop?', alice)
-    alice.paste('ssize_t n = recvmsg(ch, &m,\n                    MSG_CMSG_CLOEXEC);\nif (n <= 0)\n    return -1;\n')
-    alice.sees('lines were pasted')
-    draw(alice, folder / 'paste.png')
-    alice.keys('s')
-    prof.sees('MSG_CMSG_CLOEXEC')
-    alice.type('/create #proj-07')
-    alice.sees('sealed for its members')
-    alice.type('/topic report until Friday')
-    alice.sees('| report until Friday')
-    for name in ('bob', 'carol'):
-        alice.type('/invite %s' % name)
-        alice.sees('alice invited %s' % name)
-        window[name].type('/join #proj-07')
-        window[name].sees('you are in #proj-07')
-    said(bob, 'who takes the chapter on files?', alice)
-    said(alice, 'me; carol does security', bob, carol)
-    alice.keys('M-2')
-    bob.type('/query alice')
-    bob.sees('[alice]')
-    said(bob, 'your half of the report is in the group')
-    alice.sees('!1')
-    said(carol, '@alice and the figures?')
-    alice.sees('*1')
-    os.kill(server.pids('worker')[0], signal.SIGKILL)
-    prof.type('a worker has just been killed (signal 9).')
-    alice.sees('a worker has just been killed')
-    alice.type('nobody got disconnected?!')
-    alice.wait(lambda s: re.search(r'disconnected\?! +\d+ \+$|disconnected\?! +\d+ \+ *\u2502', s, re.M), 'the mark')
-    alice.write('the cmsg buffer needs CMSG_SPACE, not CMSG_LEN')
-    alice.sees('CMSG_LEN')
-    draw(alice, folder / 'window.png')
-    draw(bob, folder / 'direct.png')
-    alice.keys('C-u', 'M-3')
-    alice.sees('report until Friday')
-    draw(alice, folder / 'group.png')
-    alice.keys('M-2')
-    alice.resize(40, 10)
-    alice.wait(lambda s: len(s.split('\n')) == 10, 'the small screen')
-    draw(alice, folder / 'window-40x10.png')
-    light = mux.client(server, 'dave', 100, 24, '--theme', 'light')
-    light.sees('connected]')
-    prof.type('hello @dave')
-    light.sees('hello @dave')
-    draw(light, folder / 'light.png', LIGHT)
-    alice.resize(80, 24)
-    alice.wait(lambda s: len(s.split('\n')) == 24, '80 x 24')
-    server.kill_all()
-    alice.sees('connection lost')
-    alice.type('the cmsg buffer needs CMSG_SPACE')
-    alice.sees('[out 1]')
-    alice.write('not CMSG_LEN, see man 3 cmsg')
-    alice.sees('man 3 cmsg')
-    draw(alice, folder / 'offline.png')
-    mux.server.terminate()
-    mux.server.wait()
+def titled(title, pane):
+    """The screen of a pane under a bar that says whose it is."""
+    screen = picture(pane)
+    image = Image.new('RGB', (screen.width, screen.height + BAR), BACK)
+    pen = ImageDraw.Draw(image)
+    pen.text((8, 4), title, font=ImageFont.truetype(str(FONTS / 'DejaVuSansMono-Bold.ttf'), SIZE), fill=(255, 255, 255))
+    image.paste(screen, (0, BAR))
+    return image
 
 
-def main():
-    if len(sys.argv) != 3:
-        sys.exit(__doc__.split('\n')[0].split(': ', 1)[1].join(('usage: ', '')))
-    folder = pathlib.Path(sys.argv[2])
-    folder.mkdir(parents=True, exist_ok=True)
-    place = tempfile.mkdtemp(prefix='csmsg-pictures-')
-    env = harness.Env(sys.argv[1], place)
-    try:
-        stage(env, folder)
-    finally:
-        env.close()
-        shutil.rmtree(place, ignore_errors=True)
-
-
-if __name__ == '__main__':
-    main()
+def board(path, *rows):
+    """Several screens in one picture, a list of (title, pane) for each row."""
+    rows = [[titled(*one) for one in row] for row in rows]
+    widths = [sum(one.width for one in row) + GAP * (len(row) - 1) for row in rows]
+    heights = [max(one.height for one in row) for row in rows]
+    image = Image.new('RGB', (max(widths), sum(heights) + GAP * (len(rows) - 1)), (255, 255, 255))
+    y = 0
+    for row, height in zip(rows, heights):
+        x = 0
+        for one in row:
+            image.paste(one, (x, y))
+            x += one.width + GAP
+        y += height + GAP
+    save(image, path)
