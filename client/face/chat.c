@@ -14,6 +14,7 @@
 #include "errand.h"
 #include "keys_people.h"
 #include "lobby.h"
+#include "mention.h"
 #include "receipts.h"
 #include "report.h"
 
@@ -168,6 +169,18 @@ static bool is_copy(const struct chat *c, const struct wire_deliver *m)
     return !(m->flags & WIRE_FLAG_ROOM) && strcasecmp(show_word(to, sizeof to, m->to), c->me) != 0;
 }
 
+/* A message of somebody else, by the setting `notify`. */
+static void ring(struct chat *c, const struct wire_deliver *m)
+{
+    uint8_t form;
+    struct slice text;
+    char from[NAME_SIZE];
+    bool direct = !(m->flags & WIRE_FLAG_ROOM);
+    show_word(from, sizeof from, m->from);
+    if (!c->config || !c->ops->ring || strcasecmp(from, c->me) == 0 || !client_body(m->body, &form, &text)) return;
+    if (config_rings(&c->config->v, direct, mention_in(text, c->me, c->config->v.highlight))) c->ops->ring(c->arg, from);
+}
+
 static void show_message(struct chat *c, const struct vault_row *row)
 {
     const struct wire_deliver *m = &row->m;
@@ -179,6 +192,7 @@ static void show_message(struct chat *c, const struct vault_row *row)
     report_message_at(&line, m, row->how, copy ? REPORT_SHORT | REPORT_COPY : REPORT_SHORT,
                       c->config ? c->config->v.time_format : "%H:%M");
     print_buf(c, &line);
+    if (row->how == VAULT_PLAIN || row->how == VAULT_SEALED) ring(c, m);
 }
 
 void chat_show_rows(struct chat *c)

@@ -44,6 +44,7 @@ struct chat_ops {
     void (*connect)(void *arg);
     void (*disconnect)(void *arg);
     void (*clear)(void *arg);
+    void (*ring)(void *arg, const char *from); /* what this person wrote calls, by `notify`; NULL is fine */
     void (*quit)(void *arg);
     bool (*view)(void *arg, enum chat_view what, const char *rest); /* false: this face cannot; NULL is fine */
     void (*configured)(void *arg); /* a setting, an alias or a bound key has changed */

@@ -286,6 +286,7 @@ static void cmd_help(struct chat *c, const char *rest)
         chat_print(c, "  %-22s %s", left, cmd->help);
     }
     chat_print(c, "  //text sends a line that starts with a slash; tata leaves the lobby");
+    chat_print(c, "  /help COMMAND shows an example");
 }
 
 const struct command commands[] = {
@@ -333,7 +334,8 @@ const struct command commands[] = {
      "/set theme dark", cmd_set},
     {"alias", "", "[WORD [LINE]]", "a word of yours for a line, $1 $* stand for what follows; -WORD takes it away",
      "/alias hug /me hugs $1", cmd_alias},
-    {"bind", "", "[KEY [LINE]]", "a key for a line, or for a function of readline; -KEY takes it away", "/bind C-t /who",
+    {"bind", "", "[KEY [LINE]]", "a key for a line, or for a function of readline; -KEY takes it away; preset irssi: its keys for windows",
+     "/bind C-t /who",
      cmd_bind},
     {"hilight", "hl", "[WORD]", "a word that counts as a mention; -WORD takes it away", "/hilight printf", cmd_hilight},
     {"clear", "c", "", "clear the screen", "/clear", cmd_clear},

@@ -133,9 +133,37 @@ void cmd_alias(struct chat *c, const char *rest)
     pair_order(c, "alias", &c->config->alias, rest);
 }
 
+/* What irssi has on the row of letters: windows 11 to 20. Some of them are keys of ours until then. */
+static const struct config_pair irssi[] = {{"M-q", "/win 11"}, {"M-w", "/win 12"}, {"M-e", "/win 13"}, {"M-r", "/win 14"},
+                                           {"M-t", "/win 15"}, {"M-y", "/win 16"}, {"M-u", "/win 17"}, {"M-i", "/win 18"},
+                                           {"M-o", "/win 19"}, {"M-p", "/win 20"}};
+
+/* Sets them, or takes those away that still are as it has set them. */
+static void preset(struct chat *c, bool away)
+{
+    struct why why;
+    for (size_t i = 0; i < sizeof irssi / sizeof *irssi; i++) {
+        const char *now = config_pair(&c->config->bind, irssi[i].name);
+        if (away && (!now || strcmp(now, irssi[i].line) != 0)) continue;
+        if (config_set_pair(c->config, "bind", irssi[i].name, away ? NULL : irssi[i].line, &why) < 0) {
+            report_why(c, &why);
+            return;
+        }
+    }
+    chat_print(c, away ? "*** Alt-q to Alt-p are as they were" : "*** Alt-q to Alt-p go to windows 11 to 20; /bind -preset irssi ends that");
+    changed(c);
+}
+
 void cmd_bind(struct chat *c, const char *rest)
 {
-    if (can_set(c)) pair_order(c, "bind", &c->config->bind, rest);
+    bool away = *rest == '-';
+    if (!can_set(c)) return;
+    if (strncmp(rest + away, "preset ", 7) != 0)
+        pair_order(c, "bind", &c->config->bind, rest);
+    else if (strcmp(rest + away + 7, "irssi") == 0)
+        preset(c, away);
+    else
+        chat_error(c, "there is no such preset", "/bind preset irssi");
 }
 
 /* One more word for the key `highlight`; "-word" takes it out. */

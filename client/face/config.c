@@ -297,6 +297,11 @@ bool config_next_rule(const char **at, struct config_rule *rule)
     return known && conf_value_set(&size, &rule->size, number, &fault);
 }
 
+bool config_rings(const struct config_values *v, bool direct, bool mention)
+{
+    return v->notify == NOTIFY_ALL || (direct && v->notify != NOTIFY_OFF) || (mention && v->notify == NOTIFY_MENTIONS);
+}
+
 bool config_accepts(const struct config_values *v, const char *from, const char *room, uint64_t size)
 {
     struct config_rule rule;

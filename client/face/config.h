@@ -93,6 +93,9 @@ const char *config_pair(const struct config_pairs *p, const char *name);
  */
 void config_edit(struct slice text, const char *section, const char *key, const char *value, struct buf *out);
 
+/* By the setting `notify`: does a message ring that is to us alone, or that mentions us? */
+bool config_rings(const struct config_values *v, bool direct, bool mention);
+
 /* True when a rule takes a file of this size; room: "#name", or "" for one sent to us alone. */
 bool config_accepts(const struct config_values *v, const char *from, const char *room, uint64_t size);
 

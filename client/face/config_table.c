@@ -41,7 +41,7 @@ const struct conf_key config_table[] = {
     TEXT(CONF_STRING, download, "", "folder for files that come; empty: $XDG_DOWNLOAD_DIR, else ~/Downloads, else the present one"),
     TEXT(CONF_ROOMS, auto_accept, "",
          "files taken without asking: FROM SIZE, with commas between; FROM is a name, a #group or anybody"),
-    COUNT(paste_lines, "3", 1, 1000, "pasting more lines than this asks what to do with them"),
+    COUNT(paste_lines, "3", 1, 1000, "on the full screen: pasting more lines than this asks what to do with them"),
 };
 /* clang-format on */
 

@@ -148,6 +148,16 @@ static void do_clear(void *arg)
     if (p->terminal) p->face->clear(p);
 }
 
+static void do_ring(void *arg, const char *from)
+{
+    struct plain *p = arg;
+    struct buf bell = {0};
+    if (p->terminal && name_valid(from, strlen(from), NULL)) notify_call(&p->notify, from, "", errand_now(), &bell);
+    if (buf_len(&bell)) fwrite(buf_head(&bell), 1, buf_len(&bell), stdout);
+    fflush(stdout);
+    buf_free(&bell);
+}
+
 static bool do_view(void *arg, enum chat_view what, const char *rest)
 {
     struct plain *p = arg;
@@ -240,6 +250,7 @@ static const struct chat_ops ops = {
     .connect = do_connect,
     .disconnect = do_disconnect,
     .clear = do_clear,
+    .ring = do_ring,
     .view = do_view,
     .quit = do_quit,
     .configured = do_configured,
@@ -413,6 +424,7 @@ static enum face_exit run(struct plain *p)
     client_files_auto(p->s.client);
     p->s.event = on_event;
     p->s.arg = p;
+    p->notify.how = NOTIFY_BELL; /* what is read aloud is not to be told twice */
     if (tty) p->face = wants_window(p->s.args) ? &window_face : &editor_face;
     if (tty && p->face->begin)
         p->face->begin(p);

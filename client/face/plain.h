@@ -7,6 +7,7 @@
 
 #include "chat.h"
 #include "errand.h"
+#include "window/notify.h"
 
 struct plain;
 struct window;
@@ -41,6 +42,7 @@ struct plain {
     struct shown shown;
     const struct face *face; /* NULL: lines to and from pipes */
     struct window *window;   /* of window_face */
+    struct notify notify;    /* of the line by line conversation */
     bool terminal; /* keyboard and screen; else lines from a pipe */
     bool colour;
     bool ended; /* no more lines will come */

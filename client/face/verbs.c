@@ -113,6 +113,7 @@ static void put_overview(struct buf *out)
     report_put(out, "       " NAME " [OPTIONS] COMMAND     one thing, for scripts\n\ncommands:\n");
     for (const struct verb *v = verbs; v->name; v++)
         put_short(out, v);
+    report_put(out, "\nwith an example each:  " NAME " help COMMAND\n");
     report_put(out, "\noptions, before or after the command:\n");
     args_help(out);
     report_put(out,

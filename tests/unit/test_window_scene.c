@@ -22,6 +22,7 @@ static int set_up(void **state)
     setenv("TZ", "UTC", 1);
     rooms_init(&s->rooms);
     s->scene = (struct scene){.rooms = &s->rooms,
+                              .time_format = "%H:%M",
                               .wish = {.rooms = true, .members = true},
                               .me = "alice",
                               .count = "2 on",
@@ -399,7 +400,8 @@ static void test_place(void **state)
 
 static struct timeline_look look_of(unsigned rows)
 {
-    return (struct timeline_look){.area = {0, 0, 60, rows}, .times = true, .name = 8, .find = "", .selected = INT64_MAX};
+    return (struct timeline_look){.area = {0, 0, 60, rows}, .times = true, .time_format = "%H:%M", .name = 8, .find = "",
+                                  .selected = INT64_MAX};
 }
 
 static void fill(struct timeline *t, unsigned from, unsigned to)

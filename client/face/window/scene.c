@@ -29,8 +29,8 @@ struct layout scene_layout(const struct scene *sc, unsigned cols, unsigned rows)
 struct timeline_look scene_look(const struct scene *sc, const struct layout *l)
 {
     return (struct timeline_look){
-        .area = l->timeline, .times = l->times, .name = l->name, .bare = sc->wish.bare, .find = sc->find,
-        .selected = sc->selected};
+        .area = l->timeline, .times = l->times, .time_format = sc->time_format, .name = l->name, .bare = sc->wish.bare,
+        .find = sc->find, .selected = sc->selected};
 }
 
 /* --- title --- */
@@ -101,13 +101,13 @@ static size_t status_right(const struct scene *sc, char *out, size_t cap)
 
 static void paint_status(const struct scene *sc, struct screen *s, struct area a)
 {
-    char clock[8], right[96], room[NAME_SIZE + 32], cut[ROOM_WORDS];
+    char clock[64], right[96], room[NAME_SIZE + 32], cut[ROOM_WORDS];
     struct tm tm;
     time_t t = (time_t)(sc->now_ms / 1000);
     struct buf act = {0};
     unsigned n = (unsigned)status_right(sc, right, sizeof right), col = 0;
     localtime_r(&t, &tm);
-    strftime(clock, sizeof clock, "%H:%M", &tm);
+    if (strftime(clock, sizeof clock, sc->time_format, &tm) == 0) clock[0] = '\0';
     screen_fill(s, a, 0, 0, STYLE_BAR, ' ');
     if (a.cols >= 60) col = put_part(s, a, col, STYLE_BAR, "[%s]", clock);
     if (a.cols >= 60) col = put_part(s, a, col, STYLE_BAR, "[%s]", sc->me);

@@ -44,6 +44,7 @@ struct scene {
     const char *link;    /* "connected", "retry 2 s" */
     bool link_down;
     uint64_t now_ms;     /* since 1970 */
+    const char *time_format; /* as by strftime(3) */
     struct slice notice; /* lines, filtered; may be empty */
     const char *find;    /* searched for, or empty */
     const char *prompt;

@@ -64,6 +64,11 @@ static void take_colours(struct terminal *t, enum palette palette)
     take_palette(t);
 }
 
+void terminal_theme(struct terminal *t, enum palette palette)
+{
+    take_colours(t, palette);
+}
+
 struct terminal *terminal_open(enum palette palette, struct why *why)
 {
     struct terminal *t = xcalloc(1, sizeof *t);

@@ -16,6 +16,9 @@ struct terminal *terminal_open(enum palette palette, struct why *why);
 /* Gives it back. NULL is fine. */
 void terminal_close(struct terminal *t);
 
+/* Other colours from now on: draw all. */
+void terminal_theme(struct terminal *t, enum palette palette);
+
 /* Asks a terminal whose colours are left to us for its background. False: the answer would change nothing. */
 bool terminal_ask(struct terminal *t);
 /* It has said: draw all then. */

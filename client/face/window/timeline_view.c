@@ -12,17 +12,37 @@ enum {
     ENTRY_LINES = 500, /* of one entry; longer ones are cut, and say so */
     RIGHT_WIDE = 10,   /* blank, number, blank, mark */
     RIGHT_NARROW = 3,
+    TIME_MOST = 24, /* columns; of a longer one the rest is cut */
+    TIME_TEXT = 64,
 };
 
 /* The columns of a line. */
 struct columns {
-    unsigned name, text, cells, right; /* text: where it begins; cells: how many it has */
+    unsigned time, name, text, cells, right; /* text: where it begins; cells: how many it has */
     bool numbers;
 };
 
+static void time_text(const struct timeline_look *look, time_t t, char out[TIME_TEXT])
+{
+    struct tm tm;
+    localtime_r(&t, &tm);
+    if (strftime(out, TIME_TEXT, look->time_format, &tm) == 0) out[0] = '\0';
+}
+
+/* Every time takes as much room as one with two digits everywhere. */
+static unsigned time_columns(const struct timeline_look *look)
+{
+    enum { DAY_S = 86400, LATE_IN_1999 = 10957 * DAY_S - 3600 * 2 };
+    char text[TIME_TEXT];
+    time_text(look, LATE_IN_1999, text);
+    unsigned n = width_text(text, strlen(text));
+    return n < TIME_MOST ? n : TIME_MOST;
+}
+
 static struct columns columns_of(const struct timeline_look *look)
 {
-    struct columns c = {.name = look->times ? 6 : 0};
+    struct columns c = {.time = look->times ? time_columns(look) : 0};
+    c.name = c.time ? c.time + 1 : 0;
     c.text = c.name + look->name + (look->bare ? 1 : 3);
     c.numbers = look->times;
     c.right = look->bare ? 0 : c.numbers ? RIGHT_WIDE : RIGHT_NARROW;
@@ -115,12 +135,10 @@ static void rule(struct pen *p, enum style style, const char *words)
 
 static void put_clock(struct pen *p, const struct entry *e)
 {
-    char text[8];
-    struct tm tm;
-    time_t t = (time_t)(e->time_ms / 1000);
-    localtime_r(&t, &tm);
-    strftime(text, sizeof text, "%H:%M", &tm);
-    screen_puts(p->s, p->look->area, 0, (unsigned)p->row, STYLE_DIM, text);
+    char text[TIME_TEXT], cut[TIME_TEXT];
+    time_text(p->look, (time_t)(e->time_ms / 1000), text);
+    width_cut(cut, sizeof cut, text, p->c.time);
+    screen_puts(p->s, p->look->area, 0, (unsigned)p->row, STYLE_DIM, cut);
 }
 
 static void put_name(struct pen *p, const struct entry *e)

@@ -16,6 +16,7 @@
 struct timeline_look {
     struct area area;
     bool times;       /* show the time of each line */
+    const char *time_format; /* as by strftime(3) */
     bool bare;        /* no rules, nothing to the right: for copying */
     unsigned name;    /* columns for names */
     const char *find; /* what is searched for, or empty */

@@ -75,6 +75,7 @@ void window_scene(struct window *w, struct scene *sc)
         .link = link_words(w),
         .link_down = client_state(w->p->s.client) != CLIENT_OPEN,
         .now_ms = errand_wall(),
+        .time_format = w->p->chat.config ? w->p->chat.config->v.time_format : "%H:%M",
         .notice = {buf_len(&w->notice) ? buf_head(&w->notice) : NULL, buf_len(&w->notice)},
         .find = w->find,
         .prompt = prompt(w),
@@ -144,6 +145,13 @@ static void begin(struct plain *p)
     window_first_rows(w);
 }
 
+static void ask_background(struct window *w)
+{
+    if (!terminal_ask(w->terminal)) return;
+    input_background();
+    w->asked_at = errand_now();
+}
+
 static bool open_window(struct plain *p, struct why *why)
 {
     struct window *w = p->window;
@@ -151,11 +159,11 @@ static bool open_window(struct plain *p, struct why *why)
     if (!w->terminal) return false;
     typed_open(&p->s);
     input_open(&window_input, w);
-    if (p->chat.config) editor_keys(p);
-    if (terminal_ask(w->terminal)) {
-        input_background();
-        w->asked_at = errand_now();
+    if (p->chat.config) {
+        w->theme = p->chat.config->v.theme;
+        editor_keys(p);
     }
+    ask_background(w);
     window_seen(w, rooms_current(&w->rooms));
     w->redraw = true;
     window_dirty(w);
@@ -261,10 +269,18 @@ static void turn(struct plain *p)
     if (w->dirty && errand_now() >= draw_due(w)) draw(w);
 }
 
+/* --theme holds until another one is set. */
 static void configured(struct plain *p)
 {
+    struct window *w = p->window;
     editor_keys(p);
-    window_dirty(p->window);
+    if (p->chat.config->v.theme != w->theme) {
+        w->theme = p->chat.config->v.theme;
+        terminal_theme(w->terminal, palette_find(config_find("theme")->words[w->theme]));
+        ask_background(w);
+        w->redraw = true;
+    }
+    window_dirty(w);
 }
 
 static void ran(struct plain *p)

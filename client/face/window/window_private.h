@@ -45,6 +45,7 @@ struct window {
     struct room *about; /* what is printed concerns it; NULL: the open one */
     struct roll roll;
     struct notify notify;
+    unsigned theme; /* enum config_theme, as it was last */
     struct rows_reader reader;
 
     bool rooms_pane, members_pane, moves_pane, bare;

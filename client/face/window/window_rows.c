@@ -146,12 +146,11 @@ static void note_sender(struct window *w, const struct vault_row *row, const str
     if (direct && name_valid(e->from, strlen(e->from), NULL)) memcpy(w->p->chat.last_from, e->from, NAME_SIZE);
 }
 
-/* By the setting `notify`. */
 static bool rings(const struct window *w, const struct room *room, const struct entry *e)
 {
-    unsigned notify = w->p->chat.config ? w->p->chat.config->v.notify : NOTIFY_MENTIONS;
-    bool direct = room->kind == ROOM_PERSON;
-    return notify == NOTIFY_ALL || (direct && notify != NOTIFY_OFF) || (e->mention && notify == NOTIFY_MENTIONS);
+    static const struct config_values by_default = {.notify = NOTIFY_MENTIONS};
+    const struct config *config = w->p->chat.config;
+    return config_rings(config ? &config->v : &by_default, room->kind == ROOM_PERSON, e->mention);
 }
 
 static void call(struct window *w, const struct room *room, const struct entry *e)
